@@ -1,0 +1,133 @@
+//! `Batch`: the unit that operators hand each other. Columns of ids; no names, no terms.
+
+use crate::model::TermId;
+
+/// How many rows a producer aims at; a batch may hold fewer, or more where splitting costs.
+pub const BATCH_ROWS: usize = 4096;
+
+/// Rows x columns of [`TermId`], stored by column.
+///
+/// A batch may have rows and no columns (`ASK`, `count(*)`), so the row count is its own field.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    columns: Vec<Vec<TermId>>,
+    rows: usize,
+}
+
+impl Batch {
+    /// Makes a batch of `rows` rows from columns.
+    ///
+    /// # Panics
+    /// If a column has not exactly `rows` entries.
+    pub fn new(columns: Vec<Vec<TermId>>, rows: usize) -> Batch {
+        assert!(columns.iter().all(|column| column.len() == rows), "columns of one length");
+        Batch { columns, rows }
+    }
+
+    /// Makes an empty batch of `width` columns.
+    pub fn empty(width: usize) -> Batch {
+        Batch { columns: vec![Vec::new(); width], rows: 0 }
+    }
+
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    pub fn width(&self) -> usize {
+        self.columns.len()
+    }
+
+    /// Returns one column.
+    ///
+    /// # Panics
+    /// If there is no such column.
+    pub fn column(&self, index: usize) -> &[TermId] {
+        &self.columns[index]
+    }
+
+    pub fn columns(&self) -> &[Vec<TermId>] {
+        &self.columns
+    }
+
+    pub fn into_columns(self) -> Vec<Vec<TermId>> {
+        self.columns
+    }
+
+    /// Appends a row.
+    ///
+    /// # Panics
+    /// If `row` is not as wide as the batch.
+    pub fn push_row(&mut self, row: &[TermId]) {
+        assert_eq!(row.len(), self.columns.len());
+        for (column, id) in self.columns.iter_mut().zip(row) {
+            column.push(*id);
+        }
+        self.rows += 1;
+    }
+
+    /// Appends a column.
+    ///
+    /// # Panics
+    /// If it has not as many entries as the batch has rows.
+    pub fn push_column(&mut self, column: Vec<TermId>) {
+        assert_eq!(column.len(), self.rows);
+        self.columns.push(column);
+    }
+
+    /// Appends all rows of a batch of equal width.
+    ///
+    /// # Panics
+    /// If the widths differ.
+    pub fn append(&mut self, other: &Batch) {
+        assert_eq!(other.width(), self.width());
+        for (column, more) in self.columns.iter_mut().zip(&other.columns) {
+            column.extend_from_slice(more);
+        }
+        self.rows += other.rows;
+    }
+
+    /// Returns the rows at `indices`, in that order; an index may repeat.
+    pub fn gather(&self, indices: &[u32]) -> Batch {
+        let columns = self
+            .columns
+            .iter()
+            .map(|column| indices.iter().map(|index| column[*index as usize]).collect())
+            .collect();
+        Batch { columns, rows: indices.len() }
+    }
+
+    /// Keeps the rows for which `keep` says so.
+    ///
+    /// # Panics
+    /// If `keep` has not as many entries as the batch has rows.
+    pub fn filter(&mut self, keep: &[bool]) {
+        assert_eq!(keep.len(), self.rows);
+        for column in &mut self.columns {
+            let mut flags = keep.iter();
+            column.retain(|_| flags.next().is_some_and(|flag| *flag));
+        }
+        self.rows = keep.iter().filter(|flag| **flag).count();
+    }
+
+    /// Returns the columns at `indices`, in that order.
+    pub fn project(&self, indices: &[usize]) -> Batch {
+        let columns = indices.iter().map(|index| self.columns[*index].clone()).collect();
+        Batch { columns, rows: self.rows }
+    }
+
+    /// Returns `length` rows from row `offset` on.
+    pub fn slice(&self, offset: usize, length: usize) -> Batch {
+        let columns = self.columns.iter().map(|column| column[offset..offset + length].to_vec()).collect();
+        Batch { columns, rows: length }
+    }
+
+    /// Copies one row into `row`.
+    pub fn read_row(&self, index: usize, row: &mut Vec<TermId>) {
+        row.clear();
+        row.extend(self.columns.iter().map(|column| column[index]));
+    }
+}

@@ -1,0 +1,15 @@
+//! The unit that is stored and exchanged: sealed bytes named by their hash.
+//!
+//! Each step of trust is a type: [`UntrustedBlock`] (somebody claims an id) -> `verify` ->
+//! [`SealedBlock`] (the bytes hash to the id) -> `open` -> [`PlainBlock`] (our key opened it). This
+//! room knows neither what blocks hold nor where they come from.
+
+mod error;
+mod id;
+mod sealed;
+mod source;
+
+pub use error::BlockError;
+pub use id::BlockId;
+pub use sealed::{BLOCK_BYTES_MAX, BlockKind, PlainBlock, SealedBlock, UntrustedBlock};
+pub use source::{BlockSink, BlockSource};

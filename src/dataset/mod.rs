@@ -1,0 +1,105 @@
+//! `Dataset`: the only door from the query wing into storage.
+//!
+//! The query wing reads through these traits and never sees a block; the storage wing implements
+//! them and never sees a query. [`MemoryDataset`] is the plain reference that tests compare with.
+
+mod error;
+mod memory;
+mod quad_index;
+mod statistics;
+
+pub use error::DatasetError;
+pub use memory::MemoryDataset;
+pub use quad_index::{QuadIndex, RowsScan};
+pub use statistics::{PredicateStatistics, Statistics};
+
+use crate::batch::Batch;
+use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::plan::Schema;
+use std::sync::Arc;
+
+/// A graph as one snapshot of it: immutable, cheap to share, the same for the whole query.
+///
+/// Implementations may block on blocks that are far away; callers run on query threads.
+pub trait Dataset: Send + Sync {
+    /// Scans the quads that match, sorted by `permutation`, each once per graph.
+    ///
+    /// # Shape
+    /// Batches of four columns, in the order subject, predicate, object, graph, whatever the permutation.
+    ///
+    /// # Errors
+    /// If the first blocks cannot be had; later ones fail at [`Scan::next_batch`].
+    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError>;
+
+    /// Scans the edges that match, in no promised order.
+    ///
+    /// # Shape
+    /// Batches of five columns: subject, predicate, object, graph, edge.
+    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError>;
+
+    /// Returns the id of a term, or `None` if no quad of this dataset can contain it.
+    ///
+    /// Inline ids are returned whether or not a quad contains them.
+    fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError>;
+
+    /// Returns the terms of ids, in the order of `ids`. Sorted ids are cheapest.
+    ///
+    /// # Panics
+    /// If an id is undefined, local, or of another dataset.
+    fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError>;
+
+    /// Returns how many quads match: exact where that is cheap, else a good estimate.
+    fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError>;
+
+    /// Returns the figures that the optimizer plans with.
+    fn statistics(&self) -> Arc<Statistics>;
+
+    /// Returns the facts that lowering may rely on; always right, perhaps incomplete.
+    fn schema(&self) -> Result<Arc<Schema>, DatasetError>;
+
+    /// Returns the named graphs that have a quad, sorted by id.
+    fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError>;
+
+    /// Asks, in one go, for all that scans of these patterns will need. Best effort.
+    fn prefetch(&self, _patterns: &[QuadPattern]) {}
+
+    /// Returns the term of one id.
+    fn term(&self, id: TermId) -> Result<Term, DatasetError> {
+        let mut terms = self.terms(&[id])?;
+        terms.pop().ok_or(DatasetError::UnknownId(id))
+    }
+}
+
+/// A dataset that a transaction may change. Its reads see its own changes; scans that are open
+/// while it changes go on as they began.
+pub trait DatasetMut: Dataset {
+    /// Returns the id of a term, giving it one if it has none.
+    fn intern(&self, term: &Term) -> Result<TermId, DatasetError>;
+
+    /// Adds a quad; returns whether it was new.
+    fn insert(&self, quad: Quad) -> Result<bool, DatasetError>;
+
+    /// Removes a quad; returns whether it was there.
+    fn remove(&self, quad: Quad) -> Result<bool, DatasetError>;
+}
+
+/// An open scan. Owns all it needs, so that it may outlive the call and move between threads.
+pub trait Scan: Send {
+    /// Returns the next rows, or `None` at the end. A batch is never empty.
+    fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError>;
+}
+
+/// Turns edges into a batch of the shape that [`Dataset::scan_edges`] promises.
+pub fn edge_batch(edges: &[Edge]) -> Batch {
+    let column = |part: fn(&Edge) -> TermId| edges.iter().map(part).collect();
+    Batch::new(
+        vec![
+            column(|e| e.subject),
+            column(|e| e.predicate),
+            column(|e| e.object),
+            column(|e| e.graph),
+            column(|e| e.edge),
+        ],
+        edges.len(),
+    )
+}

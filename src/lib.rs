@@ -1,0 +1,11 @@
+//! Reefloom: a knowledge graph that no server owns. ARCHITECTURE.md leads through the house.
+
+// Floor 0
+pub mod crypto;
+pub mod model;
+// Floor 1
+pub mod batch;
+pub mod block;
+pub mod plan;
+// Floor 2
+pub mod dataset;

@@ -1,0 +1,331 @@
+//! Inline term ids: which literals fit into the id itself, and back.
+//!
+//! Inlining is lossless to the lexical form: a literal is inlined only if decoding its code gives
+//! back exactly its text and datatype (`"01"^^xsd:integer` and `"1.0E0"` against `"1"` differ).
+
+use super::term::{Literal, xsd};
+use super::term_id::{TermId, TermKind};
+
+const BIAS: i64 = 1 << 59;
+const DECIMAL_SCALE_BITS: u32 = 4;
+const DECIMAL_MANTISSA_BIAS: i64 = 1 << 55;
+const SECONDS_PER_DAY: i64 = 86_400;
+
+impl TermId {
+    /// Returns the inline id of `literal`, or `None` if only a dictionary can hold it.
+    pub fn inline(literal: &Literal) -> Option<TermId> {
+        let id = encode(literal)?;
+        (id.to_literal().as_ref() == Some(literal)).then_some(id)
+    }
+
+    /// Returns the literal that an inline id carries, or `None` for any other id.
+    pub fn to_literal(self) -> Option<Literal> {
+        Some(match self.kind() {
+            TermKind::Boolean => Literal::from(self.payload() != 0),
+            TermKind::Integer => Literal::from(unbias(self.payload())),
+            TermKind::Decimal => Literal::new_typed_literal(decimal_text(self), xsd::DECIMAL),
+            TermKind::Double => {
+                let text = double_text(self.as_f64()?, self.payload() & 1 == 1);
+                Literal::new_typed_literal(text, xsd::DOUBLE)
+            }
+            TermKind::Date => Literal::new_typed_literal(date_text(unbias(self.payload())), xsd::DATE),
+            TermKind::DateTime => {
+                let (milliseconds, utc) = self.as_date_time()?;
+                Literal::new_typed_literal(date_time_text(milliseconds, utc), xsd::DATE_TIME)
+            }
+            _ => return None,
+        })
+    }
+
+    /// Returns the inline id of an `xsd:integer` in its canonical form, if it fits.
+    pub fn from_i64(value: i64) -> Option<TermId> {
+        (-BIAS..BIAS).contains(&value).then(|| TermId::pack(TermKind::Integer, bias(value)))
+    }
+
+    pub fn from_bool(value: bool) -> TermId {
+        TermId::pack(TermKind::Boolean, u64::from(value))
+    }
+
+    /// Returns the value of an inline `xsd:integer`.
+    pub fn as_i64(self) -> Option<i64> {
+        (self.kind() == TermKind::Integer).then(|| unbias(self.payload()))
+    }
+
+    /// Returns the value of an inline `xsd:boolean`.
+    pub fn as_bool(self) -> Option<bool> {
+        (self.kind() == TermKind::Boolean).then(|| self.payload() != 0)
+    }
+
+    /// Returns the value of an inline `xsd:double`.
+    pub fn as_f64(self) -> Option<f64> {
+        (self.kind() == TermKind::Double)
+            .then(|| f64::from_bits(sortable_to_bits((self.payload() >> 1) << 5)))
+    }
+
+    /// Returns (mantissa, scale) of an inline `xsd:decimal`: its value is mantissa / 10^scale.
+    pub fn as_decimal(self) -> Option<(i64, u32)> {
+        (self.kind() == TermKind::Decimal).then(|| {
+            let scale = (self.payload() & ((1 << DECIMAL_SCALE_BITS) - 1)) as u32;
+            ((self.payload() >> DECIMAL_SCALE_BITS) as i64 - DECIMAL_MANTISSA_BIAS, scale)
+        })
+    }
+
+    /// Returns days since 1970-01-01 of an inline `xsd:date`.
+    pub fn as_date(self) -> Option<i64> {
+        (self.kind() == TermKind::Date).then(|| unbias(self.payload()))
+    }
+
+    /// Returns (milliseconds since 1970-01-01T00:00:00, whether in UTC) of an inline `xsd:dateTime`.
+    pub fn as_date_time(self) -> Option<(i64, bool)> {
+        (self.kind() == TermKind::DateTime)
+            .then(|| ((self.payload() >> 1) as i64 - (BIAS >> 1), self.payload() & 1 == 1))
+    }
+}
+
+fn encode(literal: &Literal) -> Option<TermId> {
+    let (text, datatype) = (literal.value(), literal.datatype());
+    if datatype == xsd::INTEGER {
+        TermId::from_i64(text.parse().ok()?)
+    } else if datatype == xsd::BOOLEAN {
+        Some(TermId::from_bool(text == "true"))
+    } else if datatype == xsd::DECIMAL {
+        encode_decimal(text)
+    } else if datatype == xsd::DOUBLE {
+        encode_double(text)
+    } else if datatype == xsd::DATE {
+        let days = parse_date(text)?;
+        Some(TermId::pack(TermKind::Date, bias(days)))
+    } else if datatype == xsd::DATE_TIME {
+        encode_date_time(text)
+    } else {
+        None
+    }
+}
+
+fn encode_decimal(text: &str) -> Option<TermId> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    if text.len() > 18 || fraction.len() > 15 {
+        return None;
+    }
+    let mantissa: i64 = format!("{whole}{fraction}").parse().ok()?;
+    let biased = mantissa.checked_add(DECIMAL_MANTISSA_BIAS)?;
+    (0..DECIMAL_MANTISSA_BIAS * 2).contains(&biased).then(|| {
+        TermId::pack(TermKind::Decimal, (biased as u64) << DECIMAL_SCALE_BITS | fraction.len() as u64)
+    })
+}
+
+fn decimal_text(id: TermId) -> String {
+    let (mantissa, scale) = id.as_decimal().unwrap_or_default();
+    if scale == 0 {
+        return mantissa.to_string();
+    }
+    let digits = format!("{:0width$}", mantissa.unsigned_abs(), width = scale as usize + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale as usize);
+    format!("{}{whole}.{fraction}", if mantissa < 0 { "-" } else { "" })
+}
+
+/// A double is inlined if the low five bits of its mantissa are zero; the lowest payload bit tells
+/// the plain form (`1.5`) from the canonical one (`1.5E0`).
+fn encode_double(text: &str) -> Option<TermId> {
+    let value: f64 = text.parse().ok()?;
+    let sortable = bits_to_sortable(value.to_bits());
+    let plain = u64::from(!text.contains(['E', 'e']));
+    (value.is_finite() && sortable.trailing_zeros() >= 5)
+        .then(|| TermId::pack(TermKind::Double, (sortable >> 5) << 1 | plain))
+}
+
+fn double_text(value: f64, plain: bool) -> String {
+    if plain { value.to_string() } else { canonical_double(value) }
+}
+
+/// Returns the XSD 1.1 canonical form of a finite double (`1.5E0`).
+fn canonical_double(value: f64) -> String {
+    let text = format!("{value:E}");
+    match text.split_once('E') {
+        Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
+        _ => text,
+    }
+}
+
+/// Maps the bits of a double to a word that sorts as the double does.
+fn bits_to_sortable(bits: u64) -> u64 {
+    // Negative numbers keep their low zero bits by flipping only what is above them.
+    if bits >> 63 == 1 { !bits & !0x1F } else { bits | 1 << 63 }
+}
+
+fn sortable_to_bits(word: u64) -> u64 {
+    if word >> 63 == 1 { word & !(1 << 63) } else { !word & !0x1F }
+}
+
+fn bias(value: i64) -> u64 {
+    (value + BIAS) as u64
+}
+
+fn unbias(payload: u64) -> i64 {
+    payload as i64 - BIAS
+}
+
+fn encode_date_time(text: &str) -> Option<TermId> {
+    let (body, utc) = match text.strip_suffix('Z') {
+        Some(body) => (body, true),
+        None => (text, false),
+    };
+    let (date, time) = body.split_once('T')?;
+    let mut parts = time.splitn(3, ':');
+    let (hours, minutes): (i64, i64) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    let (seconds, fraction) = match parts.next()?.split_once('.') {
+        Some((seconds, fraction)) => (seconds.parse::<i64>().ok()?, fraction.to_owned()),
+        None => (time.rsplit(':').next()?.parse().ok()?, String::new()),
+    };
+    if hours > 23 || minutes > 59 || seconds > 59 || fraction.len() > 3 {
+        return None;
+    }
+    let thousandths: i64 = format!("{fraction:0<3}").parse().ok()?;
+    let total = parse_date(date)? * SECONDS_PER_DAY + hours * 3600 + minutes * 60 + seconds;
+    let payload = (total * 1000 + thousandths + (BIAS >> 1)) as u64;
+    Some(TermId::pack(TermKind::DateTime, payload << 1 | u64::from(utc)))
+}
+
+fn date_time_text(milliseconds: i64, utc: bool) -> String {
+    let seconds = milliseconds.div_euclid(1000);
+    let (days, second) = (seconds.div_euclid(SECONDS_PER_DAY), seconds.rem_euclid(SECONDS_PER_DAY));
+    let mut text =
+        format!("{}T{:02}:{:02}:{:02}", date_text(days), second / 3600, second / 60 % 60, second % 60);
+    let thousandths = milliseconds.rem_euclid(1000);
+    if thousandths != 0 {
+        text.push_str(format!(".{thousandths:03}").trim_end_matches('0'));
+    }
+    if utc {
+        text.push('Z');
+    }
+    text
+}
+
+/// Parses `YYYY-MM-DD` with a four-digit positive year into days since 1970-01-01.
+fn parse_date(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if bytes.len() != 10 || bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+        return None;
+    }
+    let number = |range| text.get(range).and_then(|part: &str| part.parse::<i64>().ok());
+    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
+    ((1..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day))
+        .then(|| days_from_civil(year, month, day))
+}
+
+fn date_text(days: i64) -> String {
+    let (year, month, day) = civil_from_days(days);
+    format!("{year:04}-{month:02}-{day:02}")
+}
+
+/// Returns days since 1970-01-01 of a proleptic Gregorian date.
+///
+/// # Source
+/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that
+/// the leap day is the last of its year.
+pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+    let march_year = if month <= 2 { year - 1 } else { year };
+    let era = march_year.div_euclid(400);
+    let year_of_era = march_year.rem_euclid(400);
+    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
+}
+
+/// Returns (year, month, day) of a day number; the inverse of [`days_from_civil`].
+pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
+    let shifted = days + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let march_month = (5 * day_of_year + 2) / 153;
+    let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * march_month + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn check(text: &str, datatype: oxrdf::NamedNodeRef<'_>, inlined: bool) {
+        let literal = Literal::new_typed_literal(text, datatype);
+        let id = TermId::inline(&literal);
+        assert_eq!(id.is_some(), inlined, "{literal}");
+        if let Some(id) = id {
+            assert_eq!(id.to_literal(), Some(literal));
+        }
+    }
+
+    #[test]
+    fn canonical_forms_are_inlined_and_others_are_not() {
+        for (text, inlined) in [("0", true), ("-17", true), ("01", false), ("+1", false), ("x", false)] {
+            check(text, xsd::INTEGER, inlined);
+        }
+        for (text, inlined) in [("true", true), ("false", true), ("1", false), ("0", false)] {
+            check(text, xsd::BOOLEAN, inlined);
+        }
+        for (text, inlined) in [
+            ("12.50", true),
+            ("12.5", true),
+            ("-0.5", true),
+            ("-0.0", false),
+            (".5", false),
+            ("5.", false),
+            ("7", true),
+        ] {
+            check(text, xsd::DECIMAL, inlined);
+        }
+        for (text, inlined) in [
+            ("1.5E0", true),
+            ("-1.5E0", true),
+            ("1.5", true),
+            ("0", true),
+            ("1.50", false),
+            ("0.1", false),
+            ("INF", false),
+        ] {
+            check(text, xsd::DOUBLE, inlined);
+        }
+        for (text, inlined) in [
+            ("2024-02-29", true),
+            ("2023-02-29", false),
+            ("0001-01-01", true),
+            ("2024-01-01Z", false),
+            ("-0044-03-15", false),
+        ] {
+            check(text, xsd::DATE, inlined);
+        }
+        for (text, inlined) in [
+            ("2024-02-29T12:00:00Z", true),
+            ("2024-02-29T12:00:00.25", true),
+            ("2024-02-29T12:00:00.250", false),
+            ("2024-02-29T24:00:00", false),
+            ("2024-02-29T12:00:00+01:00", false),
+            ("1969-12-31T23:59:59.5Z", true),
+        ] {
+            check(text, xsd::DATE_TIME, inlined);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn inlining_never_changes_a_literal(text in "[-+]?[0-9]{0,20}(\\.[0-9]{0,17})?(E-?[0-9]{1,3})?") {
+            for datatype in [xsd::INTEGER, xsd::DECIMAL, xsd::DOUBLE] {
+                let literal = Literal::new_typed_literal(text.clone(), datatype);
+                if let Some(id) = TermId::inline(&literal) {
+                    prop_assert_eq!(id.to_literal(), Some(literal));
+                }
+            }
+        }
+
+        #[test]
+        fn inline_numbers_sort_by_value(a in -1.0e9f64..1.0e9, b in -1.0e9f64..1.0e9) {
+            let id = |x: f64| TermId::inline(&Literal::new_typed_literal(format!("{}", x as f32), xsd::DOUBLE));
+            if let (Some(x), Some(y)) = (id(a), id(b)) {
+                prop_assert_eq!((a as f32).partial_cmp(&(b as f32)), x.as_f64().partial_cmp(&y.as_f64()));
+            }
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! What data is: terms, values, ids and quads, and how a property graph reads as quads.
+//!
+//! This room does no I/O, knows no language and no storage. Everything above speaks its words.
+
+mod inline;
+mod order;
+mod property_graph;
+mod quad;
+mod term;
+mod term_id;
+mod value;
+
+pub use order::compare_terms;
+pub use property_graph::{Vocabulary, pg};
+pub use quad::{Edge, EdgePattern, GraphFilter, Permutation, Quad, QuadPattern};
+pub use term::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, xsd};
+pub use term_id::{DictionaryId, TermId, TermKind};
+pub use value::{Duration, Map, NodeValue, PathValue, RelationshipValue, Value};

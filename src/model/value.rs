@@ -1,0 +1,72 @@
+//! `Value`: what crosses the border of a query: parameters in, results out.
+//!
+//! Inside a query a value is a `TermId`; this is its readable form, RDF terms and property-graph
+//! values together.
+
+use std::collections::BTreeMap;
+
+use super::term::{NamedNode, NamedOrBlankNode, Term};
+
+/// A map value; its keys are sorted, so equal maps are equal byte for byte.
+pub type Map = BTreeMap<String, Value>;
+
+/// A value of any of the three languages.
+///
+/// A literal whose datatype Cypher knows may be either a typed variant or a [`Value::Term`]; the
+/// term form keeps the exact lexical form. [`Value::from_term`] and [`Value::to_term`] convert.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Float(f64),
+    String(String),
+    /// Months, days, seconds and nanoseconds (`pg:duration`).
+    Duration(Duration),
+    /// An IRI, a blank node, a triple term, or a literal kept in its exact lexical form.
+    Term(Term),
+    List(Vec<Value>),
+    Map(Map),
+    Node(NodeValue),
+    Relationship(RelationshipValue),
+    Path(PathValue),
+}
+
+/// A Cypher duration; its parts are kept apart since months and days have no fixed length.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Duration {
+    pub months: i64,
+    pub days: i64,
+    pub seconds: i64,
+    /// Below 10^9 in magnitude, of the sign of `seconds` or zero.
+    pub nanoseconds: i32,
+}
+
+/// A node as Cypher and its drivers show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeValue {
+    pub id: NamedOrBlankNode,
+    /// Label names in the workspace's vocabulary, sorted.
+    pub labels: Vec<String>,
+    pub properties: Map,
+}
+
+/// A relationship as Cypher and its drivers show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RelationshipValue {
+    /// The reifier, or the id derived from the quad where there is none (see `property_graph`).
+    pub id: NamedOrBlankNode,
+    pub start: NamedOrBlankNode,
+    pub end: NamedOrBlankNode,
+    pub predicate: NamedNode,
+    /// The relationship type's name in the workspace's vocabulary.
+    pub name: String,
+    pub properties: Map,
+}
+
+/// An alternating walk: `nodes` is one longer than `relationships`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PathValue {
+    pub nodes: Vec<NodeValue>,
+    pub relationships: Vec<RelationshipValue>,
+}

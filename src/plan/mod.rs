@@ -1,0 +1,25 @@
+//! The logical plan: the one algebra that SPARQL, Cypher and GraphQL compile to.
+//!
+//! A plan says what is wanted, in terms and variables. It knows no ids, no blocks, no statistics
+//! and no language: where the languages differ in meaning, the difference is a named
+//! [`Function`] or an explicit operator, never a mode.
+
+mod expression;
+mod function;
+mod modify;
+mod operator;
+mod schema;
+mod statement;
+mod validate;
+mod variable;
+
+pub use expression::{Aggregate, AggregateFunction, Expression, Quantifier, SortKey, SortOrder};
+pub use function::Function;
+pub use modify::{Change, GraphTarget, GraphTemplate, QuadTemplate, TermTemplate};
+pub use operator::{
+    ApplyKind, EdgeScan, GraphSelector, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Slot,
+};
+pub use schema::{ClassInfo, PredicateInfo, Schema};
+pub use statement::{Column, Form, Query, Session, Statement, Update};
+pub use validate::{PlanError, validate};
+pub use variable::{Variable, Variables};

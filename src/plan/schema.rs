@@ -1,0 +1,65 @@
+//! What lowering may know of the data: facts that hold for the whole snapshot.
+//!
+//! Same text and same schema, same plan. A schema is made from a dataset's statistics (and later
+//! from shapes); the empty schema promises nothing and is always right.
+
+use std::collections::BTreeMap;
+
+use crate::model::NamedNode;
+
+/// Facts about the predicates and classes of one snapshot, over all its graphs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Schema {
+    pub predicates: BTreeMap<NamedNode, PredicateInfo>,
+    pub classes: BTreeMap<NamedNode, ClassInfo>,
+    /// Whether the facts are complete: a predicate that is not listed has no quads.
+    pub is_complete: bool,
+}
+
+/// Facts about one predicate.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PredicateInfo {
+    /// Quads, over all graphs.
+    pub quads: u64,
+    /// No subject has two distinct objects under this predicate, in all graphs together.
+    pub is_functional: bool,
+    /// Some object is an IRI or blank node.
+    pub has_node_objects: bool,
+    /// Some object is a literal (or triple term).
+    pub has_literal_objects: bool,
+    /// Some quad of this predicate is reified.
+    pub has_edges: bool,
+    /// The datatypes of literal objects, sorted; `rdf:langString` for language-tagged ones.
+    pub datatypes: Vec<NamedNode>,
+    /// Classes of the node objects, sorted.
+    pub object_classes: Vec<NamedNode>,
+}
+
+/// Facts about one class (an object of `rdf:type`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClassInfo {
+    /// Distinct instances.
+    pub instances: u64,
+    /// Predicates that some instance has, sorted.
+    pub predicates: Vec<NamedNode>,
+    /// Predicates that point to some instance, sorted.
+    pub inverse_predicates: Vec<NamedNode>,
+}
+
+impl Schema {
+    /// Returns whether no subject has two objects under `predicate`, all of them literals.
+    pub fn is_functional_property(&self, predicate: &NamedNode) -> bool {
+        match self.predicates.get(predicate) {
+            Some(info) => info.is_functional && !info.has_node_objects,
+            None => self.is_complete,
+        }
+    }
+
+    /// Returns whether every quad of `predicate` is a plain relationship: node objects, none reified.
+    pub fn is_plain_relationship(&self, predicate: &NamedNode) -> bool {
+        match self.predicates.get(predicate) {
+            Some(info) => !info.has_literal_objects && !info.has_edges,
+            None => self.is_complete,
+        }
+    }
+}
