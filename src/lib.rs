@@ -9,3 +9,5 @@ pub mod block;
 pub mod plan;
 // Floor 2
 pub mod dataset;
+// Floor 3
+pub mod execute;

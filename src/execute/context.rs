@@ -1,0 +1,171 @@
+//! `Context`: the world and the limits of one query.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
+
+use super::{ExecuteError, Values};
+use crate::dataset::{Dataset, DatasetMut};
+use crate::model::{NamedNode, Term, Value, Vocabulary};
+use crate::plan::{GraphSelector, Variable};
+
+/// How far a query may go.
+#[derive(Clone, Debug, Default)]
+pub struct Limits {
+    pub deadline: Option<Instant>,
+    /// Bytes that operators may hold at once; 0 is no bound.
+    pub memory_bytes_max: usize,
+    /// Rows that a result may have; past it, [`super::Rows::is_cut_off`] says so.
+    pub rows_max: Option<u64>,
+}
+
+/// All that operators and expressions of one query share.
+pub struct Context {
+    pub dataset: Arc<dyn Dataset>,
+    /// The same world as `dataset`, when the query may write.
+    pub changes: Option<Arc<dyn DatasetMut>>,
+    pub parameters: BTreeMap<String, Value>,
+    pub vocabulary: Vocabulary,
+    /// What property-graph functions read; writes go to the graph that it names.
+    pub default_graph: GraphSelector,
+    /// The moment of the query's start, in milliseconds since 1970-01-01T00:00:00Z.
+    pub now_ms: i64,
+    pub limits: Limits,
+    pub cancel: Arc<AtomicBool>,
+    pub values: Values,
+    pub procedures: Procedures,
+    /// Answers SERVICE; without one it fails.
+    pub services: Option<Arc<dyn ServiceHandler>>,
+    /// Answers LOAD; without one it fails.
+    pub loader: Option<Arc<dyn GraphLoader>>,
+    memory: Arc<AtomicUsize>,
+}
+
+/// Sends a pattern to another SPARQL endpoint.
+pub trait ServiceHandler: Send + Sync {
+    /// Returns the rows of `text`, a SELECT query, in the order of `variables`' names.
+    fn query(
+        &self,
+        endpoint: &NamedNode,
+        text: &str,
+        variables: &[Variable],
+    ) -> Result<Vec<Vec<Option<Term>>>, String>;
+}
+
+/// Fetches a document for LOAD.
+pub trait GraphLoader: Send + Sync {
+    /// Returns the quads of the document; blank nodes are fresh.
+    fn load(&self, source: &NamedNode) -> Result<Vec<oxrdf::Quad>, String>;
+}
+
+/// A procedure that CALL can name.
+pub trait Procedure: Send + Sync {
+    /// The names of the result fields, in order.
+    fn fields(&self) -> Vec<String>;
+
+    /// Returns rows of `fields().len()` values.
+    fn call(&self, arguments: &[Value], context: &Context) -> Result<Vec<Vec<Value>>, ExecuteError>;
+}
+
+/// The procedures that a query may call, by full name.
+#[derive(Clone, Default)]
+pub struct Procedures(BTreeMap<String, Arc<dyn Procedure>>);
+
+impl Procedures {
+    pub fn register(&mut self, name: impl Into<String>, procedure: Arc<dyn Procedure>) {
+        self.0.insert(name.into(), procedure);
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Arc<dyn Procedure>> {
+        self.0.get(name)
+    }
+}
+
+impl Context {
+    /// Makes a context that reads `dataset`, without limits.
+    pub fn new(dataset: Arc<dyn Dataset>) -> Context {
+        Context {
+            dataset,
+            changes: None,
+            parameters: BTreeMap::new(),
+            vocabulary: Vocabulary::default(),
+            default_graph: GraphSelector::Default,
+            now_ms: 0,
+            limits: Limits::default(),
+            cancel: Arc::new(AtomicBool::new(false)),
+            values: Values::default(),
+            procedures: Procedures::default(),
+            services: None,
+            loader: None,
+            memory: Arc::new(AtomicUsize::new(0)),
+        }
+    }
+
+    /// Makes a context that reads and writes `changes`, without limits.
+    pub fn writing(changes: Arc<dyn DatasetMut>) -> Context {
+        let dataset: Arc<dyn Dataset> = changes.clone();
+        Context { changes: Some(changes), ..Context::new(dataset) }
+    }
+
+    /// Returns an error if the query was cancelled or is past its deadline. Operators call it once
+    /// a batch, and loops that produce nothing call it every few thousand steps.
+    pub fn check(&self) -> Result<(), ExecuteError> {
+        if self.cancel.load(Ordering::Relaxed) {
+            return Err(ExecuteError::Cancelled);
+        }
+        match self.limits.deadline {
+            Some(deadline) if Instant::now() >= deadline => Err(ExecuteError::Deadline),
+            _ => Ok(()),
+        }
+    }
+
+    /// Opens an account on the query's memory budget; what it holds is given back when it is dropped.
+    pub fn reserve(&self) -> Reservation {
+        Reservation { total: self.memory.clone(), budget: self.limits.memory_bytes_max, bytes: 0 }
+    }
+
+    /// Returns a fresh IRI for a new node or relationship, under the workspace's base.
+    pub fn mint(&self) -> Result<NamedNode, ExecuteError> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|e| ExecuteError::Unsupported(format!("no randomness to mint ids from: {e}")))?;
+        let text = data_encoding::BASE32_NOPAD.encode(&random).to_ascii_lowercase();
+        Ok(NamedNode::new_unchecked(format!("{}n-{text}", self.vocabulary.base)))
+    }
+}
+
+/// Bytes that one operator holds, counted against the query's budget.
+#[derive(Debug)]
+pub struct Reservation {
+    total: Arc<AtomicUsize>,
+    budget: usize,
+    bytes: usize,
+}
+
+impl Reservation {
+    /// Accounts for `bytes` more.
+    ///
+    /// # Errors
+    /// [`ExecuteError::MemoryExceeded`] if the query would hold more than its budget.
+    pub fn grow(&mut self, bytes: usize) -> Result<(), ExecuteError> {
+        self.bytes += bytes;
+        let before = self.total.fetch_add(bytes, Ordering::Relaxed);
+        if self.budget != 0 && before + bytes > self.budget {
+            return Err(ExecuteError::MemoryExceeded { budget: self.budget });
+        }
+        Ok(())
+    }
+
+    /// Gives everything back.
+    pub fn release(&mut self) {
+        self.total.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.bytes = 0;
+    }
+}
+
+impl Drop for Reservation {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
