@@ -69,7 +69,7 @@ impl State {
             return id;
         }
         let rank = self.terms.len() as u64;
-        let id = TermId::dictionary(DictionaryId { kind: kind_of(term), layer: 0, rank });
+        let id = TermId::dictionary(DictionaryId { kind: TermKind::of(term), layer: 0, rank });
         self.terms.push(term.clone());
         self.ids.insert(term.clone(), id);
         id
@@ -198,16 +198,5 @@ impl DatasetMut for MemoryDataset {
 
     fn remove(&self, quad: Quad) -> Result<bool, DatasetError> {
         Ok(self.write().quads.remove(&quad))
-    }
-}
-
-fn kind_of(term: &Term) -> TermKind {
-    match term {
-        Term::NamedNode(_) => TermKind::NamedNode,
-        Term::BlankNode(_) => TermKind::BlankNode,
-        Term::Triple(_) => TermKind::Triple,
-        Term::Literal(literal) if literal.language().is_some() => TermKind::LangString,
-        Term::Literal(literal) if literal.datatype() == crate::model::xsd::STRING => TermKind::String,
-        Term::Literal(_) => TermKind::TypedLiteral,
     }
 }

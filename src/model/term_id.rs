@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::term::{Term, xsd};
+
 /// A term as a u64: small values inline, the others by dictionary rank.
 ///
 /// ```text
@@ -16,8 +18,9 @@ use std::fmt;
 /// ```
 ///
 /// Within one snapshot, equal ids are equal terms (RDF term equality, lexical form included) and
-/// different ids are different terms. Within one dictionary layer, id order is term order
-/// (`compare_terms`). Ids of different snapshots, or local ids of different queries, say nothing
+/// different ids are different terms. Within the dictionary of a base run (layer 0), id order is term
+/// order (`compare_terms`); what came after it, and datasets in memory, number terms as they arrive.
+/// Ids of different snapshots, or local ids of different queries, say nothing
 /// about each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct TermId(u64);
@@ -52,6 +55,20 @@ pub enum TermKind {
     DateTime = 12,
     /// A value that a query computed; only that query can say what it is.
     Local = 15,
+}
+
+impl TermKind {
+    /// Returns the dictionary kind of a term (an inline literal's own kind is told by its id).
+    pub fn of(term: &Term) -> TermKind {
+        match term {
+            Term::NamedNode(_) => TermKind::NamedNode,
+            Term::BlankNode(_) => TermKind::BlankNode,
+            Term::Triple(_) => TermKind::Triple,
+            Term::Literal(literal) if literal.language().is_some() => TermKind::LangString,
+            Term::Literal(literal) if literal.datatype() == xsd::STRING => TermKind::String,
+            Term::Literal(_) => TermKind::TypedLiteral,
+        }
+    }
 }
 
 /// Where a dictionary id points: layer 0 is the base, higher layers are runs and change sets.
