@@ -3,11 +3,17 @@
 // Floor 0
 pub mod crypto;
 pub mod model;
+
 // Floor 1
 pub mod batch;
 pub mod block;
 pub mod plan;
+
 // Floor 2
 pub mod dataset;
+
 // Floor 3
 pub mod execute;
+
+// Floor 5
+pub mod engine;

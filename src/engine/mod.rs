@@ -1,0 +1,2 @@
+//! The engine: from a request to an answer.
+mod load;

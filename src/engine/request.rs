@@ -1,0 +1,110 @@
+//! What a caller asks and what it gets back.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::execute::{Rows, UpdateSummary};
+use crate::model::{Map, NamedNode, Triple};
+use crate::plan::Shape;
+use crate::workspace::CommitId;
+
+/// A language, as the door it came through names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Language {
+    SparqlQuery,
+    SparqlUpdate,
+    /// Reads and writes, as the text says.
+    Cypher,
+    GraphQl,
+}
+
+/// One question or order, with everything that decides its answer.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub language: Language,
+    pub text: String,
+    pub parameters: Map,
+    /// GraphQL: which operation of the document; may be left out if there is one.
+    pub operation: Option<String>,
+    /// The workspace's name; the default workspace if `None`.
+    pub workspace: Option<String>,
+    /// A branch or a commit (`main`, `commit:<cid>`, `main~2`); the default branch if `None`.
+    pub at: Option<String>,
+    /// The protocol's default-graph-uri (or using-graph-uri): these merged are the default graph.
+    pub default_graphs: Vec<NamedNode>,
+    /// The protocol's named-graph-uri (or using-named-graph-uri).
+    pub named_graphs: Vec<NamedNode>,
+    /// Answer with the plans instead of running it.
+    pub explain: bool,
+    /// Whether the caller may change data through this door.
+    pub may_write: bool,
+    /// The message of the commit that a write makes; the text's first line if `None`.
+    pub message: Option<String>,
+    pub limits: RequestLimits,
+    /// Set it to end the request early.
+    pub cancel: Arc<AtomicBool>,
+    /// The caller's clock, milliseconds since 1970: the moment that NOW() tells and a commit bears.
+    pub now_ms: i64,
+}
+
+/// What one request may take.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestLimits {
+    pub timeout: Duration,
+    pub memory_bytes_max: usize,
+}
+
+impl Default for RequestLimits {
+    fn default() -> RequestLimits {
+        RequestLimits { timeout: Duration::from_secs(60), memory_bytes_max: 2 << 30 }
+    }
+}
+
+impl Request {
+    /// Makes a request that reads the default workspace's default branch.
+    pub fn new(language: Language, text: impl Into<String>, now_ms: i64) -> Request {
+        Request {
+            language,
+            text: text.into(),
+            parameters: Map::new(),
+            operation: None,
+            workspace: None,
+            at: None,
+            default_graphs: Vec::new(),
+            named_graphs: Vec::new(),
+            explain: false,
+            may_write: false,
+            message: None,
+            limits: RequestLimits::default(),
+            cancel: Arc::default(),
+            now_ms,
+        }
+    }
+}
+
+/// An answer, and the commit it was read at or made.
+pub struct Response {
+    pub workspace: String,
+    pub commit: CommitId,
+    pub answer: Answer,
+}
+
+pub enum Answer {
+    Rows(Rows),
+    Boolean(bool),
+    /// Distinct triples (CONSTRUCT, DESCRIBE).
+    Graph(Vec<Triple>),
+    /// What a SPARQL update changed.
+    Updated(UpdateSummary),
+    /// The logical plan, before and after optimisation, and the physical plan.
+    Explanation(String),
+    /// Rows, and how they nest into GraphQL's response; `None` for introspection alone.
+    GraphQl(GraphQlAnswer),
+}
+
+pub struct GraphQlAnswer {
+    pub data: Option<(Rows, Shape)>,
+    /// The answer to `__schema` and `__type` fields, merged into the response by its writer.
+    pub introspection: Option<serde_json::Map<String, serde_json::Value>>,
+}
