@@ -6,10 +6,12 @@
 
 mod error;
 mod id;
+mod reader;
 mod sealed;
 mod source;
 
 pub use error::BlockError;
 pub use id::BlockId;
+pub use reader::{BlockReader, Decode, ReaderCounters};
 pub use sealed::{BLOCK_BYTES_MAX, BlockKind, PlainBlock, SealedBlock, UntrustedBlock};
 pub use source::{BlockSink, BlockSource};
