@@ -10,6 +10,7 @@ pub mod block;
 pub mod plan;
 
 // Floor 2
+pub mod blockstore;
 pub mod dataset;
 
 // Floor 3

@@ -1,0 +1,123 @@
+//! `MemoryStore`: blocks and refs in memory; for tests and for nodes that keep nothing.
+
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::{RefChange, Refs, Store, StoreError, Usage};
+use crate::block::{BlockError, BlockId, BlockSink, BlockSource, SealedBlock};
+
+#[derive(Default)]
+pub struct MemoryStore {
+    state: RwLock<State>,
+}
+
+#[derive(Default)]
+struct State {
+    blocks: BTreeMap<BlockId, SealedBlock>,
+    refs: BTreeMap<String, Vec<u8>>,
+}
+
+impl MemoryStore {
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// Drops a block; returns whether it was there.
+    pub fn remove(&self, id: BlockId) -> bool {
+        self.write().blocks.remove(&id).is_some()
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl BlockSource for MemoryStore {
+    fn get(&self, ids: &[BlockId]) -> Result<Vec<Option<SealedBlock>>, BlockError> {
+        let state = self.read();
+        Ok(ids.iter().map(|id| state.blocks.get(id).cloned()).collect())
+    }
+
+    fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
+        let state = self.read();
+        Ok(ids.iter().map(|id| state.blocks.contains_key(id)).collect())
+    }
+}
+
+impl BlockSink for MemoryStore {
+    fn put(&self, blocks: &[SealedBlock]) -> Result<(), BlockError> {
+        let mut state = self.write();
+        for block in blocks {
+            state.blocks.entry(block.id()).or_insert_with(|| block.clone());
+        }
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), BlockError> {
+        Ok(())
+    }
+}
+
+impl Refs for MemoryStore {
+    fn read_ref(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.read().refs.get(name).cloned())
+    }
+
+    fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
+        Ok(list(&self.read().refs, prefix))
+    }
+
+    fn update_refs(&self, changes: &[RefChange]) -> Result<(), StoreError> {
+        let mut state = self.write();
+        check(&state.refs, changes)?;
+        apply(&mut state.refs, changes);
+        Ok(())
+    }
+}
+
+impl Store for MemoryStore {
+    fn ids(&self) -> Result<Vec<BlockId>, BlockError> {
+        Ok(self.read().blocks.keys().copied().collect())
+    }
+
+    fn usage(&self) -> Result<Usage, BlockError> {
+        let state = self.read();
+        let block_bytes = state.blocks.values().map(|block| block.bytes().len() as u64).sum();
+        Ok(Usage { blocks: state.blocks.len() as u64, block_bytes, disk_bytes: 0 })
+    }
+
+    fn corrupt(&self) -> Vec<BlockId> {
+        Vec::new()
+    }
+}
+
+pub(super) fn list(refs: &BTreeMap<String, Vec<u8>>, prefix: &str) -> Vec<(String, Vec<u8>)> {
+    refs.range(prefix.to_owned()..)
+        .take_while(|(name, _)| name.starts_with(prefix))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+/// Checks that every ref is what its change expects.
+pub(super) fn check(refs: &BTreeMap<String, Vec<u8>>, changes: &[RefChange]) -> Result<(), StoreError> {
+    for change in changes {
+        let actual = refs.get(&change.name);
+        if actual != change.old.as_ref() {
+            return Err(StoreError::RefChanged { name: change.name.clone(), actual: actual.cloned() });
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn apply(refs: &mut BTreeMap<String, Vec<u8>>, changes: &[RefChange]) {
+    for change in changes {
+        match &change.new {
+            Some(value) => refs.insert(change.name.clone(), value.clone()),
+            None => refs.remove(&change.name),
+        };
+    }
+}
