@@ -18,3 +18,4 @@ pub mod execute;
 
 // Floor 5
 pub mod engine;
+pub mod results;

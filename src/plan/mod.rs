@@ -9,6 +9,7 @@ mod function;
 mod modify;
 mod operator;
 mod schema;
+mod shape;
 mod statement;
 mod validate;
 mod variable;
@@ -20,6 +21,7 @@ pub use operator::{
     ApplyKind, EdgeScan, GraphSelector, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Slot,
 };
 pub use schema::{ClassInfo, PredicateInfo, Schema};
+pub use shape::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, ValueShape};
 pub use statement::{Column, Form, Query, Session, Statement, Update};
 pub use validate::{PlanError, validate};
 pub use variable::{Variable, Variables};
