@@ -15,6 +15,7 @@ pub mod dataset;
 
 // Floor 3
 pub mod execute;
+pub mod language;
 
 // Floor 5
 pub mod engine;

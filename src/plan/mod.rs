@@ -13,6 +13,7 @@ mod shape;
 mod statement;
 mod validate;
 mod variable;
+mod walk;
 
 pub use expression::{Aggregate, AggregateFunction, Expression, Quantifier, SortKey, SortOrder};
 pub use function::Function;

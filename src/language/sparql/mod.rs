@@ -1,0 +1,215 @@
+//! SPARQL 1.1 and 1.2: text to logical plan, on spargebra's parser and algebra.
+//!
+//! Lowering keeps RDF semantics: `rdf:reifies` quads are ordinary quads. It makes the plain plan
+//! that the text says; what is fast is for the optimizer to find.
+
+mod correlate;
+mod expression;
+mod nesting;
+mod path;
+mod pattern;
+mod scope;
+mod term;
+mod update;
+
+use spargebra::{Query as SparqlQuery, SparqlParser, SparqlSyntaxError};
+
+use super::SyntaxError;
+use crate::plan::{Column, Form, LogicalPlan, Query, Session, Statement};
+use scope::Lowering;
+
+/// The code of every error of this language.
+const CODE: &str = "SPARQL.SyntaxError";
+
+/// Compiles a query, or, if the text is none, an update.
+///
+/// # Errors
+/// If the text is neither: the error of whichever got further.
+pub fn parse(text: &str, session: &Session, base: Option<&str>) -> Result<Statement, SyntaxError> {
+    match parse_query(text, session, base) {
+        Ok(query) => Ok(Statement::Query(query)),
+        Err(query_error) => match parse_update(text, session, base) {
+            Ok(update) => Ok(Statement::Update(update)),
+            Err(update_error) if update_error.offset > query_error.offset => Err(update_error),
+            Err(_) => Err(query_error),
+        },
+    }
+}
+
+/// Compiles a query (SELECT, ASK, CONSTRUCT or DESCRIBE).
+pub fn parse_query(text: &str, session: &Session, base: Option<&str>) -> Result<Query, SyntaxError> {
+    nesting::check(text)?;
+    let query = parser(text, base)?.parse_query(text).map_err(|error| syntax_error(text, &error))?;
+    Ok(lower_query(&query, session))
+}
+
+/// Compiles a sequence of update operations.
+pub fn parse_update(
+    text: &str,
+    session: &Session,
+    base: Option<&str>,
+) -> Result<crate::plan::Update, SyntaxError> {
+    nesting::check(text)?;
+    let parsed = parser(text, base)?.parse_update(text).map_err(|error| syntax_error(text, &error))?;
+    Ok(update::lower(&parsed, session))
+}
+
+fn parser(text: &str, base: Option<&str>) -> Result<SparqlParser, SyntaxError> {
+    match base {
+        None => Ok(SparqlParser::new()),
+        Some(base) => SparqlParser::new()
+            .with_base_iri(base)
+            .map_err(|error| SyntaxError::at(text, 0, CODE, format!("the base IRI is invalid: {error}"))),
+    }
+}
+
+fn lower_query(query: &SparqlQuery, session: &Session) -> Query {
+    let base = query.base_iri().map(|iri| iri.as_str().to_owned());
+    let mut lowering = Lowering::new(session, base);
+    lowering.set_dataset(query.dataset());
+    match query {
+        SparqlQuery::Select { pattern, .. } => {
+            let (root, columns) = lower_table(&mut lowering, pattern);
+            finish(lowering, root, Form::Rows, columns)
+        }
+        SparqlQuery::Ask { pattern, .. } => {
+            let root = lowering.pattern(pattern);
+            let root = LogicalPlan::Project { input: Box::new(root), variables: Vec::new() };
+            finish(lowering, root, Form::Ask, Vec::new())
+        }
+        SparqlQuery::Describe { pattern, .. } => {
+            let graph = lowering.graph.clone();
+            let (root, columns) = lower_table(&mut lowering, pattern);
+            finish(lowering, root, Form::Describe { graph }, columns)
+        }
+        SparqlQuery::Construct { template, pattern, .. } => {
+            let root = lowering.pattern(pattern);
+            let template: Vec<_> = template.iter().map(|triple| lowering.triple_template(triple)).collect();
+            let mut variables: Vec<_> = template.iter().flat_map(|quad| quad.variables()).collect();
+            variables.sort_unstable();
+            variables.dedup();
+            let columns = variables.iter().map(|variable| lowering.column(*variable)).collect();
+            let root = LogicalPlan::Project { input: Box::new(root), variables };
+            finish(lowering, root, Form::Construct(template), columns)
+        }
+    }
+}
+
+/// Lowers a pattern whose projection is the result's columns, in order.
+fn lower_table(
+    lowering: &mut Lowering,
+    pattern: &spargebra::algebra::GraphPattern,
+) -> (LogicalPlan, Vec<Column>) {
+    let root = lowering.pattern(pattern);
+    let mut names = Vec::new();
+    pattern.on_in_scope_variable(|variable| {
+        if !names.contains(variable) {
+            names.push(variable.clone());
+        }
+    });
+    let columns = names
+        .iter()
+        .map(|name| Column { name: name.as_str().to_owned(), variable: lowering.named(name.as_str()) })
+        .collect();
+    (root, columns)
+}
+
+fn finish(lowering: Lowering, mut root: LogicalPlan, form: Form, columns: Vec<Column>) -> Query {
+    correlate::close(&mut root);
+    Query { root, form, columns, variables: lowering.variables, writes: false }
+}
+
+/// Reads the place out of spargebra's message: its error types are private, their text is
+/// `error at 3:14: expected one of ...`.
+fn syntax_error(text: &str, error: &SparqlSyntaxError) -> SyntaxError {
+    let message = error.to_string();
+    let place = message.strip_prefix("error at ").and_then(|rest| {
+        let (place, expected) = rest.split_once(": expected ")?;
+        let (line, column) = place.split_once(':')?;
+        Some((line.parse::<u32>().ok()?, column.parse::<u32>().ok()?, expected))
+    });
+    let Some((line, column, expected)) = place else {
+        return SyntaxError::at(text, 0, CODE, message);
+    };
+    let offset = offset_of(text, line, column);
+    SyntaxError { message: readable(text, offset, expected), line, column, offset, code: CODE.to_owned() }
+}
+
+fn offset_of(text: &str, line: u32, column: u32) -> usize {
+    let start: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
+    let line = text.get(start..).unwrap_or_default();
+    start + line.char_indices().nth(column as usize - 1).map_or(line.len(), |(index, _)| index)
+}
+
+/// Makes a sentence of what the grammar would have taken, character classes left out.
+fn readable(text: &str, offset: usize, expected: &str) -> String {
+    let found = match text.get(offset..).and_then(|rest| rest.split_whitespace().next()) {
+        Some(word) => format!("'{}'", word.chars().take(20).collect::<String>()),
+        None => "the end of the text".to_owned(),
+    };
+    let Some(list) = expected.strip_prefix("one of ") else {
+        return format!("at {found}: {expected}");
+    };
+    if let Some(sentence) = list.split(", ").find(|item| item.contains(' ') && !item.starts_with('"')) {
+        return format!("at {found}: {sentence}");
+    }
+    let mut words: Vec<&str> = list
+        .split(", ")
+        .map(|item| item.trim_matches('"'))
+        .filter(|item| !item.starts_with('[') && !item.is_empty() && !item.starts_with('#'))
+        .collect();
+    words.dedup();
+    words.truncate(16);
+    format!("unexpected {found}; expected one of: {}", words.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Vocabulary;
+    use crate::plan::{GraphSelector, Schema, validate};
+
+    pub fn session() -> Session {
+        Session {
+            default_graph: GraphSelector::Default,
+            named_graphs: None,
+            vocabulary: Vocabulary::default(),
+            schema: Schema::default(),
+        }
+    }
+
+    #[test]
+    fn lowered_plans_are_well_formed() {
+        for text in [
+            "SELECT * { ?s ?p ?o }",
+            "SELECT ?missing { ?s ?p ?o }",
+            "SELECT (COUNT(*) AS ?n) ?p { ?s ?p ?o } GROUP BY ?p HAVING (?n > 1) ORDER BY ?n LIMIT 3",
+            "ASK { ?s <http://e/p>+ ?o OPTIONAL { ?o <http://e/q> ?x FILTER(?x > ?s) } }",
+            "CONSTRUCT { ?s <http://e/p> [] , ?nowhere } WHERE { ?s (<http://e/a>|^<http://e/b>)/<http://e/c>? ?o }",
+            "DESCRIBE <http://e/x> ?s { ?s ?p ?o MINUS { ?s <http://e/p> ?x } }",
+            "SELECT * { GRAPH ?g { ?s ?p ?o FILTER NOT EXISTS { ?s ?p ?g } { SELECT ?s { ?s ?g ?o } LIMIT 1 } } }",
+            "SELECT * { ?r <http://www.w3.org/1999/02/22-rdf-syntax-ns#reifies> <<( ?s ?p <<( ?s ?q ?p )>> )>> }",
+            "SELECT * { ?s ?p ?o LATERAL { SELECT * { ?o ?q ?x } LIMIT 1 } }",
+        ] {
+            match parse(text, &session(), None).unwrap() {
+                Statement::Query(query) => assert_eq!(validate(&query), Ok(()), "{text}"),
+                Statement::Update(_) => panic!("{text}"),
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_are_placed() {
+        for (text, line, column, expected) in [
+            ("SELECT * {\n  ?s ?p\n}", 3, 1, "unexpected '}'"),
+            ("SELECT ?x WHERE { ?x a :T }", 1, 24, "unexpected"),
+            ("SELECT (1 AS ?x) { ?x ?p ?o }", 1, 30, "overrides an existing variable"),
+            ("INSERT DATA { ?s ?p ?o }", 1, 25, "Variables are not allowed"),
+            ("", 1, 1, "the end of the text"),
+        ] {
+            let error = parse(text, &session(), None).unwrap_err();
+            assert!(error.message.contains(expected), "{text}: {error}");
+            assert_eq!((error.line, error.column), (line, column), "{text}: {error}");
+        }
+    }
+}

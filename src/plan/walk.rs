@@ -1,0 +1,346 @@
+//! Walks over plans and expressions: children, the expressions an operator holds, the variables
+//! they mention. What rewriting and printing stand on.
+
+use std::collections::BTreeSet;
+
+use super::{
+    AggregateFunction, Change, Expression, GraphTemplate, LogicalPlan, QuadTemplate, Slot, TermTemplate,
+    Variable,
+};
+
+impl LogicalPlan {
+    /// Returns the direct inputs, left to right, as [`LogicalPlan::inputs`] does.
+    pub fn inputs_mut(&mut self) -> Vec<&mut LogicalPlan> {
+        use LogicalPlan::*;
+        match self {
+            QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Argument { .. } | Service { .. } => vec![],
+            Join { left, right }
+            | LeftJoin { left, right, .. }
+            | SemiJoin { left, right }
+            | AntiJoin { left, right }
+            | Minus { left, right } => vec![left, right],
+            Apply { input, subplan, .. } => vec![input, subplan],
+            Merge { input, pattern, .. } => vec![input, pattern],
+            Union(inputs) => inputs.iter_mut().collect(),
+            Filter { input, .. }
+            | Extend { input, .. }
+            | Unwind { input, .. }
+            | Project { input, .. }
+            | Distinct { input }
+            | Aggregate { input, .. }
+            | Sort { input, .. }
+            | TopN { input, .. }
+            | Slice { input, .. }
+            | Assert { input, .. }
+            | DistinctEdges { input, .. }
+            | Call { input, .. }
+            | Modify { input, .. } => vec![input],
+        }
+    }
+
+    /// Replaces each direct input by what `f` makes of it.
+    pub fn map_inputs(mut self, f: &mut dyn FnMut(LogicalPlan) -> LogicalPlan) -> LogicalPlan {
+        for input in self.inputs_mut() {
+            *input = f(std::mem::replace(input, LogicalPlan::nothing()));
+        }
+        self
+    }
+
+    /// Returns the expressions that this operator itself holds; those of its inputs not.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expression> {
+        use LogicalPlan::*;
+        match self {
+            Path(path) => path.edge_properties.iter_mut().collect(),
+            LeftJoin { condition, .. } => condition.iter_mut().collect(),
+            Filter { condition, .. } | Assert { condition, .. } => vec![condition],
+            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Aggregate { aggregates, .. } => {
+                aggregates.iter_mut().flat_map(|(_, aggregate)| aggregate.expressions_mut()).collect()
+            }
+            Sort { keys, .. } | TopN { keys, .. } => keys.iter_mut().map(|key| &mut key.expression).collect(),
+            Slice { offset, limit, .. } => offset.iter_mut().chain(limit).collect(),
+            Call { arguments, .. } => arguments.iter_mut().collect(),
+            Modify { changes, .. } => changes.iter_mut().flat_map(Change::expressions_mut).collect(),
+            Merge { create, on_match, on_create, .. } => {
+                create.iter_mut().chain(on_match).chain(on_create).flat_map(Change::expressions_mut).collect()
+            }
+            QuadScan(_)
+            | EdgeScan(_)
+            | Values { .. }
+            | Join { .. }
+            | SemiJoin { .. }
+            | AntiJoin { .. }
+            | Minus { .. }
+            | Apply { .. }
+            | Argument { .. }
+            | Union(_)
+            | Project { .. }
+            | Distinct { .. }
+            | DistinctEdges { .. }
+            | Service { .. } => vec![],
+        }
+    }
+
+    /// Returns the expressions that this operator itself holds; those of its inputs not.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        use LogicalPlan::*;
+        match self {
+            Path(path) => path.edge_properties.iter().collect(),
+            LeftJoin { condition, .. } => condition.iter().collect(),
+            Filter { condition, .. } | Assert { condition, .. } => vec![condition],
+            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Aggregate { aggregates, .. } => {
+                aggregates.iter().flat_map(|(_, aggregate)| aggregate.expressions()).collect()
+            }
+            Sort { keys, .. } | TopN { keys, .. } => keys.iter().map(|key| &key.expression).collect(),
+            Slice { offset, limit, .. } => offset.iter().chain(limit).collect(),
+            Call { arguments, .. } => arguments.iter().collect(),
+            Modify { changes, .. } => changes.iter().flat_map(Change::expressions).collect(),
+            Merge { create, on_match, on_create, .. } => {
+                create.iter().chain(on_match).chain(on_create).flat_map(Change::expressions).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Returns every variable that this plan mentions anywhere, bound or not, in its inputs and in
+    /// the plans of its expressions too.
+    pub fn mentioned(&self) -> BTreeSet<Variable> {
+        let mut all = BTreeSet::new();
+        collect_mentioned(self, &mut all);
+        all
+    }
+}
+
+fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+    use LogicalPlan::*;
+    match plan {
+        // A projection hides what it does not keep, but its inside still mentions it.
+        Project { variables, .. } | Values { variables, .. } | Argument { variables } => {
+            all.extend(variables)
+        }
+        Aggregate { keys, aggregates, .. } => {
+            all.extend(keys);
+            all.extend(aggregates.iter().map(|(variable, _)| variable));
+        }
+        Extend { variable, .. } | Unwind { variable, .. } => {
+            all.insert(*variable);
+        }
+        DistinctEdges { edges, .. } => all.extend(edges),
+        Modify { changes, .. } => changes.iter().for_each(|change| change.mentioned(all)),
+        Merge { create, on_match, on_create, .. } => {
+            create.iter().chain(on_match).chain(on_create).for_each(|change| change.mentioned(all));
+        }
+        Call { yields, .. } => all.extend(yields.iter().map(|(_, variable)| variable)),
+        QuadScan(_) | EdgeScan(_) | Path(_) | Service { .. } | Apply { .. } => all.extend(plan.variables()),
+        _ => {}
+    }
+    for expression in plan.expressions() {
+        all.extend(expression.variables());
+    }
+    for input in plan.inputs() {
+        collect_mentioned(input, all);
+    }
+}
+
+impl super::Aggregate {
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expression> {
+        let second = match &mut self.function {
+            AggregateFunction::PercentileDisc(p) | AggregateFunction::PercentileCont(p) => Some(&mut **p),
+            _ => None,
+        };
+        self.argument.iter_mut().chain(second).collect()
+    }
+
+    pub fn expressions(&self) -> Vec<&Expression> {
+        let second = match &self.function {
+            AggregateFunction::PercentileDisc(p) | AggregateFunction::PercentileCont(p) => Some(&**p),
+            _ => None,
+        };
+        self.argument.iter().chain(second).collect()
+    }
+}
+
+impl Change {
+    /// Returns the expressions of this change and of those within it.
+    pub fn expressions_mut(&mut self) -> Vec<&mut Expression> {
+        match self {
+            Change::CreateNode { properties, .. } => properties.iter_mut().collect(),
+            Change::CreateEdge { start, end, properties, .. } => {
+                [start, end].into_iter().chain(properties).collect()
+            }
+            Change::SetProperty { entity, value, .. } => vec![entity, value],
+            Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
+            Change::DeleteEntity { entity, .. } => vec![entity],
+            Change::ForEach { list, changes, .. } => std::iter::once(list)
+                .chain(changes.iter_mut().flat_map(|change| change.expressions_mut()))
+                .collect(),
+            Change::Insert(_)
+            | Change::Delete(_)
+            | Change::Clear { .. }
+            | Change::CreateGraph { .. }
+            | Change::Load { .. } => vec![],
+        }
+    }
+
+    /// Returns the expressions of this change and of those within it.
+    pub fn expressions(&self) -> Vec<&Expression> {
+        match self {
+            Change::CreateNode { properties, .. } => properties.iter().collect(),
+            Change::CreateEdge { start, end, properties, .. } => {
+                [start, end].into_iter().chain(properties).collect()
+            }
+            Change::SetProperty { entity, value, .. } => vec![entity, value],
+            Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
+            Change::DeleteEntity { entity, .. } => vec![entity],
+            Change::ForEach { list, changes, .. } => {
+                std::iter::once(list).chain(changes.iter().flat_map(|change| change.expressions())).collect()
+            }
+            _ => vec![],
+        }
+    }
+
+    /// Adds the variables that this change binds or reads, outside its expressions.
+    fn mentioned(&self, all: &mut BTreeSet<Variable>) {
+        match self {
+            Change::Insert(quad) | Change::Delete(quad) => all.extend(quad.variables()),
+            Change::CreateNode { node: variable, .. } | Change::CreateEdge { edge: variable, .. } => {
+                all.insert(*variable);
+            }
+            Change::ForEach { variable, changes, .. } => {
+                all.insert(*variable);
+                changes.iter().for_each(|change| change.mentioned(all));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl QuadTemplate {
+    /// Returns the variables that the template reads, with repetitions.
+    pub fn variables(&self) -> Vec<Variable> {
+        let mut all = Vec::new();
+        for term in [&self.subject, &self.predicate, &self.object] {
+            term.collect(&mut all);
+        }
+        if let GraphTemplate::Variable(variable) = self.graph {
+            all.push(variable);
+        }
+        all
+    }
+}
+
+impl TermTemplate {
+    fn collect(&self, all: &mut Vec<Variable>) {
+        match self {
+            TermTemplate::Variable(variable) => all.push(*variable),
+            TermTemplate::Triple(parts) => parts.iter().for_each(|part| part.collect(all)),
+            TermTemplate::Constant(_) | TermTemplate::BlankNode(_) => {}
+        }
+    }
+}
+
+impl From<Variable> for Slot {
+    fn from(variable: Variable) -> Slot {
+        Slot::Variable(variable)
+    }
+}
+
+impl Expression {
+    /// Returns the direct operands; plans of Exists not.
+    pub fn children_mut(&mut self) -> Vec<&mut Expression> {
+        match self {
+            Expression::Constant(_)
+            | Expression::Variable(_)
+            | Expression::Parameter(_)
+            | Expression::Exists(_) => vec![],
+            Expression::Call(_, arguments) | Expression::List(arguments) => arguments.iter_mut().collect(),
+            Expression::Map(entries) => entries.iter_mut().map(|(_, value)| value).collect(),
+            Expression::Case { branches, otherwise } => branches
+                .iter_mut()
+                .flat_map(|(condition, value)| [condition, value])
+                .chain(otherwise.iter_mut().map(|value| &mut **value))
+                .collect(),
+            Expression::ListComprehension { list, filter, map, .. } => std::iter::once(&mut **list)
+                .chain(filter.iter_mut().map(|e| &mut **e))
+                .chain(map.iter_mut().map(|e| &mut **e))
+                .collect(),
+            Expression::Reduce { init, list, step, .. } => vec![init, list, step],
+            Expression::Quantifier { list, condition, .. } => vec![list, condition],
+        }
+    }
+
+    /// Returns the direct operands; plans of Exists not.
+    pub fn children(&self) -> Vec<&Expression> {
+        match self {
+            Expression::Constant(_)
+            | Expression::Variable(_)
+            | Expression::Parameter(_)
+            | Expression::Exists(_) => vec![],
+            Expression::Call(_, arguments) | Expression::List(arguments) => arguments.iter().collect(),
+            Expression::Map(entries) => entries.iter().map(|(_, value)| value).collect(),
+            Expression::Case { branches, otherwise } => branches
+                .iter()
+                .flat_map(|(condition, value)| [condition, value])
+                .chain(otherwise.iter().map(|value| &**value))
+                .collect(),
+            Expression::ListComprehension { list, filter, map, .. } => std::iter::once(&**list)
+                .chain(filter.iter().map(|e| &**e))
+                .chain(map.iter().map(|e| &**e))
+                .collect(),
+            Expression::Reduce { init, list, step, .. } => vec![init, list, step],
+            Expression::Quantifier { list, condition, .. } => vec![list, condition],
+        }
+    }
+
+    /// Applies `f` to every subexpression, operands first.
+    pub fn rewrite(&mut self, f: &mut dyn FnMut(&mut Expression)) {
+        for child in self.children_mut() {
+            child.rewrite(f);
+        }
+        f(self);
+    }
+
+    /// Returns whether some subexpression (operands, not plans) satisfies the predicate.
+    pub fn any(&self, predicate: &dyn Fn(&Expression) -> bool) -> bool {
+        predicate(self) || self.children().into_iter().any(|child| child.any(predicate))
+    }
+
+    /// Returns the variables that the expression reads from its row; those that it binds itself
+    /// (in a comprehension, say) not; those that the plan of an Exists mentions too.
+    pub fn variables(&self) -> BTreeSet<Variable> {
+        let mut all = BTreeSet::new();
+        self.collect_variables(&mut all);
+        all
+    }
+
+    fn collect_variables(&self, all: &mut BTreeSet<Variable>) {
+        match self {
+            Expression::Variable(variable) => {
+                all.insert(*variable);
+            }
+            Expression::Exists(plan) => all.extend(plan.mentioned()),
+            _ => {
+                let mut inner = BTreeSet::new();
+                self.children().into_iter().for_each(|child| child.collect_variables(&mut inner));
+                for own in self.own_variables() {
+                    inner.remove(&own);
+                }
+                all.extend(inner);
+            }
+        }
+    }
+
+    /// Returns the variables that the expression itself binds for its operands.
+    pub fn own_variables(&self) -> Vec<Variable> {
+        match self {
+            Expression::ListComprehension { variable, .. } | Expression::Quantifier { variable, .. } => {
+                vec![*variable]
+            }
+            Expression::Reduce { accumulator, variable, .. } => vec![*accumulator, *variable],
+            _ => vec![],
+        }
+    }
+}
