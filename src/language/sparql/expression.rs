@@ -201,6 +201,7 @@ fn function_of(function: &SparqlFunction) -> Function {
         S::HasLang => Function::HasLang,
         S::HasLangDir => Function::HasLangDirection,
         S::StrLangDir => Function::StrLangDirection,
+        S::Adjust => Function::Adjust,
         S::Custom(node) if is_cast(node) => Function::Cast(node.clone()),
         S::Custom(node) => Function::Unknown(node.clone()),
     }
