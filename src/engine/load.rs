@@ -110,7 +110,9 @@ impl QuadReader {
                 let parsed = open_compressed(&path, reader).and_then(|reader| {
                     let graph = graph.clone().map_or(GraphName::DefaultGraph, GraphName::NamedNode);
                     let parser = parser_for(format, &path, graph);
-                    parse(&path, parser.for_reader(reader), lenient, &mut skipped, |batch| sender.send(Ok(batch)).is_ok())
+                    parse(&path, parser.for_reader(reader), lenient, &mut skipped, |batch| {
+                        sender.send(Ok(batch)).is_ok()
+                    })
                 });
                 match parsed {
                     Ok(true) => {}
@@ -226,9 +228,7 @@ fn format_of(path: &Path, named: Option<&str>) -> Result<RdfFormat, LoadError> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
     let bare = name.trim_end_matches(".gz").trim_end_matches(".zst");
     let extension = bare.rsplit_once('.').map(|(_, extension)| extension);
-    extension
-        .and_then(RdfFormat::from_extension)
-        .ok_or_else(|| LoadError::UnknownFormat(path.to_owned()))
+    extension.and_then(RdfFormat::from_extension).ok_or_else(|| LoadError::UnknownFormat(path.to_owned()))
 }
 
 /// Unpacks by the magic bytes that the name's ending promises.
@@ -236,7 +236,10 @@ fn open_compressed(path: &Path, reader: Counted) -> Result<Box<dyn Read>, LoadEr
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let buffered = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
     Ok(match extension.as_str() {
-        "gz" => Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, flate2::bufread::MultiGzDecoder::new(buffered))),
+        "gz" => Box::new(BufReader::with_capacity(
+            READ_BUFFER_BYTES,
+            flate2::bufread::MultiGzDecoder::new(buffered),
+        )),
         "zst" => {
             let decoder = zstd::Decoder::with_buffer(buffered)
                 .map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
@@ -269,7 +272,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let mut reader = QuadReader::open(&LoadOptions { files: vec![path], lenient, ..LoadOptions::default() })?;
+        let mut reader =
+            QuadReader::open(&LoadOptions { files: vec![path], lenient, ..LoadOptions::default() })?;
         let mut count = 0;
         for batch in &mut reader {
             count += batch?.len();
@@ -287,8 +291,14 @@ mod tests {
         let xml = br#"<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:e="http://e/"><rdf:Description rdf:about="http://e/s"><e:p>o</e:p></rdf:Description></rdf:RDF>"#;
         let jsonld = br#"{"@id": "http://e/s", "http://e/p": "o"}"#;
         for (name, bytes) in [
-            ("a.nt", &line[..]), ("a.nq", line), ("a.ttl", line), ("a.trig", line), ("A.NT.GZ", &gz), ("a.nq.zst", &zst),
-            ("a.rdf", xml), ("a.jsonld", jsonld),
+            ("a.nt", &line[..]),
+            ("a.nq", line),
+            ("a.ttl", line),
+            ("a.trig", line),
+            ("A.NT.GZ", &gz),
+            ("a.nq.zst", &zst),
+            ("a.rdf", xml),
+            ("a.jsonld", jsonld),
         ] {
             assert_eq!(load(name, bytes, false).unwrap().0, 1, "{name}");
         }
