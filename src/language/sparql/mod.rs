@@ -5,6 +5,7 @@
 
 mod correlate;
 mod expression;
+mod mistake;
 mod nesting;
 mod path;
 mod pattern;
@@ -12,7 +13,7 @@ mod scope;
 mod term;
 mod update;
 
-use spargebra::{Query as SparqlQuery, SparqlParser, SparqlSyntaxError};
+use spargebra::{Query as SparqlQuery, SparqlParser};
 
 use super::SyntaxError;
 use crate::plan::{Column, Form, LogicalPlan, Query, Session, Statement};
@@ -38,9 +39,13 @@ pub fn parse(text: &str, session: &Session, base: Option<&str>) -> Result<Statem
 
 /// Compiles a query (SELECT, ASK, CONSTRUCT or DESCRIBE).
 pub fn parse_query(text: &str, session: &Session, base: Option<&str>) -> Result<Query, SyntaxError> {
-    nesting::check(text)?;
-    let query = parser(text, base)?.parse_query(text).map_err(|error| syntax_error(text, &error))?;
-    Ok(lower_query(&query, session))
+    nesting::with_stack(nesting::check(text)?, || {
+        let parser = parser(text, base)?;
+        let query = parser.clone().parse_query(text).map_err(|error| {
+            mistake::explain(text, &parser, |parser, text| parser.parse_query(text).map(drop), &error)
+        })?;
+        Ok(lower_query(&query, session))
+    })
 }
 
 /// Compiles a sequence of update operations.
@@ -49,9 +54,13 @@ pub fn parse_update(
     session: &Session,
     base: Option<&str>,
 ) -> Result<crate::plan::Update, SyntaxError> {
-    nesting::check(text)?;
-    let parsed = parser(text, base)?.parse_update(text).map_err(|error| syntax_error(text, &error))?;
-    Ok(update::lower(&parsed, session))
+    nesting::with_stack(nesting::check(text)?, || {
+        let parser = parser(text, base)?;
+        let parsed = parser.clone().parse_update(text).map_err(|error| {
+            mistake::explain(text, &parser, |parser, text| parser.parse_update(text).map(drop), &error)
+        })?;
+        Ok(update::lower(&parsed, session))
+    })
 }
 
 fn parser(text: &str, base: Option<&str>) -> Result<SparqlParser, SyntaxError> {
@@ -119,50 +128,6 @@ fn finish(lowering: Lowering, mut root: LogicalPlan, form: Form, columns: Vec<Co
     Query { root, form, columns, variables: lowering.variables, writes: false }
 }
 
-/// Reads the place out of spargebra's message: its error types are private, their text is
-/// `error at 3:14: expected one of ...`.
-fn syntax_error(text: &str, error: &SparqlSyntaxError) -> SyntaxError {
-    let message = error.to_string();
-    let place = message.strip_prefix("error at ").and_then(|rest| {
-        let (place, expected) = rest.split_once(": expected ")?;
-        let (line, column) = place.split_once(':')?;
-        Some((line.parse::<u32>().ok()?, column.parse::<u32>().ok()?, expected))
-    });
-    let Some((line, column, expected)) = place else {
-        return SyntaxError::at(text, 0, CODE, message);
-    };
-    let offset = offset_of(text, line, column);
-    SyntaxError { message: readable(text, offset, expected), line, column, offset, code: CODE.to_owned() }
-}
-
-fn offset_of(text: &str, line: u32, column: u32) -> usize {
-    let start: usize = text.split_inclusive('\n').take(line as usize - 1).map(str::len).sum();
-    let line = text.get(start..).unwrap_or_default();
-    start + line.char_indices().nth(column as usize - 1).map_or(line.len(), |(index, _)| index)
-}
-
-/// Makes a sentence of what the grammar would have taken, character classes left out.
-fn readable(text: &str, offset: usize, expected: &str) -> String {
-    let found = match text.get(offset..).and_then(|rest| rest.split_whitespace().next()) {
-        Some(word) => format!("'{}'", word.chars().take(20).collect::<String>()),
-        None => "the end of the text".to_owned(),
-    };
-    let Some(list) = expected.strip_prefix("one of ") else {
-        return format!("at {found}: {expected}");
-    };
-    if let Some(sentence) = list.split(", ").find(|item| item.contains(' ') && !item.starts_with('"')) {
-        return format!("at {found}: {sentence}");
-    }
-    let mut words: Vec<&str> = list
-        .split(", ")
-        .map(|item| item.trim_matches('"'))
-        .filter(|item| !item.starts_with('[') && !item.is_empty() && !item.starts_with('#'))
-        .collect();
-    words.dedup();
-    words.truncate(16);
-    format!("unexpected {found}; expected one of: {}", words.join(" "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -201,10 +166,16 @@ mod tests {
     #[test]
     fn mistakes_are_placed() {
         for (text, line, column, expected) in [
-            ("SELECT * {\n  ?s ?p\n}", 3, 1, "unexpected '}'"),
-            ("SELECT ?x WHERE { ?x a :T }", 1, 24, "unexpected"),
+            ("SELECT * {\n  ?s ?p\n}", 3, 1, "unexpected '}'; expected one of"),
+            ("SELECT ?x WHERE { ?x a :T }", 1, 24, "unexpected ':T'"),
+            ("SELECT * { ?s ?p ?o FILTER(?o >) }", 1, 32, "a variable"),
+            ("SELECT * { ?s ?p ?o } LIMIT x", 1, 29, "unexpected 'x'; expected a number"),
+            ("SELEC * { ?s ?p ?o }", 1, 1, "expected one of SELECT, ASK"),
+            ("SELECT * { ?s ?p ?o # no\n OPTIONA { ?s ?p ?x } }", 2, 2, "unexpected 'OPTIONA'"),
+            ("SELECT * { ?s ?p ?o", 1, 20, "the end of the text; expected one of '}'"),
             ("SELECT (1 AS ?x) { ?x ?p ?o }", 1, 30, "overrides an existing variable"),
             ("INSERT DATA { ?s ?p ?o }", 1, 25, "Variables are not allowed"),
+            ("INSERT DATA { <e:s> <e:p> <e:o> ", 1, 32, "'}'"),
             ("", 1, 1, "the end of the text"),
         ] {
             let error = parse(text, &session(), None).unwrap_err();

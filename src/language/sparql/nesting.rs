@@ -1,6 +1,8 @@
 //! The size check before parsing: the parser and every walk over its tree recurse, so what would
 //! nest too deep is refused here, by a loop over the text.
 
+use std::ops::Range;
+
 use super::CODE;
 use crate::language::SyntaxError;
 
@@ -15,46 +17,47 @@ const STATEMENTS_MAX: usize = 2048;
 /// Clause words that add a level to the tree of their group.
 const CLAUSES: [&str; 8] = ["UNION", "OPTIONAL", "MINUS", "FILTER", "BIND", "LATERAL", "GRAPH", "SERVICE"];
 
-/// Refuses text whose tree would be too deep.
-pub fn check(text: &str) -> Result<(), SyntaxError> {
+/// Nesting up to which any thread's stack will do.
+const SHALLOW: usize = 8;
+/// Enough for the parser at [`DEPTH_MAX`], without optimisation too.
+const DEEP_STACK_BYTES: usize = 64 << 20;
+
+/// Runs the parser on a text that nests as [`check`] found; on a stack of its own if that is deep.
+pub fn with_stack<T: Send>(depth: usize, f: impl FnOnce() -> T + Send) -> T {
+    if depth <= SHALLOW {
+        return f();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(DEEP_STACK_BYTES).spawn_scoped(scope, f);
+        match thread.expect("the system has a thread to spare").join() {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic),
+        }
+    })
+}
+
+/// Refuses text whose tree would be too deep; returns how deep it nests, eight links for a level.
+pub fn check(text: &str) -> Result<usize, SyntaxError> {
+    let mut depth = 0;
     let refuse = |position, message| Err(SyntaxError::at(text, position, CODE, message));
     let bytes = text.as_bytes();
     let mut frames = Frames { open: vec![Frame::default()], links: 0 };
-    let mut position = 0;
-    while let Some(byte) = bytes.get(position) {
-        let here = position;
-        position = match byte {
-            b'#' => skip_line(bytes, here),
-            b'"' | b'\'' => skip_string(bytes, here),
-            b'<' if iri_end(bytes, here).is_some() => iri_end(bytes, here).unwrap_or(here) + 1,
-            b'\\' => here + 2,
-            b'(' | b'[' | b'{' => {
-                frames.open(*byte);
-                here + 1
-            }
-            b')' | b']' | b'}' => {
-                frames.close();
-                here + 1
-            }
-            b'^' if bytes.get(here + 1) == Some(&b'^') => here + 2,
-            b';' | b',' => frames.separate(here + 1),
+    for token in tokens(text) {
+        let here = token.start;
+        match bytes[here] {
+            bracket @ (b'(' | b'[' | b'{') => frames.open(bracket),
+            b')' | b']' | b'}' => frames.close(),
+            b'^' if token.len() == 2 => {}
+            b';' | b',' => frames.separate(),
             b'.' if bytes.get(here + 1).is_none_or(|next| next.is_ascii_whitespace() || *next == b'}') => {
-                frames.separate(here + 1)
+                frames.separate();
             }
-            b'+' | b'-' | b'*' | b'/' | b'|' | b'&' | b'!' | b'^' | b'=' => {
-                frames.operator(*byte);
-                here + 1
+            operator @ (b'+' | b'-' | b'*' | b'/' | b'|' | b'&' | b'!' | b'^' | b'=') => {
+                frames.operator(operator);
             }
-            letter if letter.is_ascii_alphabetic() || *letter >= 0x80 || *letter == b'_' => {
-                let end = word_end(bytes, here);
-                let before = here.checked_sub(1).and_then(|index| bytes.get(index));
-                if !matches!(before, Some(b'?' | b'$' | b':' | b'@')) {
-                    frames.word(text.get(here..end).unwrap_or_default());
-                }
-                end
-            }
-            _ => here + 1,
-        };
+            letter if is_word_start(letter) => frames.word(text.get(token).unwrap_or_default()),
+            _ => {}
+        }
         if frames.open.len() > DEPTH_MAX {
             return refuse(here, format!("brackets nest deeper than {DEPTH_MAX} levels"));
         }
@@ -64,8 +67,40 @@ pub fn check(text: &str) -> Result<(), SyntaxError> {
         if frames.open.last().is_some_and(|frame| frame.statements > STATEMENTS_MAX) {
             return refuse(here, format!("one group holds more than {STATEMENTS_MAX} patterns"));
         }
+        depth = depth.max(frames.open.len() + frames.links / 8);
     }
-    Ok(())
+    Ok(depth)
+}
+
+/// Splits a text into tokens, coarsely: strings, IRIs, names with their marks, single characters.
+/// White space and comments are left out.
+pub fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let bytes = text.as_bytes();
+    let mut position = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = position;
+            let byte = *bytes.get(start)?;
+            position = match byte {
+                b'#' => skip_line(bytes, start),
+                b'"' | b'\'' => skip_string(bytes, start),
+                b'<' => iri_end(bytes, start).map_or(start, |end| end) + 1,
+                b'\\' => start + 2,
+                b'^' if bytes.get(start + 1) == Some(&b'^') => start + 2,
+                b'?' | b'$' | b'@' | b':' => word_end(bytes, start + 1),
+                _ if is_word_start(byte) => word_end(bytes, start),
+                _ => start + 1,
+            };
+            position = position.min(bytes.len());
+            if byte != b'#' && !byte.is_ascii_whitespace() {
+                return Some(start..position);
+            }
+        }
+    })
+}
+
+fn is_word_start(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte >= 0x80 || byte == b'_'
 }
 
 /// The open brackets, outermost first.
@@ -113,14 +148,13 @@ impl Frames {
     }
 
     /// Statements and list items stand side by side; operators do not chain across them.
-    fn separate(&mut self, next: usize) -> usize {
+    fn separate(&mut self) {
         if let Some(frame) = self.open.last_mut() {
             self.links -= std::mem::take(&mut frame.operators);
             if frame.bracket != b'(' && !frame.is_data {
                 frame.statements += 1;
             }
         }
-        next
     }
 
     fn operator(&mut self, operator: u8) {
