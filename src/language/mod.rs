@@ -3,6 +3,7 @@
 //! Same text and same session, same plan. This room knows no storage, no peers and no physical
 //! operators; the languages do not know each other.
 
+pub mod cypher;
 pub mod sparql;
 
 /// Why a text is not a statement of its language, and where.
@@ -34,5 +35,11 @@ impl SyntaxError {
             offset,
             code: code.to_owned(),
         }
+    }
+
+    /// Returns the line of `text` that the error is in, and below it a caret at the place.
+    pub fn excerpt(&self, text: &str) -> String {
+        let line = text.lines().nth((self.line as usize).saturating_sub(1)).unwrap_or_default();
+        format!("{line}\n{}^", " ".repeat((self.column as usize).saturating_sub(1)))
     }
 }
