@@ -17,6 +17,7 @@ pub mod network;
 // Floor 3
 pub mod execute;
 pub mod language;
+pub mod workspace;
 
 // Floor 5
 pub mod engine;

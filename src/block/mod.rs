@@ -11,7 +11,7 @@ mod sealed;
 mod source;
 
 pub use error::BlockError;
-pub use id::BlockId;
+pub use id::{BlockId, ParseIdError};
 pub use reader::{BlockReader, Decode, ReaderCounters};
 pub use sealed::{BLOCK_BYTES_MAX, BlockKind, PlainBlock, SealedBlock, UntrustedBlock};
 pub use source::{BlockSink, BlockSource};

@@ -1,0 +1,316 @@
+//! A workspace: one graph with a history, as a user knows it: branches, commits, snapshots,
+//! transactions.
+//!
+//! It reads blocks through a [`BlockReader`] and keeps names in a [`Store`]; where blocks come from
+//! when the store lacks them, it does not know. It knows no query and no query language, and no
+//! peers: the network tells it heads, and moves the blocks that it asks for. It reads no clock.
+
+mod base;
+mod change_set;
+mod commit;
+mod encoding;
+mod error;
+mod facts;
+mod history;
+mod load;
+mod merge_scan;
+mod overlay;
+mod refs;
+mod settings;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod transaction;
+mod view;
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
+pub use error::WorkspaceError;
+pub use history::Log;
+pub use load::Loaded;
+pub use refs::Head;
+pub use settings::Settings;
+pub use snapshot::Snapshot;
+pub use transaction::Transaction;
+
+use crate::block::{BlockKind, BlockReader, BlockSource};
+use crate::blockstore::{Store, StoreError};
+use crate::crypto::{EpochKey, PublicKey, SecretKey, WorkspaceId};
+use refs::{Change, WorkspaceRefs, branch_name};
+use snapshot::SnapshotCache;
+
+/// The branch that a workspace begins with.
+pub const MAIN: &str = "main";
+
+/// What a workspace stands on.
+pub struct Access {
+    /// Where this node keeps blocks and names.
+    pub store: Arc<dyn Store>,
+    /// Where blocks are read: the store, and perhaps others behind it.
+    pub source: Arc<dyn BlockSource>,
+    /// Opens and seals the blocks; it says which workspace this is.
+    pub key: EpochKey,
+    /// Signs this node's commits.
+    pub author: SecretKey,
+    /// How many bytes of opened blocks may be kept in memory.
+    pub cache_bytes_max: u64,
+}
+
+/// A graph with a history. A clone is another handle of the same.
+#[derive(Clone)]
+pub struct Workspace {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Arc<dyn Store>,
+    refs: WorkspaceRefs,
+    reader: Arc<BlockReader>,
+    key: EpochKey,
+    author: SecretKey,
+    settings: Mutex<Option<Arc<Settings>>>,
+    snapshots: SnapshotCache,
+}
+
+impl Workspace {
+    /// Makes a workspace: a genesis commit with the settings, and branch [`MAIN`] at it.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::WorkspaceExists`] if the store holds it already.
+    pub fn create(access: Access, settings: Settings, time_ms: i64) -> Result<Workspace, WorkspaceError> {
+        let workspace = Workspace::over(access);
+        let commit = Commit {
+            parents: Vec::new(),
+            change_set: Vec::new(),
+            author: workspace.author(),
+            time_ms,
+            message: format!("begin {}", settings.name).trim_end().to_owned(),
+            origin: Origin::Genesis(settings),
+        };
+        let (id, block) = commit.seal(&workspace.inner.author, &workspace.inner.key);
+        workspace.inner.store.put(&[block])?;
+        workspace.begin_refs(&[Head { branch: MAIN.to_owned(), commit: id, manifest: None }])?;
+        Ok(workspace)
+    }
+
+    /// Opens a workspace that the store holds.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::UnknownWorkspace`] if it holds none under the key's workspace id.
+    pub fn open(access: Access) -> Result<Workspace, WorkspaceError> {
+        let workspace = Workspace::over(access);
+        match workspace.inner.refs.default_branch()? {
+            Some(_) => Ok(workspace),
+            None => Err(WorkspaceError::UnknownWorkspace(workspace.id())),
+        }
+    }
+
+    /// Takes up a workspace that others have: notes its heads, and opens it. Reads no block: they
+    /// arrive through the source as they are needed. The first head's branch is the default.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::WorkspaceExists`] if the store holds it already.
+    pub fn adopt(access: Access, heads: &[Head]) -> Result<Workspace, WorkspaceError> {
+        let workspace = Workspace::over(access);
+        for head in heads {
+            refs::check_branch_name(&head.branch)?;
+            workspace.note_manifest(head)?;
+        }
+        workspace.begin_refs(heads)?;
+        Ok(workspace)
+    }
+
+    fn over(access: Access) -> Workspace {
+        let Access { store, source, key, author, cache_bytes_max } = access;
+        let inner = Inner {
+            refs: WorkspaceRefs::new(Arc::clone(&store), key.workspace()),
+            reader: Arc::new(BlockReader::new(source, key.clone(), cache_bytes_max)),
+            store,
+            key,
+            author,
+            settings: Mutex::default(),
+            snapshots: SnapshotCache::default(),
+        };
+        Workspace { inner: Arc::new(inner) }
+    }
+
+    fn begin_refs(&self, heads: &[Head]) -> Result<(), WorkspaceError> {
+        let default = heads.first().map_or(MAIN, |head| &head.branch);
+        let mut changes =
+            vec![Change { name: "default".to_owned(), old: None, new: Some(default.as_bytes()) }];
+        for head in heads {
+            let new = Some(&head.commit.0.as_bytes()[..]);
+            changes.push(Change { name: branch_name(&head.branch), old: None, new });
+        }
+        self.inner.refs.update(&changes).map_err(|error| match error {
+            StoreError::RefChanged { .. } => WorkspaceError::WorkspaceExists(self.id()),
+            error => error.into(),
+        })
+    }
+
+    pub fn id(&self) -> WorkspaceId {
+        self.inner.key.workspace()
+    }
+
+    /// Returns who signs the commits of this node.
+    pub fn author(&self) -> PublicKey {
+        self.inner.author.public()
+    }
+
+    /// Returns the reader that all of this workspace is read through.
+    pub fn reader(&self) -> &Arc<BlockReader> {
+        &self.inner.reader
+    }
+
+    /// Returns the settings, which stand in the genesis commit.
+    ///
+    /// # Errors
+    /// If that commit is out of reach: an adopted workspace may have to fetch it.
+    pub fn settings(&self) -> Result<Arc<Settings>, WorkspaceError> {
+        let mut known = self.inner.settings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(settings) = &*known {
+            return Ok(Arc::clone(settings));
+        }
+        let head = self.resolve(&self.default_branch()?)?;
+        let genesis = self.commit(self.commit(head)?.genesis())?;
+        let Origin::Genesis(settings) = &genesis.commit.origin else {
+            return Err(crate::block::BlockError::Corrupt {
+                id: genesis.id.0,
+                reason: "a commit names it as its genesis, which it is not".to_owned(),
+            }
+            .into());
+        };
+        let settings = Arc::new(settings.clone());
+        *known = Some(Arc::clone(&settings));
+        Ok(settings)
+    }
+
+    /// Returns one commit. Its signature is checked by [`Workspace::verify`], not on every read.
+    pub fn commit(&self, id: CommitId) -> Result<Arc<SignedCommit>, WorkspaceError> {
+        let mut found = self.inner.reader.get_decoded::<SignedCommit>(&[id.0])?;
+        Ok(found.pop().expect("one block was asked for"))
+    }
+
+    pub fn default_branch(&self) -> Result<String, WorkspaceError> {
+        self.inner.refs.default_branch()?.ok_or(WorkspaceError::UnknownWorkspace(self.id()))
+    }
+
+    /// Makes another branch the default one.
+    pub fn set_default_branch(&self, name: &str) -> Result<(), WorkspaceError> {
+        self.branch(name)?;
+        Ok(self.inner.refs.set("default", name.as_bytes())?)
+    }
+
+    /// Returns the branches and their commits, sorted by name.
+    pub fn branches(&self) -> Result<Vec<(String, CommitId)>, WorkspaceError> {
+        self.inner.refs.branches()
+    }
+
+    /// Returns where a branch is now.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::UnknownRef`] if there is none of this name.
+    pub fn branch(&self, name: &str) -> Result<CommitId, WorkspaceError> {
+        self.inner.refs.branch(name)?.ok_or_else(|| WorkspaceError::UnknownRef(name.to_owned()))
+    }
+
+    /// Makes a branch: one small write, whatever the data's size.
+    pub fn create_branch(&self, name: &str, at: CommitId) -> Result<(), WorkspaceError> {
+        refs::check_branch_name(name)?;
+        let new = Some(&at.0.as_bytes()[..]);
+        let change = Change { name: branch_name(name), old: None, new };
+        self.inner.refs.update(&[change]).map_err(|error| match error {
+            StoreError::RefChanged { .. } => WorkspaceError::BranchExists(name.to_owned()),
+            error => error.into(),
+        })
+    }
+
+    /// Deletes a branch; its commits stay.
+    pub fn delete_branch(&self, name: &str) -> Result<(), WorkspaceError> {
+        if self.default_branch()? == name {
+            return Err(WorkspaceError::DefaultBranch(name.to_owned()));
+        }
+        let at = self.branch(name)?;
+        self.move_branch(name, at, None)
+    }
+
+    /// Moves a branch forward to a commit that descends from where it is.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::Conflict`] if it does not descend.
+    pub fn fast_forward(&self, name: &str, to: CommitId) -> Result<(), WorkspaceError> {
+        let at = self.branch(name)?;
+        if at == to {
+            return Ok(());
+        }
+        if !self.is_ancestor(at, to)? {
+            return Err(WorkspaceError::Conflict { branch: name.to_owned(), theirs: at });
+        }
+        self.move_branch(name, at, Some(to))
+    }
+
+    fn move_branch(&self, name: &str, from: CommitId, to: Option<CommitId>) -> Result<(), WorkspaceError> {
+        let old = Some(&from.0.as_bytes()[..]);
+        let new = to.as_ref().map(|to| &to.0.as_bytes()[..]);
+        match self.inner.refs.update(&[Change { name: branch_name(name), old, new }]) {
+            Err(StoreError::RefChanged { .. }) => {
+                Err(WorkspaceError::Conflict { branch: name.to_owned(), theirs: self.branch(name)? })
+            }
+            result => Ok(result?),
+        }
+    }
+
+    /// Returns the heads of the branches, for others to follow.
+    pub fn heads(&self) -> Result<Vec<Head>, WorkspaceError> {
+        let heads = self.branches()?.into_iter();
+        heads
+            .map(|(branch, commit)| Ok(Head { branch, commit, manifest: self.nearest_manifest(commit)? }))
+            .collect()
+    }
+
+    /// Returns what other nodes said of their branches: (peer, head).
+    pub fn remote_heads(&self) -> Result<Vec<(String, Head)>, WorkspaceError> {
+        self.inner.refs.remote_heads()
+    }
+
+    /// Notes where a branch of another node is, and which manifest it has. No branch of ours moves.
+    pub fn set_remote_head(&self, peer: &str, head: &Head) -> Result<(), WorkspaceError> {
+        refs::check_branch_name(&head.branch)?;
+        refs::check_branch_name(peer)?;
+        self.note_manifest(head)?;
+        Ok(self.inner.refs.set(&refs::remote_name(peer, &head.branch), &refs::head_bytes(head))?)
+    }
+
+    fn note_manifest(&self, head: &Head) -> Result<(), WorkspaceError> {
+        if let Some((at, root)) = head.manifest
+            && self.inner.refs.manifest(at)?.is_none()
+        {
+            self.inner.refs.set(&refs::manifest_name(at), root.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Returns the data as of a commit. Cached: the same commit gives the same snapshot.
+    pub fn snapshot(&self, commit: CommitId) -> Result<Arc<Snapshot>, WorkspaceError> {
+        snapshot::open(self, commit)
+    }
+
+    /// Begins a transaction on top of a branch.
+    pub fn begin(&self, branch: &str) -> Result<Transaction, WorkspaceError> {
+        let parent = self.snapshot(self.branch(branch)?)?;
+        Ok(Transaction::new(self.clone(), branch.to_owned(), parent))
+    }
+}
+
+impl crate::block::Decode for SignedCommit {
+    const KIND: BlockKind = BlockKind::Commit;
+
+    fn decode(block: crate::block::PlainBlock) -> Result<SignedCommit, crate::block::BlockError> {
+        SignedCommit::decode(&block)
+    }
+
+    fn weight_bytes(&self) -> usize {
+        size_of::<SignedCommit>() + self.commit.message.len() + 32 * self.commit.change_set.len()
+    }
+}

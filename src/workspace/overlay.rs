@@ -1,0 +1,379 @@
+//! `Overlay`: what was added to and removed from a base run, every way sorted.
+//!
+//! All collections are persistent: a clone shares everything with its original and costs a few
+//! reference counts. So the snapshot after a small commit is its parent's overlay plus the change,
+//! a transaction is a snapshot's overlay that goes on, and an open scan keeps the overlay it began
+//! with. The overlay reads no blocks; who fills it says what the base holds.
+
+use std::ops::Bound;
+use std::sync::Arc;
+
+use imbl::{HashMap, OrdMap, OrdSet, Vector};
+
+use crate::model::{DictionaryId, Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind};
+
+/// The layer of the terms that the base does not have.
+const LAYER: u16 = 1;
+
+/// A quad as a key of some permutation.
+pub type QuadKey = [TermId; 4];
+
+/// Changes against a base. `added` and `removed` are disjoint.
+#[derive(Clone, Default)]
+pub struct Overlay {
+    terms: Terms,
+    /// Quads that the base does not have.
+    pub added: QuadSet,
+    /// Quads of the base that are gone.
+    pub removed: QuadSet,
+    pub added_edges: EdgeSet,
+    /// Edges of the base that are gone.
+    pub removed_edges: OrdSet<Edge>,
+    /// How the quads of each graph and each predicate changed in number.
+    pub graphs: OrdMap<TermId, Delta>,
+    pub predicates: OrdMap<TermId, Delta>,
+}
+
+/// How many were added and removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delta {
+    pub added: u64,
+    pub removed: u64,
+}
+
+impl Delta {
+    /// Returns a count of the base after the change.
+    pub fn apply(self, base: u64) -> u64 {
+        (base + self.added).saturating_sub(self.removed)
+    }
+}
+
+/// Terms in order of arrival, with their ranks.
+#[derive(Clone, Default)]
+struct Terms {
+    by_rank: Vector<Arc<Term>>,
+    ranks: HashMap<Arc<Term>, u64>,
+}
+
+/// What became of a change to the overlay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// The overlay alone decides: the quad is in `added`.
+    Added,
+    /// The overlay alone decides: the quad is in `removed`.
+    Removed,
+    /// The base decides.
+    Base,
+}
+
+impl Overlay {
+    pub fn is_empty(&self) -> bool {
+        self.added.is_empty() && self.removed.is_empty()
+    }
+
+    /// Returns how many quads were added or removed.
+    pub fn len(&self) -> usize {
+        self.added.len() + self.removed.len()
+    }
+
+    /// Returns how many terms the overlay brought.
+    pub fn terms_len(&self) -> u64 {
+        self.terms.by_rank.len() as u64
+    }
+
+    /// Returns the id of a term that the overlay brought.
+    pub fn term_id(&self, term: &Term) -> Option<TermId> {
+        self.terms.ranks.get(term).map(|rank| id_of_rank(term, *rank))
+    }
+
+    /// Returns the term of an id that the overlay gave out.
+    pub fn term(&self, id: TermId) -> Option<&Arc<Term>> {
+        let id = id.as_dictionary().filter(|id| id.layer == LAYER)?;
+        self.terms.by_rank.get(usize::try_from(id.rank).ok()?)
+    }
+
+    /// Gives an id to a term that neither the base nor the overlay has.
+    pub fn add_term(&mut self, term: &Term) -> TermId {
+        debug_assert!(self.term_id(term).is_none());
+        let (rank, shared) = (self.terms.by_rank.len() as u64, Arc::new(term.clone()));
+        self.terms.by_rank.push_back(Arc::clone(&shared));
+        self.terms.ranks.insert(shared, rank);
+        id_of_rank(term, rank)
+    }
+
+    /// Returns who decides whether the quad is there.
+    pub fn place(&self, quad: &Quad) -> Place {
+        if self.added.contains(quad) {
+            Place::Added
+        } else if self.removed.contains(quad) {
+            Place::Removed
+        } else {
+            Place::Base
+        }
+    }
+
+    /// Adds a quad that was not there; `edge` is what it reifies, if it does.
+    pub fn insert(&mut self, quad: &Quad, edge: Option<Edge>) {
+        let restored = self.removed.remove(quad);
+        if !restored {
+            self.added.insert(quad);
+        }
+        if let Some(edge) = edge
+            && self.removed_edges.remove(&edge).is_none()
+        {
+            self.added_edges.insert(&edge);
+        }
+        self.count(quad, |delta| if restored { delta.removed -= 1 } else { delta.added += 1 });
+    }
+
+    /// Removes a quad that was there; `edge` is what it reified, if it did.
+    pub fn remove(&mut self, quad: &Quad, edge: Option<Edge>) {
+        let withdrawn = self.added.remove(quad);
+        if !withdrawn {
+            self.removed.insert(quad);
+        }
+        if let Some(edge) = edge
+            && !self.added_edges.remove(&edge)
+        {
+            self.removed_edges.insert(edge);
+        }
+        self.count(quad, |delta| if withdrawn { delta.added -= 1 } else { delta.removed += 1 });
+    }
+
+    fn count(&mut self, quad: &Quad, change: impl Fn(&mut Delta)) {
+        for (map, key) in [(&mut self.graphs, quad.graph), (&mut self.predicates, quad.predicate)] {
+            let mut delta = map.get(&key).copied().unwrap_or_default();
+            change(&mut delta);
+            if delta == Delta::default() {
+                map.remove(&key);
+            } else {
+                map.insert(key, delta);
+            }
+        }
+    }
+}
+
+fn id_of_rank(term: &Term, rank: u64) -> TermId {
+    TermId::dictionary(DictionaryId { kind: TermKind::of(term), layer: LAYER, rank })
+}
+
+/// Returns whether only the overlay can have quads with this id.
+pub fn is_of_overlay(id: TermId) -> bool {
+    id.as_dictionary().is_some_and(|id| id.layer == LAYER)
+}
+
+/// Quads, sorted by every permutation.
+#[derive(Clone, Default)]
+pub struct QuadSet {
+    trees: [OrdSet<QuadKey>; 4],
+}
+
+impl QuadSet {
+    pub fn len(&self) -> usize {
+        self.trees[0].len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.trees[0].is_empty()
+    }
+
+    pub fn contains(&self, quad: &Quad) -> bool {
+        self.trees[Permutation::Spo as usize].contains(&Permutation::Spo.key(quad))
+    }
+
+    pub fn insert(&mut self, quad: &Quad) -> bool {
+        let mut is_new = false;
+        for permutation in Permutation::ALL {
+            is_new = self.trees[permutation as usize].insert(permutation.key(quad)).is_none();
+        }
+        is_new
+    }
+
+    pub fn remove(&mut self, quad: &Quad) -> bool {
+        let mut was_there = false;
+        for permutation in Permutation::ALL {
+            was_there = self.trees[permutation as usize].remove(&permutation.key(quad)).is_some();
+        }
+        was_there
+    }
+
+    /// Returns the quads in order of subject, predicate, object, graph.
+    pub fn iter(&self) -> impl Iterator<Item = Quad> + '_ {
+        self.trees[Permutation::Spo as usize].iter().map(|key| Permutation::Spo.quad(*key))
+    }
+
+    /// Returns the quads that match, sorted by `permutation`.
+    pub fn scan<'a>(
+        &'a self,
+        pattern: &'a QuadPattern,
+        permutation: Permutation,
+    ) -> impl Iterator<Item = Quad> + 'a {
+        let (low, high) = bounds(pattern, permutation);
+        let keys = self.trees[permutation as usize].range(low..=high);
+        keys.map(move |key| permutation.quad(*key)).filter(|quad| pattern.matches(quad))
+    }
+
+    /// Opens a cursor over the quads that match, which sees this set as it is now.
+    pub fn cursor(&self, pattern: &QuadPattern, permutation: Permutation) -> QuadCursor {
+        let (low, high) = bounds(pattern, permutation);
+        let mut cursor = QuadCursor {
+            keys: self.trees[permutation as usize].clone(),
+            pattern: pattern.clone(),
+            permutation,
+            from: Bound::Included(low),
+            high,
+            ahead: Vec::new(),
+        };
+        cursor.refill();
+        cursor
+    }
+}
+
+/// Returns the least and the greatest key that can match.
+fn bounds(pattern: &QuadPattern, permutation: Permutation) -> (QuadKey, QuadKey) {
+    let bound = [pattern.subject, pattern.predicate, pattern.object];
+    let (mut low, mut high) = ([TermId::UNDEFINED; 4], [TermId::MAX; 4]);
+    for (place, position) in permutation.positions().into_iter().enumerate().take(3) {
+        let Some(id) = bound[position] else { break };
+        (low[place], high[place]) = (id, id);
+    }
+    (low, high)
+}
+
+/// How many keys a cursor takes out of its tree at a time.
+const CURSOR_KEYS: usize = 512;
+
+/// Walks a [`QuadSet`] in key order. Owns what it walks.
+pub struct QuadCursor {
+    keys: OrdSet<QuadKey>,
+    pattern: QuadPattern,
+    permutation: Permutation,
+    from: Bound<QuadKey>,
+    high: QuadKey,
+    /// The next keys, last one first.
+    ahead: Vec<QuadKey>,
+}
+
+impl QuadCursor {
+    /// Returns the next key without taking it.
+    pub fn peek(&self) -> Option<QuadKey> {
+        self.ahead.last().copied()
+    }
+
+    /// Takes the next key.
+    pub fn next_key(&mut self) -> Option<QuadKey> {
+        let key = self.ahead.pop();
+        if self.ahead.is_empty() {
+            self.refill();
+        }
+        key
+    }
+
+    fn refill(&mut self) {
+        let range = self.keys.range((self.from, Bound::Included(self.high)));
+        let mut last = None;
+        for key in range {
+            last = Some(*key);
+            if self.pattern.matches(&self.permutation.quad(*key)) {
+                self.ahead.push(*key);
+                if self.ahead.len() == CURSOR_KEYS {
+                    break;
+                }
+            }
+        }
+        // An empty range is told by equal excluded bounds' forbidden twin: stop at the end instead.
+        self.from = match last {
+            Some(last) if last < self.high => Bound::Excluded(last),
+            _ => {
+                self.keys = OrdSet::new();
+                Bound::Included(self.high)
+            }
+        };
+        self.ahead.reverse();
+    }
+}
+
+/// Edges, found by any of their places.
+#[derive(Clone, Default)]
+pub struct EdgeSet {
+    by_subject: OrdSet<[TermId; 5]>,
+    by_object: OrdSet<[TermId; 5]>,
+    by_predicate: OrdSet<[TermId; 5]>,
+    by_edge: OrdSet<[TermId; 5]>,
+}
+
+impl EdgeSet {
+    pub fn insert(&mut self, edge: &Edge) {
+        self.by_subject.insert(by_subject(edge));
+        self.by_object.insert(by_object(edge));
+        self.by_predicate.insert(by_predicate(edge));
+        self.by_edge.insert(by_edge(edge));
+    }
+
+    pub fn remove(&mut self, edge: &Edge) -> bool {
+        self.by_object.remove(&by_object(edge));
+        self.by_predicate.remove(&by_predicate(edge));
+        self.by_edge.remove(&by_edge(edge));
+        self.by_subject.remove(&by_subject(edge)).is_some()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Edge> + '_ {
+        self.by_subject.iter().map(|key| of_subject(*key))
+    }
+
+    /// Returns the edges that match.
+    pub fn scan(&self, pattern: &EdgePattern) -> Vec<Edge> {
+        let (tree, first, to_edge): (_, _, fn([TermId; 5]) -> Edge) = match pattern {
+            EdgePattern { edge: Some(id), .. } => (&self.by_edge, *id, of_edge),
+            EdgePattern { subject: Some(id), .. } => (&self.by_subject, *id, of_subject),
+            EdgePattern { object: Some(id), .. } => (&self.by_object, *id, of_object),
+            EdgePattern { predicate: Some(id), .. } => (&self.by_predicate, *id, of_predicate),
+            _ => {
+                return self
+                    .by_subject
+                    .iter()
+                    .map(|key| of_subject(*key))
+                    .filter(|e| pattern.matches(e))
+                    .collect();
+            }
+        };
+        let (low, high) = ([TermId::UNDEFINED; 4], [TermId::MAX; 4]);
+        let key = |rest: [TermId; 4]| [first, rest[0], rest[1], rest[2], rest[3]];
+        tree.range(key(low)..=key(high))
+            .map(|key| to_edge(*key))
+            .filter(|edge| pattern.matches(edge))
+            .collect()
+    }
+}
+
+fn by_subject(e: &Edge) -> [TermId; 5] {
+    [e.subject, e.predicate, e.object, e.graph, e.edge]
+}
+
+fn of_subject([subject, predicate, object, graph, edge]: [TermId; 5]) -> Edge {
+    Edge { subject, predicate, object, graph, edge }
+}
+
+fn by_object(e: &Edge) -> [TermId; 5] {
+    [e.object, e.predicate, e.subject, e.graph, e.edge]
+}
+
+fn of_object([object, predicate, subject, graph, edge]: [TermId; 5]) -> Edge {
+    Edge { subject, predicate, object, graph, edge }
+}
+
+fn by_predicate(e: &Edge) -> [TermId; 5] {
+    [e.predicate, e.subject, e.object, e.graph, e.edge]
+}
+
+fn of_predicate([predicate, subject, object, graph, edge]: [TermId; 5]) -> Edge {
+    Edge { subject, predicate, object, graph, edge }
+}
+
+fn by_edge(e: &Edge) -> [TermId; 5] {
+    [e.edge, e.subject, e.predicate, e.object, e.graph]
+}
+
+fn of_edge([edge, subject, predicate, object, graph]: [TermId; 5]) -> Edge {
+    Edge { subject, predicate, object, graph, edge }
+}

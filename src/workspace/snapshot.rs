@@ -1,0 +1,211 @@
+//! `Snapshot`: the data as of one commit. Immutable, cheap to share, a query's world.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::base::Base;
+use super::change_set;
+use super::facts;
+use super::view::View;
+use super::{CommitId, Workspace, WorkspaceError};
+use crate::block::BlockId;
+use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
+use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::plan::Schema;
+
+/// How many snapshots are kept open.
+const SNAPSHOTS_MAX: usize = 64;
+
+/// The data as of one commit: a base run and what changed since.
+pub struct Snapshot {
+    commit: CommitId,
+    view: View,
+    /// The commit and the root of the base run.
+    manifest: Option<(CommitId, BlockId)>,
+    statistics: OnceLock<Arc<Statistics>>,
+    schema: OnceLock<Arc<Schema>>,
+    derivation: Option<Derivation>,
+}
+
+/// From what a snapshot's schema can be had cheaply.
+struct Derivation {
+    schema: Arc<Schema>,
+    before: View,
+    added: Vec<Quad>,
+    removed: Vec<Quad>,
+}
+
+impl Snapshot {
+    fn new(commit: CommitId, view: View, manifest: Option<(CommitId, BlockId)>) -> Snapshot {
+        Snapshot {
+            commit,
+            view,
+            manifest,
+            statistics: OnceLock::new(),
+            schema: OnceLock::new(),
+            derivation: None,
+        }
+    }
+
+    /// Makes the snapshot of a commit on top of this one.
+    pub(super) fn child(&self, commit: CommitId, view: View, changes: BTreeMap<Quad, bool>) -> Snapshot {
+        let mut child = Snapshot::new(commit, view, self.manifest);
+        if let Some(schema) = self.schema.get() {
+            let (added, removed): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, is_added)| *is_added);
+            child.derivation = Some(Derivation {
+                schema: Arc::clone(schema),
+                before: self.view.clone(),
+                added: added.into_iter().map(|(quad, _)| quad).collect(),
+                removed: removed.into_iter().map(|(quad, _)| quad).collect(),
+            });
+        }
+        child
+    }
+
+    pub fn commit(&self) -> CommitId {
+        self.commit
+    }
+
+    /// Returns how many quads were added and removed since the base run.
+    pub fn overlay_len(&self) -> u64 {
+        self.view.overlay.len() as u64
+    }
+
+    pub(super) fn view(&self) -> &View {
+        &self.view
+    }
+
+    fn adjusted_schema(&self) -> Result<facts::Adjusted, DatasetError> {
+        if let Some(derived) = &self.derivation {
+            return facts::adjust(
+                &derived.schema,
+                &derived.before,
+                &self.view,
+                &derived.added,
+                &derived.removed,
+            );
+        }
+        let before = View { base: self.view.base.clone(), overlay: Default::default() };
+        let (added, removed) = (self.view.overlay.added.iter(), self.view.overlay.removed.iter());
+        let schema = self.view.base.schema();
+        facts::adjust(&schema, &before, &self.view, &added.collect::<Vec<_>>(), &removed.collect::<Vec<_>>())
+    }
+}
+
+impl Dataset for Snapshot {
+    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
+        self.view.scan(pattern, permutation)
+    }
+
+    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+        self.view.scan_edges(pattern)
+    }
+
+    fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
+        self.view.term_id(term)
+    }
+
+    fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
+        self.view.terms(ids)
+    }
+
+    fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        self.view.estimate(pattern)
+    }
+
+    fn statistics(&self) -> Arc<Statistics> {
+        let make = || {
+            let base = self.view.base.statistics();
+            if self.view.overlay.is_empty() {
+                return base;
+            }
+            let named_graphs = self.view.named_graphs().ok().map(|graphs| graphs.len() as u64);
+            Arc::new(facts::statistics(&base, &self.view.overlay, named_graphs))
+        };
+        Arc::clone(self.statistics.get_or_init(make))
+    }
+
+    fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
+        if let Some(schema) = self.schema.get() {
+            return Ok(Arc::clone(schema));
+        }
+        if self.view.overlay.is_empty() {
+            return Ok(Arc::clone(self.schema.get_or_init(|| self.view.base.schema())));
+        }
+        let adjusted = self.adjusted_schema()?;
+        let schema = Arc::new(adjusted.schema);
+        if adjusted.is_final {
+            return Ok(Arc::clone(self.schema.get_or_init(|| schema)));
+        }
+        Ok(schema)
+    }
+
+    fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
+        self.view.named_graphs()
+    }
+
+    fn prefetch(&self, patterns: &[QuadPattern]) {
+        self.view.prefetch(patterns);
+    }
+}
+
+/// The snapshots that were used last.
+#[derive(Default)]
+pub struct SnapshotCache {
+    latest_first: Mutex<VecDeque<Arc<Snapshot>>>,
+}
+
+impl SnapshotCache {
+    fn get(&self, commit: CommitId) -> Option<Arc<Snapshot>> {
+        let mut cache = self.latest_first.lock().unwrap_or_else(PoisonError::into_inner);
+        let index = cache.iter().position(|snapshot| snapshot.commit == commit)?;
+        let snapshot = cache.remove(index)?;
+        cache.push_front(Arc::clone(&snapshot));
+        Some(snapshot)
+    }
+
+    pub fn add(&self, snapshot: Arc<Snapshot>) {
+        let mut cache = self.latest_first.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.retain(|other| other.commit != snapshot.commit);
+        cache.push_front(snapshot);
+        cache.truncate(SNAPSHOTS_MAX);
+    }
+
+    /// Forgets all; snapshots in use live on with their users.
+    pub fn clear(&self) {
+        self.latest_first.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+/// Opens the snapshot of a commit: from the nearest commit before it that is open or has a
+/// manifest, change set by change set.
+pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, WorkspaceError> {
+    let cache = &workspace.inner.snapshots;
+    if let Some(snapshot) = cache.get(commit) {
+        return Ok(snapshot);
+    }
+    let mut pending = Vec::new();
+    let mut at = commit;
+    let (mut view, manifest) = loop {
+        if let Some(snapshot) = cache.get(at) {
+            break (snapshot.view.clone(), snapshot.manifest);
+        }
+        if let Some(root) = workspace.inner.refs.manifest(at)? {
+            let base = Base::open(root, &workspace.inner.reader)?;
+            break (View { base, overlay: Default::default() }, Some((at, root)));
+        }
+        let signed = workspace.commit(at)?;
+        let parent = signed.commit.parents.first().copied();
+        pending.push(signed);
+        match parent {
+            Some(parent) => at = parent,
+            None => break (View::default(), None),
+        }
+    };
+    for signed in pending.into_iter().rev() {
+        change_set::apply(&mut view, &signed.commit.change_set, &workspace.inner.reader)?;
+    }
+    let snapshot = Arc::new(Snapshot::new(commit, view, manifest));
+    cache.add(Arc::clone(&snapshot));
+    Ok(snapshot)
+}

@@ -1,0 +1,208 @@
+//! `Transaction`: changes on top of a snapshot, until they are a commit.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use super::change_set::{self, Changes};
+use super::view::View;
+use super::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
+use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::plan::Schema;
+
+/// A branch's data with changes of one's own, which its reads see and nobody else's do.
+///
+/// [`Transaction::write`] makes the changes a commit, durable and invisible; then
+/// [`Transaction::publish`] moves the branch to it. Dropped before that, it leaves nothing.
+pub struct Transaction {
+    workspace: Workspace,
+    branch: String,
+    parent: Arc<Snapshot>,
+    state: RwLock<State>,
+}
+
+#[derive(Clone)]
+struct State {
+    view: View,
+    /// What differs from the parent: whether the quad was added (else removed).
+    changes: BTreeMap<Quad, bool>,
+    written: Option<CommitId>,
+}
+
+impl Transaction {
+    pub(super) fn new(workspace: Workspace, branch: String, parent: Arc<Snapshot>) -> Transaction {
+        let view = parent.view().clone();
+        let state = State { view, changes: BTreeMap::new(), written: None };
+        Transaction { workspace, branch, parent, state: RwLock::new(state) }
+    }
+
+    pub fn branch(&self) -> &str {
+        &self.branch
+    }
+
+    /// Returns the commit that the transaction began on.
+    pub fn parent(&self) -> CommitId {
+        self.parent.commit()
+    }
+
+    /// Returns how many quads were effectively added and removed so far.
+    pub fn counts(&self) -> (u64, u64) {
+        let state = self.read();
+        let added = state.changes.values().filter(|is_added| **is_added).count();
+        (added as u64, (state.changes.len() - added) as u64)
+    }
+
+    /// Makes the changes a commit: sealed, stored and durable, but on no branch yet. Returns the
+    /// parent if nothing changed in effect.
+    pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
+        let mut state = self.write_lock();
+        let id = if state.changes.is_empty() {
+            self.parent.commit()
+        } else {
+            let (added, removed) = state.changes.iter().partition::<Vec<_>, _>(|(_, is_added)| **is_added);
+            let quads = |list: Vec<(&Quad, &bool)>| list.into_iter().map(|(quad, _)| *quad).collect();
+            let changes = Changes { added: quads(added), removed: quads(removed) };
+            let blocks = change_set::write(&changes, &state.view, &self.workspace)?;
+            self.workspace.write_commit(self.parent.commit(), blocks, message, time_ms)?
+        };
+        state.written = Some(id);
+        Ok(id)
+    }
+
+    /// Moves the branch to the commit that was written; returns it.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::Conflict`] if the branch moved since the transaction began: nothing is lost
+    /// and nothing is visible; begin again on theirs, or merge.
+    ///
+    /// # Panics
+    /// If nothing was written, or something was changed since.
+    pub fn publish(&self) -> Result<CommitId, WorkspaceError> {
+        let state = self.read().clone();
+        let commit = state.written.expect("publish comes after write");
+        if commit == self.parent.commit() {
+            return Ok(commit);
+        }
+        self.workspace.move_branch(&self.branch, self.parent.commit(), Some(commit))?;
+        self.workspace.inner.snapshots.add(Arc::new(self.parent.child(commit, state.view, state.changes)));
+        Ok(commit)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_lock(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Notes an effective change; undoing an earlier one leaves no trace.
+    fn note(&mut self, quad: Quad, is_added: bool) {
+        self.written = None;
+        if self.changes.remove(&quad).is_none() {
+            self.changes.insert(quad, is_added);
+        }
+    }
+}
+
+impl Workspace {
+    /// Seals and stores a commit on top of `parent`, durably.
+    pub(super) fn write_commit(
+        &self,
+        parent: CommitId,
+        change_set: Vec<crate::block::BlockId>,
+        message: &str,
+        time_ms: i64,
+    ) -> Result<CommitId, WorkspaceError> {
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(WorkspaceError::MessageTooLong(message.len()));
+        }
+        let genesis = self.commit(parent)?.genesis();
+        let commit = Commit {
+            parents: vec![parent],
+            change_set,
+            author: self.author(),
+            time_ms,
+            message: message.to_owned(),
+            origin: Origin::Of(genesis),
+        };
+        let (id, block) = commit.seal(&self.inner.author, &self.inner.key);
+        self.inner.store.put(&[block])?;
+        self.inner.store.sync()?;
+        Ok(id)
+    }
+}
+
+impl Dataset for Transaction {
+    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
+        self.read().view.scan(pattern, permutation)
+    }
+
+    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+        self.read().view.scan_edges(pattern)
+    }
+
+    fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
+        self.read().view.term_id(term)
+    }
+
+    fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
+        self.read().view.terms(ids)
+    }
+
+    fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        self.read().view.estimate(pattern)
+    }
+
+    /// Returns the parent's figures: they are hints, and a transaction is small beside it.
+    fn statistics(&self) -> Arc<Statistics> {
+        self.parent.statistics()
+    }
+
+    fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
+        let state = self.read();
+        if state.changes.is_empty() {
+            return self.parent.schema();
+        }
+        // What the statement being run may change cannot be promised to it: promise nothing.
+        Ok(Arc::new(Schema::default()))
+    }
+
+    fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
+        self.read().view.named_graphs()
+    }
+
+    fn prefetch(&self, patterns: &[QuadPattern]) {
+        let view = self.read().view.clone();
+        view.prefetch(patterns);
+    }
+}
+
+impl DatasetMut for Transaction {
+    fn intern(&self, term: &Term) -> Result<TermId, DatasetError> {
+        if let Some(id) = self.term_id(term)? {
+            return Ok(id);
+        }
+        self.write_lock().view.intern(term)
+    }
+
+    fn insert(&self, quad: Quad) -> Result<bool, DatasetError> {
+        let mut state = self.write_lock();
+        let is_new = state.view.insert(&quad)?;
+        if is_new {
+            state.note(quad, true);
+        }
+        Ok(is_new)
+    }
+
+    fn remove(&self, quad: Quad) -> Result<bool, DatasetError> {
+        let mut state = self.write_lock();
+        let was_there = state.view.remove(&quad)?;
+        if was_there {
+            state.note(quad, false);
+        }
+        Ok(was_there)
+    }
+}

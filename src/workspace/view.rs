@@ -1,0 +1,244 @@
+//! `View`: a base run under an overlay, read as one. What snapshots and transactions have in common.
+
+use std::collections::BTreeSet;
+
+use super::base::Base;
+use super::merge_scan::MergeScan;
+use super::overlay::{Overlay, Place, is_of_overlay};
+use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch};
+use crate::model::{Edge, EdgePattern, GraphFilter, Permutation, Quad, QuadPattern, Term, TermId, pg};
+
+/// How many quads of the overlay are counted one by one for an estimate.
+const COUNTED_MAX: usize = 4096;
+
+/// A base with changes laid over it. A clone is cheap and does not see later changes.
+#[derive(Clone, Default)]
+pub struct View {
+    pub base: Base,
+    pub overlay: Overlay,
+}
+
+impl View {
+    pub fn scan(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let added = self.overlay.added.cursor(pattern, permutation);
+        let in_base =
+            ![pattern.subject, pattern.predicate, pattern.object].into_iter().flatten().any(is_of_overlay);
+        if !in_base {
+            return Ok(Box::new(MergeScan::new(None, permutation, added, removed_none())));
+        }
+        let base = self.base.scan(pattern, permutation)?;
+        let removed = self.overlay.removed.cursor(pattern, permutation);
+        match base {
+            Some(base) if added.peek().is_none() && removed.peek().is_none() => Ok(base),
+            base => Ok(Box::new(MergeScan::new(base, permutation, added, removed))),
+        }
+    }
+
+    /// Returns all quads that match; for patterns known to match few.
+    pub fn quads(&self, pattern: &QuadPattern) -> Result<Vec<Quad>, DatasetError> {
+        let mut scan = self.scan(pattern, Permutation::best_for(pattern))?;
+        let mut quads = Vec::new();
+        while let Some(batch) = scan.next_batch()? {
+            let [s, p, o, g] = [0, 1, 2, 3].map(|index| batch.column(index));
+            quads.extend((0..batch.rows()).map(|row| Quad {
+                subject: s[row],
+                predicate: p[row],
+                object: o[row],
+                graph: g[row],
+            }));
+        }
+        Ok(quads)
+    }
+
+    pub fn contains(&self, quad: &Quad) -> Result<bool, DatasetError> {
+        match self.overlay.place(quad) {
+            Place::Added => Ok(true),
+            Place::Removed => Ok(false),
+            Place::Base => self.base.contains(quad),
+        }
+    }
+
+    pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+        let added = self.overlay.added_edges.scan(pattern);
+        let bound = [pattern.subject, pattern.predicate, pattern.object, pattern.edge];
+        let base = match bound.into_iter().flatten().any(is_of_overlay) {
+            true => None,
+            false => self.base.scan_edges(pattern)?,
+        };
+        let removed = &self.overlay.removed_edges;
+        Ok(match base {
+            Some(base) if added.is_empty() && removed.is_empty() => base,
+            Some(base) => Box::new(EdgeScan { base: Some(base), removed: removed.clone(), added }),
+            None => Box::new(RowsScan::new(edge_batch(&added).into_columns())),
+        })
+    }
+
+    pub fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
+        if let Term::Literal(literal) = term
+            && let Some(id) = TermId::inline(literal)
+        {
+            return Ok(Some(id));
+        }
+        match self.overlay.term_id(term) {
+            Some(id) => Ok(Some(id)),
+            None => self.base.term_id(term),
+        }
+    }
+
+    pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
+        if !ids.iter().any(|id| id.is_inline() || is_of_overlay(*id)) {
+            return self.base.terms(ids);
+        }
+        let of_base: Vec<TermId> =
+            ids.iter().copied().filter(|id| !id.is_inline() && !is_of_overlay(*id)).collect();
+        let mut of_base = self.base.terms(&of_base)?.into_iter();
+        let one = |id: &TermId| {
+            if let Some(literal) = id.to_literal() {
+                Some(literal.into())
+            } else if is_of_overlay(*id) {
+                self.overlay.term(*id).map(|term| Term::clone(term))
+            } else {
+                of_base.next()
+            }
+        };
+        ids.iter()
+            .zip(ids.iter().map(one).collect::<Vec<_>>())
+            .map(|(id, term)| term.ok_or(DatasetError::UnknownId(*id)))
+            .collect()
+    }
+
+    pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        let base = match [pattern.subject, pattern.predicate, pattern.object]
+            .into_iter()
+            .flatten()
+            .any(is_of_overlay)
+        {
+            true => 0,
+            false => self.base.estimate(pattern)?,
+        };
+        let permutation = Permutation::best_for(pattern);
+        let count =
+            |set: &super::overlay::QuadSet| set.scan(pattern, permutation).take(COUNTED_MAX).count() as u64;
+        let (added, removed) = match pattern == &QuadPattern::default() {
+            true => (self.overlay.added.len() as u64, self.overlay.removed.len() as u64),
+            false => (count(&self.overlay.added), count(&self.overlay.removed)),
+        };
+        Ok((base + added).saturating_sub(removed))
+    }
+
+    pub fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
+        let mut graphs: BTreeSet<TermId> = self.base.named_graphs()?.into_iter().collect();
+        for (graph, delta) in self.overlay.graphs.iter().filter(|(graph, _)| !graph.is_undefined()) {
+            if delta.added > 0 {
+                graphs.insert(*graph);
+            } else if delta.removed > 0 && !self.has_quads_in(*graph)? {
+                graphs.remove(graph);
+            }
+        }
+        Ok(graphs.into_iter().collect())
+    }
+
+    fn has_quads_in(&self, graph: TermId) -> Result<bool, DatasetError> {
+        let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
+        Ok(self.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+    }
+
+    pub fn prefetch(&self, patterns: &[QuadPattern]) {
+        self.base.prefetch(patterns);
+    }
+
+    /// Returns the id of a term, giving it one if it has none; the parts of a triple term too, so
+    /// that edges can name them.
+    pub fn intern(&mut self, term: &Term) -> Result<TermId, DatasetError> {
+        if let Some(id) = self.term_id(term)? {
+            return Ok(id);
+        }
+        let mut open = vec![term.clone()];
+        while let Some(Term::Triple(triple)) = open.pop() {
+            for part in [triple.subject.into(), triple.predicate.into(), triple.object] {
+                if self.term_id(&part)?.is_none() {
+                    self.overlay.add_term(&part);
+                    open.push(part);
+                }
+            }
+        }
+        Ok(self.overlay.add_term(term))
+    }
+
+    /// Returns the edge that a quad stands for, if it says `rdf:reifies` of a triple term.
+    pub fn edge_of(&self, quad: &Quad) -> Result<Option<Edge>, DatasetError> {
+        if quad.object.kind() != crate::model::TermKind::Triple
+            || Some(quad.predicate) != self.term_id(&pg::REIFIES.into_owned().into())?
+        {
+            return Ok(None);
+        }
+        let Some(Term::Triple(triple)) = self.terms(&[quad.object])?.pop() else { return Ok(None) };
+        let parts = [triple.subject.into(), triple.predicate.into(), triple.object];
+        let [subject, predicate, object] = parts.map(|part: Term| self.term_id(&part));
+        let (Some(subject), Some(predicate), Some(object)) = (subject?, predicate?, object?) else {
+            return Ok(None);
+        };
+        Ok(Some(Edge { subject, predicate, object, graph: quad.graph, edge: quad.subject }))
+    }
+
+    /// Adds a quad; returns whether it was new.
+    pub fn insert(&mut self, quad: &Quad) -> Result<bool, DatasetError> {
+        if self.contains(quad)? {
+            return Ok(false);
+        }
+        let edge = self.edge_of(quad)?;
+        self.overlay.insert(quad, edge);
+        Ok(true)
+    }
+
+    /// Removes a quad; returns whether it was there.
+    pub fn remove(&mut self, quad: &Quad) -> Result<bool, DatasetError> {
+        if !self.contains(quad)? {
+            return Ok(false);
+        }
+        let edge = self.edge_of(quad)?;
+        self.overlay.remove(quad, edge);
+        Ok(true)
+    }
+}
+
+fn removed_none() -> super::overlay::QuadCursor {
+    super::overlay::QuadSet::default().cursor(&QuadPattern::default(), Permutation::Spo)
+}
+
+/// The edges of the base but for the removed ones, then the added ones.
+struct EdgeScan {
+    base: Option<Box<dyn Scan>>,
+    removed: imbl::OrdSet<Edge>,
+    added: Vec<Edge>,
+}
+
+impl Scan for EdgeScan {
+    fn next_batch(&mut self) -> Result<Option<crate::batch::Batch>, DatasetError> {
+        while let Some(base) = &mut self.base {
+            let Some(mut batch) = base.next_batch()? else {
+                self.base = None;
+                break;
+            };
+            if !self.removed.is_empty() {
+                let keep: Vec<bool> =
+                    (0..batch.rows()).map(|row| !self.removed.contains(&edge_at(&batch, row))).collect();
+                batch.filter(&keep);
+            }
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
+        }
+        let added = std::mem::take(&mut self.added);
+        Ok((!added.is_empty()).then(|| edge_batch(&added)))
+    }
+}
+
+fn edge_at(batch: &crate::batch::Batch, row: usize) -> Edge {
+    let [subject, predicate, object, graph, edge] = [0, 1, 2, 3, 4].map(|index| batch.column(index)[row]);
+    Edge { subject, predicate, object, graph, edge }
+}
