@@ -4,6 +4,7 @@
 //! and no language: where the languages differ in meaning, the difference is a named
 //! [`Function`] or an explicit operator, never a mode.
 
+mod display;
 mod expression;
 mod function;
 mod modify;
@@ -15,6 +16,7 @@ mod validate;
 mod variable;
 mod walk;
 
+pub use display::{Explained, explain, explain_tree};
 pub use expression::{Aggregate, AggregateFunction, Expression, Quantifier, SortKey, SortOrder};
 pub use function::Function;
 pub use modify::{Change, GraphTarget, GraphTemplate, QuadTemplate, TermTemplate};

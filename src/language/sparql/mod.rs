@@ -30,7 +30,11 @@ pub fn parse(text: &str, session: &Session, base: Option<&str>) -> Result<Statem
     match parse_query(text, session, base) {
         Ok(query) => Ok(Statement::Query(query)),
         Err(query_error) => match parse_update(text, session, base) {
-            Ok(update) => Ok(Statement::Update(update)),
+            // No operation at all is an update too, but nobody asks for one.
+            Ok(update) if !update.operations.is_empty() || query_error.offset < text.trim_end().len() => {
+                Ok(Statement::Update(update))
+            }
+            Ok(_) => Err(query_error),
             Err(update_error) if update_error.offset > query_error.offset => Err(update_error),
             Err(_) => Err(query_error),
         },
