@@ -4,6 +4,7 @@
 //! operators; the languages do not know each other.
 
 pub mod cypher;
+pub mod graphql;
 pub mod sparql;
 
 /// Why a text is not a statement of its language, and where.
