@@ -12,6 +12,7 @@ pub mod plan;
 // Floor 2
 pub mod blockstore;
 pub mod dataset;
+pub mod graph;
 pub mod network;
 
 // Floor 3

@@ -1,3 +1,4 @@
+use crate::block::BlockError;
 use crate::model::TermId;
 
 /// Why a dataset could not answer.
@@ -18,4 +19,22 @@ pub enum DatasetError {
     /// A disk that fails or is full.
     #[error("storage failed: {0}")]
     Io(#[from] std::io::Error),
+}
+
+impl From<BlockError> for DatasetError {
+    fn from(error: BlockError) -> DatasetError {
+        match error {
+            BlockError::Unavailable(ids) => DatasetError::Unavailable {
+                missing: ids.len(),
+                first: ids.first().map(ToString::to_string).unwrap_or_default(),
+            },
+            BlockError::NoKey(id) => DatasetError::NoKey { id: id.to_string() },
+            BlockError::Misbehaved { id, actual } => {
+                DatasetError::Corrupt { id: id.to_string(), reason: format!("its bytes hash to {actual}") }
+            }
+            BlockError::Corrupt { id, reason } => DatasetError::Corrupt { id: id.to_string(), reason },
+            BlockError::TooLarge(_) => DatasetError::Io(std::io::Error::other(error)),
+            BlockError::Io(source) => DatasetError::Io(source),
+        }
+    }
 }

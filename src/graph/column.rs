@@ -1,0 +1,361 @@
+//! Columns of up to a few thousand ids, each in the coding that takes the fewest bytes.
+//!
+//! The choice goes by exact size, the lower code winning a tie, so equal columns are equal bytes.
+//! Byte layouts are drawn in `docs/block_format.md`.
+#![deny(clippy::indexing_slicing)]
+
+use super::bits::{pack, packed_len, unpack, width_of};
+use super::cursor::{Cursor, Malformed, put_u16, put_u64};
+
+/// No column has more values.
+pub const COLUMN_VALUES_MAX: usize = 1024;
+
+const CONSTANT: u8 = 0;
+const FRAME_OF_REFERENCE: u8 = 1;
+const DELTA: u8 = 2;
+const RUN_LENGTH: u8 = 3;
+const DICTIONARY: u8 = 4;
+const TAG_SPLIT: u8 = 5;
+
+const TAG_SHIFT: u32 = 60;
+const PAYLOAD_MASK: u64 = (1 << TAG_SHIFT) - 1;
+
+/// How deep a column stands in others, which bounds the codings that it may use: at the top all, in
+/// a tag-split all but that, below only those without columns of their own.
+const DEPTH_SPLIT: u8 = 1;
+const DEPTH_FLAT: u8 = 2;
+
+/// Appends a column.
+///
+/// # Panics
+/// If there are more than [`COLUMN_VALUES_MAX`] values.
+pub fn encode_column(out: &mut Vec<u8>, values: &[u64]) {
+    assert!(values.len() <= COLUMN_VALUES_MAX);
+    encode(out, values, 0);
+}
+
+/// Appends to `out` a column of `count` values.
+pub fn decode_column(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    if count > COLUMN_VALUES_MAX {
+        return Err(Malformed("a column is too long"));
+    }
+    decode(cursor, count, 0, out)
+}
+
+/// What the flat codings need to know of a column.
+struct Shape {
+    first: u64,
+    min: u64,
+    max: u64,
+    /// The largest step between neighbours, if no value is below the one before.
+    delta_max: Option<u64>,
+    runs: usize,
+}
+
+impl Shape {
+    fn of(values: &[u64]) -> Shape {
+        let first = values.first().copied().unwrap_or_default();
+        let mut shape = Shape { first, min: first, max: first, delta_max: Some(0), runs: 1 };
+        let mut previous = first;
+        for value in values {
+            shape.min = shape.min.min(*value);
+            shape.max = shape.max.max(*value);
+            shape.runs += usize::from(*value != previous);
+            shape.delta_max = match (shape.delta_max, value.checked_sub(previous)) {
+                (Some(most), Some(delta)) => Some(most.max(delta)),
+                _ => None,
+            };
+            previous = *value;
+        }
+        shape
+    }
+
+    /// Returns the flat coding of the fewest bytes, and how many those are.
+    fn flat(&self, count: usize) -> (u8, usize) {
+        if self.min == self.max {
+            return (CONSTANT, 9);
+        }
+        let frame = 10 + packed_len(count, width_of(self.max - self.min));
+        match self.delta_max {
+            Some(most) if 10 + packed_len(count - 1, width_of(most)) < frame => {
+                (DELTA, 10 + packed_len(count - 1, width_of(most)))
+            }
+            _ => (FRAME_OF_REFERENCE, frame),
+        }
+    }
+}
+
+fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
+    let shape = Shape::of(values);
+    let (code, fewest) = shape.flat(values.len());
+    let mut best = Best { len: fewest, bytes: None };
+    if code != CONSTANT && depth < DEPTH_FLAT {
+        // The first argument is the least that a coding can take: most need not be tried.
+        best.offer(21 + packed_len(shape.runs, 1), |out| run_length(out, values));
+        best.offer(12 + packed_len(values.len(), 1), |out| dictionary(out, values));
+        if depth < DEPTH_SPLIT && shape.min >> TAG_SHIFT != shape.max >> TAG_SHIFT {
+            best.offer(0, |out| tag_split(out, values));
+        }
+    }
+    match best.bytes {
+        Some(bytes) => out.extend_from_slice(&bytes),
+        None => flat(out, values, &shape, code),
+    }
+}
+
+/// The shortest coding so far; `None` stands for the flat one.
+struct Best {
+    len: usize,
+    bytes: Option<Vec<u8>>,
+}
+
+impl Best {
+    fn offer(&mut self, len_min: usize, encode: impl FnOnce(&mut Vec<u8>)) {
+        if len_min >= self.len {
+            return;
+        }
+        let mut bytes = Vec::new();
+        encode(&mut bytes);
+        if bytes.len() < self.len {
+            *self = Best { len: bytes.len(), bytes: Some(bytes) };
+        }
+    }
+}
+
+fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Shape, code: u8) {
+    out.push(code);
+    match (code, shape.delta_max) {
+        (CONSTANT, _) => put_u64(out, shape.first),
+        (DELTA, Some(delta_max)) => {
+            let width = width_of(delta_max);
+            put_u64(out, shape.first);
+            out.push(width);
+            pack(out, values.iter().skip(1).zip(values).map(|(next, value)| next - value), width);
+        }
+        _ => {
+            let width = width_of(shape.max - shape.min);
+            put_u64(out, shape.min);
+            out.push(width);
+            pack(out, values.iter().map(|value| value - shape.min), width);
+        }
+    }
+}
+
+fn run_length(out: &mut Vec<u8>, values: &[u64]) {
+    let (mut heads, mut lengths) = (Vec::new(), Vec::new());
+    for run in values.chunk_by(|a, b| a == b) {
+        heads.extend(run.first());
+        lengths.push(run.len() as u64 - 1);
+    }
+    out.push(RUN_LENGTH);
+    put_u16(out, heads.len() as u16);
+    encode(out, &heads, DEPTH_FLAT);
+    encode(out, &lengths, DEPTH_FLAT);
+}
+
+fn dictionary(out: &mut Vec<u8>, values: &[u64]) {
+    let mut distinct = values.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    out.push(DICTIONARY);
+    put_u16(out, distinct.len() as u16);
+    encode(out, &distinct, DEPTH_FLAT);
+    let indices = values.iter().map(|value| distinct.partition_point(|other| other < value) as u64);
+    pack(out, indices, width_of(distinct.len() as u64 - 1));
+}
+
+fn tag_split(out: &mut Vec<u8>, values: &[u64]) {
+    let mut tags: Vec<u64> = values.iter().map(|value| value >> TAG_SHIFT).collect();
+    tags.sort_unstable();
+    tags.dedup();
+    out.push(TAG_SPLIT);
+    out.push(tags.len() as u8);
+    out.extend(tags.iter().map(|tag| *tag as u8));
+    let selectors: Vec<u64> =
+        values.iter().map(|value| tags.partition_point(|tag| *tag < value >> TAG_SHIFT) as u64).collect();
+    encode(out, &selectors, DEPTH_SPLIT);
+    for tag in tags {
+        let payloads: Vec<u64> = values
+            .iter()
+            .filter(|value| **value >> TAG_SHIFT == tag)
+            .map(|value| value & PAYLOAD_MASK)
+            .collect();
+        encode(out, &payloads, DEPTH_SPLIT);
+    }
+}
+
+fn decode(cursor: &mut Cursor<'_>, count: usize, depth: u8, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    match cursor.u8()? {
+        CONSTANT => {
+            let value = cursor.u64()?;
+            out.resize(out.len() + count, value);
+            Ok(())
+        }
+        FRAME_OF_REFERENCE => {
+            let (min, width) = (cursor.u64()?, cursor.u8()?);
+            unpack(cursor.take(packed_len(count, width))?, count, width, min, out)
+        }
+        DELTA => decode_delta(cursor, count, out),
+        RUN_LENGTH if depth < DEPTH_FLAT => decode_run_length(cursor, count, out),
+        DICTIONARY if depth < DEPTH_FLAT => decode_dictionary(cursor, count, out),
+        TAG_SPLIT if depth < DEPTH_SPLIT => decode_tag_split(cursor, count, out),
+        _ => Err(Malformed("a column is of an unknown coding")),
+    }
+}
+
+fn decode_delta(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let (mut value, width) = (cursor.u64()?, cursor.u8()?);
+    let steps = count.checked_sub(1).ok_or(Malformed("an empty column has no first value"))?;
+    out.push(value);
+    let start = out.len();
+    unpack(cursor.take(packed_len(steps, width))?, steps, width, 0, out)?;
+    for step in out.get_mut(start..).unwrap_or_default() {
+        value = value.wrapping_add(*step);
+        *step = value;
+    }
+    Ok(())
+}
+
+fn decode_run_length(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let runs = usize::from(cursor.u16()?);
+    if runs > count {
+        return Err(Malformed("a column has more runs than values"));
+    }
+    let (mut heads, mut lengths) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
+    decode(cursor, runs, DEPTH_FLAT, &mut heads)?;
+    decode(cursor, runs, DEPTH_FLAT, &mut lengths)?;
+    let end = out.len() + count;
+    for (head, length) in heads.into_iter().zip(lengths) {
+        let left = (end - out.len()) as u64;
+        if length >= left {
+            return Err(Malformed("the runs of a column are too long"));
+        }
+        out.resize(out.len() + length as usize + 1, head);
+    }
+    if out.len() == end { Ok(()) } else { Err(Malformed("the runs of a column are too short")) }
+}
+
+fn decode_dictionary(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let distinct = usize::from(cursor.u16()?);
+    if distinct == 0 || distinct > count {
+        return Err(Malformed("the dictionary of a column has a wrong size"));
+    }
+    let mut values = Vec::with_capacity(distinct);
+    decode(cursor, distinct, DEPTH_FLAT, &mut values)?;
+    let width = width_of(distinct as u64 - 1);
+    let start = out.len();
+    unpack(cursor.take(packed_len(count, width))?, count, width, 0, out)?;
+    for index in out.get_mut(start..).unwrap_or_default() {
+        let value = values.get(*index as usize);
+        *index = *value.ok_or(Malformed("an index is past the dictionary of its column"))?;
+    }
+    Ok(())
+}
+
+fn decode_tag_split(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let tag_count = usize::from(cursor.u8()?);
+    let tags = cursor.take(tag_count)?;
+    if tags.iter().any(|tag| *tag > 15) || !tags.is_sorted_by(|a, b| a < b) {
+        return Err(Malformed("the tags of a column are wrong"));
+    }
+    let mut selectors = Vec::with_capacity(count);
+    decode(cursor, count, DEPTH_SPLIT, &mut selectors)?;
+    let mut counts = [0usize; 16];
+    for selector in &selectors {
+        let known = (*selector as usize) < tag_count;
+        let slot = counts.get_mut(*selector as usize).filter(|_| known);
+        *slot.ok_or(Malformed("a value has a tag that its column lacks"))? += 1;
+    }
+    let mut streams = Vec::with_capacity(tag_count);
+    for (tag, len) in tags.iter().zip(counts) {
+        let mut payloads = Vec::with_capacity(len);
+        decode(cursor, len, DEPTH_SPLIT, &mut payloads)?;
+        streams.push((u64::from(*tag) << TAG_SHIFT, payloads.into_iter()));
+    }
+    for selector in selectors {
+        let payload =
+            streams.get_mut(selector as usize).and_then(|(tag, stream)| Some((*tag, stream.next()?)));
+        let (tag, payload) = payload.ok_or(Malformed("a column has too few values of a tag"))?;
+        out.push(tag | payload & PAYLOAD_MASK);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(values: &[u64]) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        encode_column(&mut bytes, values);
+        bytes
+    }
+
+    fn check(values: &[u64], code: u8, len_max: usize) {
+        let bytes = encoded(values);
+        assert_eq!(bytes[0], code, "{} bytes", bytes.len());
+        assert!(bytes.len() <= len_max, "{} bytes", bytes.len());
+        let mut cursor = Cursor::new(&bytes);
+        let mut decoded = Vec::new();
+        decode_column(&mut cursor, values.len(), &mut decoded).unwrap();
+        assert_eq!((decoded.as_slice(), cursor.end()), (values, Ok(())));
+    }
+
+    #[test]
+    fn each_shape_gets_its_coding() {
+        let each = |value: fn(u64) -> u64| (0..1024).map(value).collect::<Vec<u64>>();
+        check(&each(|_| u64::MAX), CONSTANT, 9);
+        check(&each(|n| (n * 2_654_435_761) & 0xFFFF), FRAME_OF_REFERENCE, 2058);
+        check(&each(|n| n * 1000 + n % 7), DELTA, 1300);
+        check(&each(|n| (n / 100) << 40), RUN_LENGTH, 100);
+        check(&each(|n| ((n * 2_654_435_761) >> 7 & 3) << 40), DICTIONARY, 300);
+        let mixed = |n: u64| if n % 3 == 0 { 2 << 60 | n * n } else { 8 << 60 | 1 << 59 | n * 977 % 4096 };
+        check(&each(mixed), TAG_SPLIT, 2200);
+        check(&[1 << 60], CONSTANT, 9);
+    }
+
+    fn columns() -> impl Strategy<Value = Vec<u64>> {
+        let value = prop_oneof![
+            0u64..4,
+            1000u64..2000,
+            any::<u64>(),
+            (0u64..13, 0u64..500).prop_map(|(tag, payload)| tag << 60 | payload),
+        ];
+        let values = proptest::collection::vec(value, 1..300);
+        (values, any::<bool>(), 1usize..4).prop_map(|(mut values, sorted, repeat)| {
+            if sorted {
+                values.sort_unstable();
+            }
+            values.into_iter().flat_map(|value| std::iter::repeat_n(value, repeat)).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn columns_read_back(values in columns()) {
+            let bytes = encoded(&values);
+            let mut decoded = Vec::new();
+            let mut cursor = Cursor::new(&bytes);
+            decode_column(&mut cursor, values.len(), &mut decoded).unwrap();
+            prop_assert_eq!(decoded, values);
+            prop_assert_eq!(cursor.end(), Ok(()));
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>, count in 0usize..1100) {
+            let _ = decode_column(&mut Cursor::new(&bytes), count, &mut Vec::new());
+        }
+
+        #[test]
+        fn changed_bytes_never_panic(values in columns(), at: prop::sample::Index, byte: u8) {
+            let mut bytes = encoded(&values);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let mut decoded = Vec::new();
+            if decode_column(&mut Cursor::new(&bytes), values.len(), &mut decoded).is_ok() {
+                prop_assert_eq!(decoded.len(), values.len());
+            }
+        }
+    }
+}

@@ -1,0 +1,415 @@
+//! Dictionary blocks: sorted terms, front-coded in buckets of sixteen, then zstd.
+//!
+//! A block holds terms only, never ranks, and where it ends depends only on the terms about there:
+//! so two dictionaries share the blocks between which they do not differ. Drawn in
+//! `docs/block_format.md`.
+#![deny(clippy::indexing_slicing)]
+
+use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
+use super::term_key::{TERM_BYTES_MAX, parse_term_key, put_term_key};
+use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
+use crate::model::Term;
+
+const VERSION: u8 = 1;
+const BUCKET_TERMS: usize = 16;
+/// A block below this size does not end.
+const BODY_BYTES_MIN: usize = 24 << 10;
+/// A block does not grow past this size, unless by its first term.
+const BODY_BYTES_MAX: usize = 96 << 10;
+/// Nor do its terms, written in full.
+const EXPANDED_BYTES_MAX: usize = 1 << 20;
+/// Past the minimum, one term in so many begins a block: one whose hash is zero modulo this.
+const BOUNDARY_MODULUS: u16 = 512;
+const ZSTD_LEVEL: i32 = 3;
+
+/// Appends terms in order and cuts them into the contents of blocks.
+#[derive(Default)]
+pub struct DictionaryEncoder {
+    body: Vec<u8>,
+    count: usize,
+    expanded_bytes: usize,
+    previous: Vec<u8>,
+    first: Vec<u8>,
+    last_of_block_before: Option<Vec<u8>>,
+}
+
+/// The content of one dictionary block, and what its entry in the manifest says of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EncodedDictionary {
+    pub content: Vec<u8>,
+    /// A shortest byte string above all terms of the block before, not above the first of this one.
+    pub separator: Vec<u8>,
+    pub terms: u32,
+}
+
+impl DictionaryEncoder {
+    /// Appends a key; returns the block that it closed, if it begins a new one.
+    ///
+    /// # Panics
+    /// If the key is not above the one before, or longer than [`TERM_BYTES_MAX`].
+    pub fn push(&mut self, key: &[u8]) -> Option<EncodedDictionary> {
+        assert!(key.len() <= TERM_BYTES_MAX, "a dictionary's terms are bounded");
+        assert!(
+            self.count == 0 && self.last_of_block_before.is_none() || key > self.previous.as_slice(),
+            "sorted"
+        );
+        let closed = if self.begins_block(key) { self.finish() } else { None };
+        if self.count == 0 {
+            self.first = key.to_vec();
+        }
+        if self.count.is_multiple_of(BUCKET_TERMS) {
+            put_bytes(&mut self.body, key);
+        } else {
+            let (shared, suffix) = split_shared(&self.previous, key);
+            put_varint(&mut self.body, shared as u64);
+            put_bytes(&mut self.body, suffix);
+        }
+        self.count += 1;
+        self.expanded_bytes += key.len();
+        self.previous.clear();
+        self.previous.extend_from_slice(key);
+        closed
+    }
+
+    /// Returns the last block, if any key was pushed since the one before.
+    pub fn finish(&mut self) -> Option<EncodedDictionary> {
+        if self.count == 0 {
+            return None;
+        }
+        let compressed = zstd::bulk::compress(&self.body, ZSTD_LEVEL)
+            .expect("compressing memory into memory does not fail");
+        let mut content = vec![VERSION];
+        put_u32(&mut content, self.count as u32);
+        put_u32(&mut content, self.body.len() as u32);
+        content.extend_from_slice(&compressed);
+        let separator = match &self.last_of_block_before {
+            Some(last) => separator(last, &self.first),
+            None => Vec::new(),
+        };
+        let block = EncodedDictionary { content, separator, terms: self.count as u32 };
+        self.last_of_block_before = Some(self.previous.clone());
+        self.body.clear();
+        (self.count, self.expanded_bytes) = (0, 0);
+        Some(block)
+    }
+
+    fn begins_block(&self, key: &[u8]) -> bool {
+        if self.count == 0 {
+            return false;
+        }
+        self.body.len() + key.len() > BODY_BYTES_MAX
+            || self.expanded_bytes + key.len() > EXPANDED_BYTES_MAX
+            || self.body.len() >= BODY_BYTES_MIN && is_boundary(key)
+    }
+}
+
+fn is_boundary(key: &[u8]) -> bool {
+    let hash = blake3::hash(key);
+    let low = hash.as_bytes().first_chunk::<2>().map_or(1, |bytes| u16::from_le_bytes(*bytes));
+    low.is_multiple_of(BOUNDARY_MODULUS)
+}
+
+/// Splits `key` after what it shares with `previous`.
+fn split_shared<'a>(previous: &[u8], key: &'a [u8]) -> (usize, &'a [u8]) {
+    let shared = previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+    (shared, key.get(shared..).unwrap_or_default())
+}
+
+fn separator(below: &[u8], first: &[u8]) -> Vec<u8> {
+    let (shared, _) = split_shared(below, first);
+    first.get(..shared + 1).unwrap_or(first).to_vec()
+}
+
+/// An unpacked dictionary block.
+pub struct DictionaryBlock {
+    body: Vec<u8>,
+    /// Where each bucket begins in `body`.
+    buckets: Vec<u32>,
+    count: usize,
+}
+
+/// Where a key is, or would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    At(usize),
+    /// Not there; so many terms are below it.
+    Before(usize),
+}
+
+impl DictionaryBlock {
+    /// Unpacks and checks a content as [`DictionaryEncoder`] makes it.
+    pub fn parse(content: &[u8]) -> Result<DictionaryBlock, Malformed> {
+        let mut cursor = Cursor::new(content);
+        if cursor.u8()? != VERSION {
+            return Err(Malformed("a dictionary is of an unknown version"));
+        }
+        let (count, body_len) = (cursor.u32()? as usize, cursor.u32()? as usize);
+        if body_len > BODY_BYTES_MAX + TERM_BYTES_MAX + 16 || count > body_len {
+            return Err(Malformed("a dictionary is too large"));
+        }
+        let body = zstd::bulk::decompress(cursor.rest(), body_len)
+            .map_err(|_| Malformed("a dictionary does not unpack"))?;
+        if body.len() != body_len {
+            return Err(Malformed("a dictionary has a wrong length"));
+        }
+        let buckets = find_buckets(&body, count)?;
+        Ok(DictionaryBlock { body, buckets, count })
+    }
+
+    /// Returns how many terms there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Returns the term at `index`, or `None` past the end.
+    pub fn term(&self, index: usize) -> Result<Option<Term>, Malformed> {
+        let mut key = Vec::new();
+        if self.key(index, &mut key)? { parse_term_key(&key).map(Some) } else { Ok(None) }
+    }
+
+    /// Writes the key at `index` into `key`; returns whether there is one.
+    pub fn key(&self, index: usize, key: &mut Vec<u8>) -> Result<bool, Malformed> {
+        if index >= self.count {
+            return Ok(false);
+        }
+        let mut bucket = self.bucket(index / BUCKET_TERMS)?;
+        for _ in 0..=index % BUCKET_TERMS {
+            bucket.advance(key)?;
+        }
+        Ok(true)
+    }
+
+    /// Returns where `key` is.
+    pub fn find(&self, key: &[u8]) -> Result<Place, Malformed> {
+        let (mut low, mut high) = (0, self.buckets.len());
+        let mut probe = Vec::new();
+        while low < high {
+            let middle = (low + high) / 2;
+            self.bucket(middle)?.advance(&mut probe)?;
+            if probe.as_slice() <= key { low = middle + 1 } else { high = middle }
+        }
+        let Some(bucket_index) = low.checked_sub(1) else { return Ok(Place::Before(0)) };
+        let mut bucket = self.bucket(bucket_index)?;
+        let begin = bucket_index * BUCKET_TERMS;
+        for index in begin..self.count.min(begin + BUCKET_TERMS) {
+            bucket.advance(&mut probe)?;
+            match probe.as_slice().cmp(key) {
+                std::cmp::Ordering::Less => {}
+                std::cmp::Ordering::Equal => return Ok(Place::At(index)),
+                std::cmp::Ordering::Greater => return Ok(Place::Before(index)),
+            }
+        }
+        Ok(Place::Before(self.count.min(begin + BUCKET_TERMS)))
+    }
+
+    /// Hands every key, in order, to `visit`.
+    pub fn for_each_key(&self, mut visit: impl FnMut(&[u8])) -> Result<(), Malformed> {
+        walk(&self.body, self.count, |_, key| visit(key))
+    }
+
+    fn bucket(&self, index: usize) -> Result<Bucket<'_>, Malformed> {
+        let start = self.buckets.get(index).map(|start| *start as usize);
+        let rest = start.and_then(|start| self.body.get(start..));
+        Ok(Bucket { cursor: Cursor::new(rest.ok_or(Malformed("a bucket is missing"))?), is_first: true })
+    }
+}
+
+/// Reads the terms of one bucket, from its first on.
+struct Bucket<'a> {
+    cursor: Cursor<'a>,
+    is_first: bool,
+}
+
+impl Bucket<'_> {
+    /// Makes `key` the next one; it must hold the one before.
+    fn advance(&mut self, key: &mut Vec<u8>) -> Result<(), Malformed> {
+        let shared = if self.is_first { 0 } else { self.cursor.varint()? };
+        self.is_first = false;
+        let suffix = self.cursor.bytes()?;
+        match usize::try_from(shared) {
+            Ok(shared) if shared <= key.len() => key.truncate(shared),
+            _ => return Err(Malformed("a term shares more than there is")),
+        }
+        key.extend_from_slice(suffix);
+        Ok(())
+    }
+}
+
+/// Checks the whole body and returns where its buckets begin.
+fn find_buckets(body: &[u8], count: usize) -> Result<Vec<u32>, Malformed> {
+    let mut buckets = Vec::with_capacity(count.div_ceil(BUCKET_TERMS));
+    let mut expanded_bytes = 0usize;
+    let mut cursor = Bucket { cursor: Cursor::new(body), is_first: true };
+    let mut key_len = 0;
+    for index in 0..count {
+        let is_first = index.is_multiple_of(BUCKET_TERMS);
+        if is_first {
+            buckets.push((body.len() - cursor.cursor.remaining()) as u32);
+        }
+        let shared = if is_first { 0 } else { cursor.cursor.varint()? };
+        let suffix = cursor.cursor.bytes()?;
+        let shared = usize::try_from(shared).ok().filter(|shared| *shared <= key_len);
+        key_len = shared.ok_or(Malformed("a term shares more than there is"))? + suffix.len();
+        expanded_bytes += key_len;
+        if expanded_bytes > EXPANDED_BYTES_MAX + TERM_BYTES_MAX {
+            return Err(Malformed("the terms of a dictionary are too long"));
+        }
+    }
+    cursor.cursor.end()?;
+    Ok(buckets)
+}
+
+fn walk(body: &[u8], count: usize, mut visit: impl FnMut(usize, &[u8])) -> Result<(), Malformed> {
+    let mut bucket = Bucket { cursor: Cursor::new(body), is_first: true };
+    let mut key = Vec::new();
+    for index in 0..count {
+        bucket.is_first = index.is_multiple_of(BUCKET_TERMS);
+        bucket.advance(&mut key)?;
+        visit(index, &key);
+    }
+    Ok(())
+}
+
+impl Decode for DictionaryBlock {
+    const KIND: BlockKind = BlockKind::Dictionary;
+
+    fn decode(block: PlainBlock) -> Result<DictionaryBlock, BlockError> {
+        DictionaryBlock::parse(block.data()).map_err(|error| block.corrupt(error.0))
+    }
+
+    fn weight_bytes(&self) -> usize {
+        self.body.len() + self.buckets.len() * 4 + size_of::<DictionaryBlock>()
+    }
+}
+
+/// Encodes sorted, distinct terms as the contents of dictionary blocks; for change sets.
+///
+/// # Errors
+/// If a term is too long or too deep for a dictionary.
+///
+/// # Panics
+/// If the terms are not sorted by `compare_terms`, or not distinct.
+pub fn encode_terms(terms: &[Term]) -> Result<Vec<EncodedDictionary>, Malformed> {
+    let mut encoder = DictionaryEncoder::default();
+    let mut blocks = Vec::new();
+    let mut key = Vec::new();
+    for term in terms {
+        key.clear();
+        put_term_key(&mut key, term)?;
+        blocks.extend(encoder.push(&key));
+    }
+    blocks.extend(encoder.finish());
+    Ok(blocks)
+}
+
+/// Decodes the terms of one content that [`encode_terms`] made.
+pub fn decode_terms(content: &[u8]) -> Result<Vec<Term>, Malformed> {
+    let block = DictionaryBlock::parse(content)?;
+    let mut terms = Vec::with_capacity(block.len());
+    let mut failure = None;
+    block.for_each_key(|key| match parse_term_key(key) {
+        Ok(term) => terms.push(term),
+        Err(error) => failure = Some(error),
+    })?;
+    failure.map_or(Ok(terms), Err)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::term_key::{term_key, tests::terms};
+    use crate::model::{Literal, NamedNode, compare_terms};
+    use proptest::prelude::*;
+
+    fn check(terms: &[Term]) -> Vec<EncodedDictionary> {
+        let blocks = encode_terms(terms).unwrap();
+        let decoded: Vec<Term> = blocks.iter().flat_map(|b| decode_terms(&b.content).unwrap()).collect();
+        assert_eq!(decoded, terms);
+        let mut rank = 0;
+        for encoded in &blocks {
+            let block = DictionaryBlock::parse(&encoded.content).unwrap();
+            assert_eq!(block.len(), encoded.terms as usize);
+            for index in 0..block.len() {
+                assert_eq!(block.term(index).unwrap().as_ref(), terms.get(rank));
+                let key = term_key(&terms[rank]).unwrap();
+                assert_eq!(block.find(&key), Ok(Place::At(index)));
+                assert!(key >= encoded.separator);
+                let above = [&key[..], &[0]].concat();
+                assert_eq!(block.find(&above), Ok(Place::Before(index + 1)));
+                rank += 1;
+            }
+            assert_eq!(block.term(block.len()), Ok(None));
+            assert_eq!(block.find(&[]), Ok(Place::Before(0)));
+        }
+        blocks
+    }
+
+    fn many(count: usize) -> Vec<Term> {
+        (0..count)
+            .map(|n| NamedNode::new_unchecked(format!("http://example.org/vessel/{n:08}/call")).into())
+            .collect()
+    }
+
+    #[test]
+    fn long_lists_take_many_blocks() {
+        let blocks = check(&many(20_000));
+        assert!(blocks.len() > 2, "{}", blocks.len());
+        let bytes: usize = blocks.iter().map(|block| block.content.len()).sum();
+        assert!(bytes < 20_000 * 4, "{bytes}");
+        check(&[]);
+        check(&[Literal::new_simple_literal("x".repeat(TERM_BYTES_MAX - 1)).into()]);
+    }
+
+    #[test]
+    fn a_new_term_changes_only_the_blocks_about_it() {
+        let mut terms = many(60_000);
+        let before = encode_terms(&terms).unwrap();
+        terms.push(NamedNode::new_unchecked("http://example.org/vessel/00030000/new").into());
+        terms.sort_by(compare_terms);
+        let after = encode_terms(&terms).unwrap();
+        let changed = after.iter().filter(|block| !before.iter().any(|old| old.content == block.content));
+        let changed = changed.count();
+        assert!(before.len() >= 6 && changed <= 3, "{changed} of {}", before.len());
+    }
+
+    proptest! {
+        #[test]
+        fn terms_read_back(mut terms in proptest::collection::vec(terms(), 0..80)) {
+            terms.sort_by(compare_terms);
+            terms.dedup();
+            check(&terms);
+        }
+
+        #[test]
+        fn changed_bytes_never_panic(terms in proptest::collection::vec(terms(), 1..40), at: prop::sample::Index, byte: u8) {
+            let mut terms = terms;
+            terms.sort_by(compare_terms);
+            terms.dedup();
+            let mut content = encode_terms(&terms).unwrap().remove(0).content;
+            let at = at.index(content.len());
+            content[at] = byte;
+            let _ = decode_terms(&content);
+        }
+
+        #[test]
+        fn a_changed_body_never_panics(count in 0usize..100, body: Vec<u8>) {
+            let mut content = vec![VERSION];
+            put_u32(&mut content, count as u32);
+            put_u32(&mut content, body.len() as u32);
+            content.extend(zstd::bulk::compress(&body, 1).unwrap());
+            let _ = decode_terms(&content);
+            if let Ok(block) = DictionaryBlock::parse(&content) {
+                let _ = (block.find(b"a"), block.term(count / 2));
+            }
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(bytes: Vec<u8>) {
+            prop_assert!(DictionaryBlock::parse(&bytes).is_err());
+        }
+    }
+}

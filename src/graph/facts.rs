@@ -1,0 +1,177 @@
+//! What a manifest says about a run as a whole: counts for the optimizer, and the facts of `plan::Schema`.
+#![deny(clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+
+use super::cursor::{Cursor, Malformed, put_bytes, put_u64, put_varint};
+use crate::dataset::{PredicateStatistics, Statistics};
+use crate::model::{NamedNode, TermId};
+use crate::plan::{ClassInfo, PredicateInfo, Schema};
+
+/// Counts of a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunStatistics {
+    pub statistics: Statistics,
+    /// Quads by graph, sorted by graph; the default graph, if it has any, comes first.
+    pub graphs: Vec<(TermId, u64)>,
+}
+
+impl RunStatistics {
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        let statistics = &self.statistics;
+        for count in [statistics.quads, statistics.distinct_subjects, statistics.distinct_objects] {
+            put_varint(&mut out, count);
+        }
+        put_varint(&mut out, self.graphs.len() as u64);
+        for (graph, quads) in &self.graphs {
+            put_u64(&mut out, graph.to_bits());
+            put_varint(&mut out, *quads);
+        }
+        let predicates: BTreeMap<TermId, PredicateStatistics> =
+            statistics.predicates.iter().map(|(id, figures)| (*id, *figures)).collect();
+        put_varint(&mut out, predicates.len() as u64);
+        for (id, figures) in predicates {
+            put_u64(&mut out, id.to_bits());
+            for count in [figures.quads, figures.distinct_subjects, figures.distinct_objects, figures.edges] {
+                put_varint(&mut out, count);
+            }
+        }
+        out
+    }
+
+    pub fn decode(content: &[u8]) -> Result<RunStatistics, Malformed> {
+        let mut cursor = Cursor::new(content);
+        let mut statistics = Statistics {
+            quads: cursor.varint()?,
+            distinct_subjects: cursor.varint()?,
+            distinct_objects: cursor.varint()?,
+            ..Statistics::default()
+        };
+        let count = cursor.count(9)?;
+        let mut graphs = Vec::with_capacity(count);
+        for _ in 0..count {
+            graphs.push((take_id(&mut cursor)?, cursor.varint()?));
+        }
+        statistics.named_graphs = graphs.iter().filter(|(graph, _)| !graph.is_undefined()).count() as u64;
+        for _ in 0..cursor.count(12)? {
+            let id = take_id(&mut cursor)?;
+            let figures = PredicateStatistics {
+                quads: cursor.varint()?,
+                distinct_subjects: cursor.varint()?,
+                distinct_objects: cursor.varint()?,
+                edges: cursor.varint()?,
+            };
+            statistics.predicates.insert(id, figures);
+        }
+        cursor.end()?;
+        Ok(RunStatistics { statistics, graphs })
+    }
+}
+
+fn take_id(cursor: &mut Cursor<'_>) -> Result<TermId, Malformed> {
+    TermId::from_bits(cursor.u64()?).ok_or(Malformed("an id is of no kind"))
+}
+
+const FUNCTIONAL: u8 = 1;
+const NODE_OBJECTS: u8 = 2;
+const LITERAL_OBJECTS: u8 = 4;
+const EDGES: u8 = 8;
+
+/// Encodes a schema: a table of its IRIs, sorted, then predicates and classes that point into it.
+pub fn encode_schema(schema: &Schema) -> Vec<u8> {
+    let mut names: Vec<&NamedNode> = schema.predicates.keys().chain(schema.classes.keys()).collect();
+    for info in schema.predicates.values() {
+        names.extend(info.datatypes.iter().chain(&info.object_classes));
+    }
+    for info in schema.classes.values() {
+        names.extend(info.predicates.iter().chain(&info.inverse_predicates));
+    }
+    names.sort_unstable();
+    names.dedup();
+    let mut out = Vec::new();
+    put_varint(&mut out, names.len() as u64);
+    names.iter().for_each(|name| put_bytes(&mut out, name.as_str().as_bytes()));
+    let index = |name: &NamedNode| names.partition_point(|other| *other < name) as u64;
+    let put_names = |out: &mut Vec<u8>, list: &[NamedNode]| {
+        put_varint(out, list.len() as u64);
+        list.iter().for_each(|name| put_varint(out, index(name)));
+    };
+    put_varint(&mut out, schema.predicates.len() as u64);
+    for (name, info) in &schema.predicates {
+        put_varint(&mut out, index(name));
+        put_varint(&mut out, info.quads);
+        let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+        out.push(
+            flag(info.is_functional, FUNCTIONAL)
+                | flag(info.has_node_objects, NODE_OBJECTS)
+                | flag(info.has_literal_objects, LITERAL_OBJECTS)
+                | flag(info.has_edges, EDGES),
+        );
+        put_names(&mut out, &info.datatypes);
+        put_names(&mut out, &info.object_classes);
+    }
+    put_varint(&mut out, schema.classes.len() as u64);
+    for (name, info) in &schema.classes {
+        put_varint(&mut out, index(name));
+        put_varint(&mut out, info.instances);
+        put_names(&mut out, &info.predicates);
+        put_names(&mut out, &info.inverse_predicates);
+    }
+    out
+}
+
+/// Decodes a schema; a run's facts are complete.
+pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
+    let mut cursor = Cursor::new(content);
+    let names = Names::decode(&mut cursor)?;
+    let mut schema = Schema { is_complete: true, ..Schema::default() };
+    for _ in 0..cursor.count(5)? {
+        let name = names.take(&mut cursor)?;
+        let (quads, flags) = (cursor.varint()?, cursor.u8()?);
+        let info = PredicateInfo {
+            quads,
+            is_functional: flags & FUNCTIONAL != 0,
+            has_node_objects: flags & NODE_OBJECTS != 0,
+            has_literal_objects: flags & LITERAL_OBJECTS != 0,
+            has_edges: flags & EDGES != 0,
+            datatypes: names.take_list(&mut cursor)?,
+            object_classes: names.take_list(&mut cursor)?,
+        };
+        schema.predicates.insert(name, info);
+    }
+    for _ in 0..cursor.count(4)? {
+        let name = names.take(&mut cursor)?;
+        let info = ClassInfo {
+            instances: cursor.varint()?,
+            predicates: names.take_list(&mut cursor)?,
+            inverse_predicates: names.take_list(&mut cursor)?,
+        };
+        schema.classes.insert(name, info);
+    }
+    cursor.end()?;
+    Ok(schema)
+}
+
+struct Names(Vec<NamedNode>);
+
+impl Names {
+    fn decode(cursor: &mut Cursor<'_>) -> Result<Names, Malformed> {
+        let count = cursor.count(1)?;
+        let mut names = Vec::with_capacity(count);
+        for _ in 0..count {
+            let text = std::str::from_utf8(cursor.bytes()?).map_err(|_| Malformed("an IRI is not UTF-8"))?;
+            names.push(NamedNode::new_unchecked(text));
+        }
+        Ok(Names(names))
+    }
+
+    fn take(&self, cursor: &mut Cursor<'_>) -> Result<NamedNode, Malformed> {
+        let index = usize::try_from(cursor.varint()?).ok();
+        index.and_then(|index| self.0.get(index).cloned()).ok_or(Malformed("an IRI is missing"))
+    }
+
+    fn take_list(&self, cursor: &mut Cursor<'_>) -> Result<Vec<NamedNode>, Malformed> {
+        (0..cursor.count(1)?).map(|_| self.take(cursor)).collect()
+    }
+}

@@ -1,0 +1,231 @@
+//! Blocks of sorted rows: quads of one permutation, or edges of one order.
+//!
+//! A block is cut into pieces of 1,024 rows, each decodable alone, with the first row of each in
+//! the clear: a lookup decodes one piece. Drawn in `docs/block_format.md`.
+#![deny(clippy::indexing_slicing)]
+
+use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
+use super::cursor::{Cursor, Malformed, put_u32, put_u64};
+use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
+use crate::model::{Permutation, Quad, TermId};
+
+/// How many rows a block holds, unless it is the last of its order.
+pub const BLOCK_ROWS: usize = 32_768;
+const PIECE_ROWS: usize = COLUMN_VALUES_MAX;
+/// Rows are four (quads) or five (edges) ids wide.
+pub const WIDTH_MAX: usize = 5;
+const VERSION: u8 = 1;
+
+/// A row in the order of its sort key; the places past its width are zero.
+pub type Row = [u64; WIDTH_MAX];
+
+/// Encodes rows, sorted, as the content of a block.
+///
+/// # Panics
+/// If there are no rows, or more than [`BLOCK_ROWS`].
+pub fn encode_rows<const N: usize>(rows: &[[u64; N]]) -> Vec<u8> {
+    assert!(!rows.is_empty() && rows.len() <= BLOCK_ROWS && N <= WIDTH_MAX);
+    let mut pieces = Vec::new();
+    let mut content = vec![VERSION, N as u8];
+    put_u32(&mut content, rows.len() as u32);
+    let mut values = Vec::with_capacity(PIECE_ROWS);
+    for piece in rows.chunks(PIECE_ROWS) {
+        for id in piece.first().into_iter().flatten() {
+            put_u64(&mut content, *id);
+        }
+        put_u32(&mut content, pieces.len() as u32);
+        for column in 0..N {
+            values.clear();
+            values.extend(piece.iter().filter_map(|row| row.get(column)));
+            encode_column(&mut pieces, &values);
+        }
+    }
+    content.extend_from_slice(&pieces);
+    content
+}
+
+/// A block of rows whose pieces are decoded as they are needed.
+pub struct RowBlock {
+    block: PlainBlock,
+    rows: usize,
+    width: usize,
+    pieces: Vec<PieceEntry>,
+}
+
+struct PieceEntry {
+    first: Row,
+    /// Where it begins in the content.
+    offset: usize,
+}
+
+/// Some consecutive rows, by column, in the order of the sort key.
+pub struct Piece {
+    pub columns: Vec<Vec<u64>>,
+    pub rows: usize,
+}
+
+impl RowBlock {
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    pub fn pieces(&self) -> usize {
+        self.pieces.len()
+    }
+
+    /// Decodes piece `index`.
+    ///
+    /// # Errors
+    /// [`BlockError::Corrupt`], also if there is no such piece.
+    pub fn piece(&self, index: usize) -> Result<Piece, BlockError> {
+        self.decode_piece(index).map_err(|error| self.block.corrupt(error.0))
+    }
+
+    /// Returns the first piece that may hold a row that is not below `low`.
+    pub fn first_piece_from(&self, low: &Row) -> usize {
+        self.pieces.partition_point(|piece| piece.first < *low).saturating_sub(1)
+    }
+
+    /// Returns the first row of piece `index`.
+    pub fn first_of(&self, index: usize) -> Option<&Row> {
+        self.pieces.get(index).map(|piece| &piece.first)
+    }
+
+    /// Returns how many rows are below `key`, or not above it if `inclusive`.
+    pub fn rank(&self, key: &Row, inclusive: bool) -> Result<usize, BlockError> {
+        let below = |row: &Row| row < key || inclusive && row == key;
+        let Some(index) = self.pieces.partition_point(|piece| below(&piece.first)).checked_sub(1) else {
+            return Ok(0);
+        };
+        let piece = self.piece(index)?;
+        Ok(index * PIECE_ROWS + partition_rows(piece.rows, |row| below(&piece.row(row))))
+    }
+
+    fn decode_piece(&self, index: usize) -> Result<Piece, Malformed> {
+        let entry = self.pieces.get(index).ok_or(Malformed("a piece is missing"))?;
+        let rows = PIECE_ROWS.min(self.rows - index * PIECE_ROWS);
+        let mut cursor = Cursor::new(self.block.data().get(entry.offset..).unwrap_or_default());
+        let mut columns = Vec::with_capacity(self.width);
+        for _ in 0..self.width {
+            let mut column = Vec::with_capacity(rows);
+            decode_column(&mut cursor, rows, &mut column)?;
+            columns.push(column);
+        }
+        Ok(Piece { columns, rows })
+    }
+}
+
+impl Piece {
+    /// Returns one row.
+    pub fn row(&self, index: usize) -> Row {
+        let mut row = [0; WIDTH_MAX];
+        for (to, column) in row.iter_mut().zip(&self.columns) {
+            *to = column.get(index).copied().unwrap_or_default();
+        }
+        row
+    }
+}
+
+/// Returns how many of the first `rows` rows satisfy `below`, which no row does after one that does not.
+fn partition_rows(rows: usize, below: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut high) = (0, rows);
+    while low < high {
+        let middle = (low + high) / 2;
+        if below(middle) { low = middle + 1 } else { high = middle }
+    }
+    low
+}
+
+fn parse(content: &[u8]) -> Result<(usize, usize, Vec<PieceEntry>), Malformed> {
+    let mut cursor = Cursor::new(content);
+    if cursor.u8()? != VERSION {
+        return Err(Malformed("rows are of an unknown version"));
+    }
+    let (width, rows) = (usize::from(cursor.u8()?), cursor.u32()? as usize);
+    if !(4..=WIDTH_MAX).contains(&width) || rows == 0 || rows > BLOCK_ROWS {
+        return Err(Malformed("rows are of a wrong shape"));
+    }
+    let count = rows.div_ceil(PIECE_ROWS);
+    let mut pieces = Vec::with_capacity(count);
+    for _ in 0..count {
+        let mut first = [0; WIDTH_MAX];
+        for id in first.iter_mut().take(width) {
+            *id = cursor.u64()?;
+        }
+        pieces.push(PieceEntry { first, offset: cursor.u32()? as usize });
+    }
+    let start = content.len() - cursor.remaining();
+    for piece in &mut pieces {
+        piece.offset = piece.offset.saturating_add(start);
+    }
+    Ok((width, rows, pieces))
+}
+
+impl Decode for RowBlock {
+    const KIND: BlockKind = BlockKind::Permutation;
+
+    fn decode(block: PlainBlock) -> Result<RowBlock, BlockError> {
+        let (width, rows, pieces) = parse(block.data()).map_err(|error| block.corrupt(error.0))?;
+        Ok(RowBlock { block, rows, width, pieces })
+    }
+
+    fn weight_bytes(&self) -> usize {
+        self.block.data().len() + self.pieces.len() * size_of::<PieceEntry>() + size_of::<RowBlock>()
+    }
+}
+
+/// A block of edge rows; the same bytes under another kind.
+pub struct EdgeRowBlock(pub RowBlock);
+
+impl Decode for EdgeRowBlock {
+    const KIND: BlockKind = BlockKind::Edges;
+
+    fn decode(block: PlainBlock) -> Result<EdgeRowBlock, BlockError> {
+        RowBlock::decode(block).map(EdgeRowBlock)
+    }
+
+    fn weight_bytes(&self) -> usize {
+        self.0.weight_bytes()
+    }
+}
+
+/// Encodes quads as the contents of as many blocks as they need; for change sets.
+///
+/// The quads are sorted by `permutation` first; equal sets give equal bytes.
+pub fn encode_quads(quads: &[Quad], permutation: Permutation) -> Vec<Vec<u8>> {
+    let mut rows: Vec<[u64; 4]> =
+        quads.iter().map(|quad| permutation.key(quad).map(TermId::to_bits)).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    rows.chunks(BLOCK_ROWS).map(encode_rows).collect()
+}
+
+/// Decodes the quads of one content that [`encode_quads`] made, in the order of `permutation`.
+pub fn decode_quads(content: &[u8], permutation: Permutation) -> Result<Vec<Quad>, Malformed> {
+    let (width, rows, pieces) = parse(content)?;
+    if width != 4 {
+        return Err(Malformed("rows are no quads"));
+    }
+    let mut quads = Vec::new();
+    for (index, piece) in pieces.iter().enumerate() {
+        let count = PIECE_ROWS.min(rows - index * PIECE_ROWS);
+        let mut cursor = Cursor::new(content.get(piece.offset..).unwrap_or_default());
+        let mut columns: [Vec<u64>; 4] = Default::default();
+        for column in &mut columns {
+            decode_column(&mut cursor, count, column)?;
+        }
+        let [a, b, c, d] = columns;
+        for (((a, b), c), d) in a.into_iter().zip(b).zip(c).zip(d) {
+            let key = [a, b, c, d].map(TermId::from_bits);
+            let [Some(a), Some(b), Some(c), Some(d)] = key else {
+                return Err(Malformed("an id is of no kind"));
+            };
+            quads.push(permutation.quad([a, b, c, d]));
+        }
+    }
+    Ok(quads)
+}

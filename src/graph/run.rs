@@ -1,0 +1,504 @@
+//! `Run`: an open run. Its manifest is in memory; data blocks come through the `BlockReader`.
+#![deny(clippy::indexing_slicing)]
+
+use std::sync::{Arc, OnceLock};
+
+use super::Malformed;
+use super::dictionary::{DictionaryBlock, Place};
+use super::facts::{RunStatistics, decode_schema};
+use super::manifest::{
+    Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
+};
+use super::rows::{BLOCK_ROWS, RowBlock, WIDTH_MAX};
+use super::scan::{Bounds, EdgeScan, RunScan};
+use super::term_key::term_key;
+use super::write::DICTIONARY_KINDS;
+use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
+use crate::dataset::{DatasetError, Scan, Statistics};
+use crate::model::{
+    DictionaryId, EdgePattern, GraphFilter, Permutation, QuadPattern, Term, TermId, TermKind,
+};
+use crate::plan::Schema;
+
+/// An immutable set of quads in sorted blocks. Cheap to clone; ids are of dictionary layer 0.
+#[derive(Clone)]
+pub struct Run {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    root_id: BlockId,
+    root: Root,
+    reader: Arc<BlockReader>,
+    terms: Vec<TermsEntry>,
+    /// The rank of the first term of each dictionary block, and after the last the count of terms.
+    term_starts: Vec<u64>,
+    rows: Vec<(Section, Vec<RowEntry>)>,
+    statistics: Arc<Statistics>,
+    graphs: Vec<(TermId, u64)>,
+    schema: OnceLock<Arc<Schema>>,
+}
+
+impl Run {
+    /// Opens the run whose manifest has this root: two requests, one for the root, one for all pages.
+    ///
+    /// # Errors
+    /// [`BlockError::Unavailable`] with all pages that are missing, [`BlockError::Corrupt`] ...
+    pub fn open(root_id: BlockId, reader: Arc<BlockReader>) -> Result<Run, BlockError> {
+        let blocks = reader.get(&[(root_id, BlockKind::Manifest)])?;
+        let root_block = blocks.first().ok_or_else(|| BlockError::Unavailable(vec![root_id]))?;
+        let root = Root::decode(root_block.data()).map_err(|error| root_block.corrupt(error.0))?;
+        let held: Vec<_> = root.pages.iter().filter(|page| page.section != Section::Schema).collect();
+        let wanted: Vec<_> = held.iter().map(|page| (page.id, BlockKind::ManifestPage)).collect();
+        let pages = reader.get(&wanted)?;
+        let mut parts = Parts::default();
+        for (page, block) in held.iter().zip(&pages) {
+            parts.add(page.section, block).map_err(|error| block.corrupt(error.0))?;
+        }
+        let inner = parts.into_inner(root_id, root, reader).map_err(|error| root_block.corrupt(error.0))?;
+        Ok(Run { inner: Arc::new(inner) })
+    }
+
+    pub fn root(&self) -> BlockId {
+        self.inner.root_id
+    }
+
+    pub fn reader(&self) -> &Arc<BlockReader> {
+        &self.inner.reader
+    }
+
+    /// Returns how many quads there are.
+    pub fn len(&self) -> u64 {
+        self.inner.root.quads
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.inner.root.quads == 0
+    }
+
+    /// Returns how many terms the dictionary has.
+    pub fn term_count(&self) -> u64 {
+        self.inner.term_starts.last().copied().unwrap_or_default()
+    }
+
+    pub fn statistics(&self) -> Arc<Statistics> {
+        Arc::clone(&self.inner.statistics)
+    }
+
+    /// Returns the quads by graph, sorted by graph; the default graph comes first if it has any.
+    pub fn graphs(&self) -> &[(TermId, u64)] {
+        &self.inner.graphs
+    }
+
+    /// Returns the named graphs that have a quad, sorted by id.
+    pub fn named_graphs(&self) -> Vec<TermId> {
+        let graphs = self.inner.graphs.iter().map(|(graph, _)| *graph);
+        graphs.filter(|graph| !graph.is_undefined()).collect()
+    }
+
+    /// Returns the facts that lowering may rely on; read on the first call.
+    pub fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
+        if let Some(schema) = self.inner.schema.get() {
+            return Ok(Arc::clone(schema));
+        }
+        let wanted: Vec<(BlockId, BlockKind)> =
+            self.inner.pages_of(Section::Schema).map(|id| (id, BlockKind::ManifestPage)).collect();
+        let blocks = self.inner.reader.get(&wanted)?;
+        let mut content = Vec::new();
+        for block in &blocks {
+            let chunk =
+                decode_chunk(Section::Schema, block.data()).map_err(|error| block.corrupt(error.0))?;
+            content.extend_from_slice(chunk);
+        }
+        let schema = match (decode_schema(&content), blocks.first()) {
+            (Ok(schema), _) => Arc::new(schema),
+            (Err(error), Some(block)) => return Err(block.corrupt(error.0).into()),
+            (Err(_), None) => Arc::new(Schema::default()),
+        };
+        Ok(Arc::clone(self.inner.schema.get_or_init(|| schema)))
+    }
+
+    /// Returns the id of a term, or `None` if the run does not have it. Inline ids are always returned.
+    pub fn id_of(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
+        Ok(self.ids_of(std::slice::from_ref(term))?.pop().flatten())
+    }
+
+    /// Returns the ids of terms, in order; asks for the dictionary blocks in one batch.
+    pub fn ids_of(&self, terms: &[Term]) -> Result<Vec<Option<TermId>>, DatasetError> {
+        let mut ids: Vec<Option<TermId>> = terms
+            .iter()
+            .map(|term| match term {
+                Term::Literal(literal) => TermId::inline(literal),
+                _ => None,
+            })
+            .collect();
+        let mut sought = Vec::new();
+        for (index, term) in terms.iter().enumerate() {
+            let key = if ids.get(index).is_some_and(Option::is_none) { term_key(term) } else { None };
+            if let Some(key) = key
+                && let Some(block) = self.inner.block_of_key(&key)
+            {
+                sought.push((index, key, block));
+            }
+        }
+        let wanted: Vec<usize> = sought.iter().map(|(_, _, block)| *block).collect();
+        let blocks = self.inner.dictionary_blocks(&wanted)?;
+        for ((index, key, block), decoded) in sought.iter().zip(&blocks) {
+            if let Some(slot) = ids.get_mut(*index) {
+                *slot = self.find(key, *block, decoded)?;
+            }
+        }
+        Ok(ids)
+    }
+
+    /// Returns the terms of ids, in the order of `ids`; asks for the dictionary blocks in one batch.
+    ///
+    /// # Errors
+    /// [`DatasetError::UnknownId`] for an id that is neither inline nor of this run.
+    pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
+        let inner = &*self.inner;
+        let mut terms: Vec<Option<Term>> = ids.iter().map(|id| id.to_literal().map(Term::from)).collect();
+        let mut sought: Vec<(u64, usize)> = Vec::new();
+        for (index, (id, term)) in ids.iter().zip(&terms).enumerate() {
+            if term.is_none() {
+                let rank = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
+                sought.push((rank.ok_or(DatasetError::UnknownId(*id))?.rank, index));
+            }
+        }
+        sought.sort_unstable();
+        let block_of =
+            |rank: u64| inner.term_starts.partition_point(|start| *start <= rank).saturating_sub(1);
+        let groups: Vec<&[(u64, usize)]> = sought.chunk_by(|a, b| block_of(a.0) == block_of(b.0)).collect();
+        let wanted: Vec<usize> =
+            groups.iter().filter_map(|group| group.first()).map(|(rank, _)| block_of(*rank)).collect();
+        let blocks = inner.dictionary_blocks(&wanted)?;
+        for ((group, block_index), block) in groups.into_iter().zip(wanted).zip(blocks) {
+            let start = inner.term_starts.get(block_index).copied().unwrap_or_default();
+            for (rank, index) in group {
+                let term = block.term((rank - start) as usize);
+                let term = term.map_err(|error| inner.corrupt_terms(block_index, error))?;
+                if let Some(slot) = terms.get_mut(*index) {
+                    *slot = term;
+                }
+            }
+        }
+        let unknown = ids.iter().zip(&terms).find(|(_, term)| term.is_none()).map(|(id, _)| *id);
+        match unknown {
+            Some(id) => Err(DatasetError::UnknownId(id)),
+            None => Ok(terms.into_iter().flatten().collect()),
+        }
+    }
+
+    /// Scans the quads that match, sorted by `permutation`; shape as [`crate::dataset::Dataset::scan`].
+    ///
+    /// # Errors
+    /// If the first blocks cannot be had.
+    pub fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<RunScan, DatasetError> {
+        RunScan::begin(self.clone(), pattern, permutation)
+    }
+
+    /// Scans the edges that match, in no promised order; shape as
+    /// [`crate::dataset::Dataset::scan_edges`].
+    pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
+        EdgeScan::begin(self.clone(), pattern)
+    }
+
+    /// Returns how many quads match: from the manifest alone where it knows, else by looking at the
+    /// ends of the range if they are at hand, else a guess from the statistics.
+    pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        let in_graphs = self.quads_in(&pattern.graph);
+        let share = |count: u64| match self.len() {
+            0 => 0,
+            all => (u128::from(count) * u128::from(in_graphs)).div_ceil(u128::from(all)) as u64,
+        };
+        match (pattern.subject, pattern.predicate, pattern.object) {
+            (None, None, None) => return Ok(in_graphs),
+            (None, Some(predicate), None) => {
+                let figures = self.inner.statistics.predicates.get(&predicate);
+                return Ok(share(figures.map_or(0, |figures| figures.quads)));
+            }
+            _ => {}
+        }
+        let permutation = Permutation::best_for(pattern);
+        let bounds = Bounds::of_quads(pattern, permutation);
+        let Some(within) = self.count_between(Section::of(permutation), &bounds)? else {
+            return Ok(share(self.guess(pattern)));
+        };
+        if bounds.is_exact() || within == 0 {
+            return Ok(within);
+        }
+        if within <= COUNTED_ROWS_MAX {
+            return self.count(pattern, permutation);
+        }
+        Ok(share(if bounds.has_residual() { within.min(self.guess(pattern)) } else { within }))
+    }
+
+    /// Counts by scanning.
+    fn count(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<u64, DatasetError> {
+        let mut scan = self.scan(pattern, permutation)?;
+        let mut count = 0;
+        while let Some(batch) = scan.next_batch()? {
+            count += batch.rows() as u64;
+        }
+        Ok(count)
+    }
+
+    /// Asks, in one go, for all blocks that scans of these patterns will need, each in the
+    /// permutation that suits it best. Best effort.
+    pub fn prefetch(&self, patterns: &[QuadPattern]) {
+        let mut ids = Vec::new();
+        for pattern in patterns {
+            let permutation = Permutation::best_for(pattern);
+            let bounds = Bounds::of_quads(pattern, permutation);
+            let section = Section::of(permutation);
+            let entries = self.inner.entries(section);
+            ids.extend(
+                bounds
+                    .blocks(entries)
+                    .filter_map(|index| entries.get(index))
+                    .filter_map(|entry| entry.graphs.may_match(&pattern.graph).then_some(entry.id)),
+            );
+        }
+        ids.truncate(PREFETCH_BLOCKS_MAX);
+        self.inner.reader.prefetch::<RowBlock>(&ids);
+    }
+
+    /// Returns every block of the run with its kind, the manifest first; each once.
+    pub fn blocks(&self) -> Vec<(BlockId, BlockKind)> {
+        let inner = &*self.inner;
+        let mut blocks = vec![(inner.root_id, BlockKind::Manifest)];
+        blocks.extend(inner.root.pages.iter().map(|page| (page.id, BlockKind::ManifestPage)));
+        blocks.extend(self.dictionary().into_iter().map(|id| (id, BlockKind::Dictionary)));
+        for (section, entries) in &inner.rows {
+            blocks.extend(entries.iter().map(|entry| (entry.id, section.block_kind())));
+        }
+        let mut seen = std::collections::HashSet::new();
+        blocks.retain(|(id, _)| seen.insert(*id));
+        blocks
+    }
+
+    /// Returns the dictionary blocks in order; a change set that adds all of the run may name them.
+    pub fn dictionary(&self) -> Vec<BlockId> {
+        self.inner.terms.iter().map(|entry| entry.id).collect()
+    }
+
+    /// Returns the blocks of one permutation in order; as [`Run::dictionary`].
+    pub fn permutation(&self, permutation: Permutation) -> Vec<BlockId> {
+        self.inner.entries(Section::of(permutation)).iter().map(|entry| entry.id).collect()
+    }
+
+    /// Returns the sealed bytes of the data blocks, the manifest not included.
+    pub fn data_bytes(&self) -> u64 {
+        let rows = self.inner.rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.bytes);
+        rows.chain(self.inner.terms.iter().map(|entry| entry.bytes)).map(u64::from).sum()
+    }
+
+    pub(super) fn entries(&self, section: Section) -> &[RowEntry] {
+        self.inner.entries(section)
+    }
+
+    /// Returns the predicates that have edges, sorted.
+    pub(super) fn edge_predicates(&self) -> Vec<TermId> {
+        let all = self.inner.statistics.predicates.iter();
+        let mut predicates: Vec<TermId> =
+            all.filter(|(_, figures)| figures.edges > 0).map(|(id, _)| *id).collect();
+        predicates.sort_unstable();
+        predicates
+    }
+
+    fn quads_in(&self, graph: &GraphFilter) -> u64 {
+        let graphs = self.inner.graphs.iter();
+        graphs.filter(|(id, _)| graph.contains(*id)).map(|(_, quads)| quads).sum()
+    }
+
+    /// Returns how many rows are within the bounds, if that takes no block from farther away.
+    fn count_between(&self, section: Section, bounds: &Bounds) -> Result<Option<u64>, DatasetError> {
+        let entries = self.inner.entries(section);
+        let blocks = bounds.blocks(entries);
+        let Some(last) = blocks.clone().next_back() else { return Ok(Some(0)) };
+        let ends: Vec<BlockId> = [blocks.start, last]
+            .iter()
+            .filter_map(|index| entries.get(*index))
+            .map(|entry| entry.id)
+            .collect();
+        let reader = &self.inner.reader;
+        let is_near = ends.iter().all(|id| reader.is_cached::<RowBlock>(*id))
+            || reader.has(&ends)?.into_iter().all(|has| has);
+        if !is_near {
+            return Ok(None);
+        }
+        let decoded = reader.get_decoded::<RowBlock>(&ends)?;
+        let [first, end] = decoded.as_slice() else { return Ok(None) };
+        let before = blocks.clone().skip(1).filter_map(|index| entries.get(index.checked_sub(1)?));
+        let spanned: u64 = before.map(|entry| u64::from(entry.rows)).sum();
+        let below = first.rank(&bounds.low, false)? as u64;
+        let through = spanned + end.rank(&bounds.high, true)? as u64;
+        Ok(Some(through.saturating_sub(below)))
+    }
+
+    /// Guesses from the statistics alone.
+    fn guess(&self, pattern: &QuadPattern) -> u64 {
+        let all = &self.inner.statistics;
+        let figures = pattern.predicate.map(|p| all.predicates.get(&p).copied().unwrap_or_default());
+        let (quads, subjects, objects) = match figures {
+            Some(figures) => (figures.quads, figures.distinct_subjects, figures.distinct_objects),
+            None => (all.quads, all.distinct_subjects, all.distinct_objects),
+        };
+        let mut count = quads;
+        if pattern.subject.is_some() {
+            count = count.div_ceil(subjects.max(1));
+        }
+        if pattern.object.is_some() {
+            count = count.div_ceil(objects.max(1));
+        }
+        count
+    }
+
+    fn find(
+        &self,
+        key: &[u8],
+        index: usize,
+        block: &DictionaryBlock,
+    ) -> Result<Option<TermId>, DatasetError> {
+        let inner = &*self.inner;
+        let place = block.find(key).map_err(|error| inner.corrupt_terms(index, error))?;
+        match place {
+            Place::At(offset) => {
+                let start = inner.term_starts.get(index).copied().unwrap_or_default();
+                Ok(inner.id_of_rank(start + offset as u64))
+            }
+            // Separators are cut short, so a term just below this block may be in the one before.
+            Place::Before(0) if index > 0 => match inner.dictionary_blocks(&[index - 1])?.pop() {
+                Some(before) => self.find(key, index - 1, &before),
+                None => Ok(None),
+            },
+            Place::Before(_) => Ok(None),
+        }
+    }
+}
+
+/// An estimate counts no more rows than this one by one.
+const COUNTED_ROWS_MAX: u64 = 2048;
+/// A prefetch does not ask for more blocks than this; the scans ask for the rest as they go.
+const PREFETCH_BLOCKS_MAX: usize = 64;
+
+impl Inner {
+    fn entries(&self, section: Section) -> &[RowEntry] {
+        let of_section = self.rows.iter().find(|(other, _)| *other == section);
+        of_section.map(|(_, entries)| entries.as_slice()).unwrap_or_default()
+    }
+
+    fn pages_of(&self, section: Section) -> impl Iterator<Item = BlockId> {
+        self.root.pages.iter().filter(move |page| page.section == section).map(|page| page.id)
+    }
+
+    /// Returns the last dictionary block that may hold a key.
+    fn block_of_key(&self, key: &[u8]) -> Option<usize> {
+        self.terms.partition_point(|entry| entry.separator.as_slice() <= key).checked_sub(1)
+    }
+
+    fn dictionary_blocks(&self, indices: &[usize]) -> Result<Vec<Arc<DictionaryBlock>>, DatasetError> {
+        let ids: Vec<BlockId> =
+            indices.iter().filter_map(|index| self.terms.get(*index)).map(|entry| entry.id).collect();
+        let blocks = self.reader.get_decoded::<DictionaryBlock>(&ids)?;
+        for (index, block) in indices.iter().zip(&blocks) {
+            if self.terms.get(*index).is_some_and(|entry| entry.terms as usize != block.len()) {
+                return Err(self.corrupt_terms(*index, Malformed("its manifest counts other terms")));
+            }
+        }
+        Ok(blocks)
+    }
+
+    fn id_of_rank(&self, rank: u64) -> Option<TermId> {
+        let mut end = 0;
+        for (kind, count) in DICTIONARY_KINDS.into_iter().zip(self.root.terms_by_kind) {
+            end += count;
+            if rank < end {
+                return Some(dictionary_id(kind, rank));
+            }
+        }
+        None
+    }
+
+    fn corrupt_terms(&self, index: usize, error: Malformed) -> DatasetError {
+        let id = self.terms.get(index).map_or(self.root_id, |entry| entry.id);
+        BlockError::Corrupt { id, reason: error.0.to_owned() }.into()
+    }
+}
+
+fn dictionary_id(kind: TermKind, rank: u64) -> TermId {
+    TermId::dictionary(DictionaryId { kind, layer: 0, rank })
+}
+
+impl Section {
+    pub(super) fn of(permutation: Permutation) -> Section {
+        match permutation {
+            Permutation::Spo => Section::Spo,
+            Permutation::Pso => Section::Pso,
+            Permutation::Pos => Section::Pos,
+            Permutation::Ops => Section::Ops,
+        }
+    }
+}
+
+/// The pages of a manifest as they are read.
+#[derive(Default)]
+struct Parts {
+    terms: Vec<TermsEntry>,
+    rows: Vec<(Section, Vec<RowEntry>)>,
+    statistics: Vec<u8>,
+}
+
+impl Parts {
+    fn add(&mut self, section: Section, page: &PlainBlock) -> Result<(), Malformed> {
+        match section {
+            Section::Dictionary => self.terms.extend(decode_terms_page(page.data())?),
+            Section::Statistics => self.statistics.extend_from_slice(decode_chunk(section, page.data())?),
+            Section::Schema => {}
+            _ => {
+                let entries = decode_row_page(section, page.data())?;
+                match self.rows.iter_mut().find(|(other, _)| *other == section) {
+                    Some((_, all)) => all.extend(entries),
+                    None => self.rows.push((section, entries)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn into_inner(self, root_id: BlockId, root: Root, reader: Arc<BlockReader>) -> Result<Inner, Malformed> {
+        let mut term_starts = Vec::with_capacity(self.terms.len() + 1);
+        let mut rank = 0u64;
+        for entry in &self.terms {
+            term_starts.push(rank);
+            rank += u64::from(entry.terms);
+        }
+        term_starts.push(rank);
+        if rank != root.terms_by_kind.iter().sum::<u64>() {
+            return Err(Malformed("the manifest's counts of terms disagree"));
+        }
+        for (section, entries) in &self.rows {
+            let rows: u64 = entries.iter().map(|entry| u64::from(entry.rows)).sum();
+            let expected = if section.width() == WIDTH_MAX { root.edges } else { root.quads };
+            let is_sorted = entries.is_sorted_by(|a, b| a.first < b.first);
+            if rows != expected || !is_sorted || entries.iter().any(|e| e.rows as usize > BLOCK_ROWS) {
+                return Err(Malformed("the manifest's counts of rows disagree"));
+            }
+        }
+        let facts = match self.statistics.as_slice() {
+            [] => RunStatistics::default(),
+            content => RunStatistics::decode(content)?,
+        };
+        Ok(Inner {
+            root_id,
+            root,
+            reader,
+            terms: self.terms,
+            term_starts,
+            rows: self.rows,
+            statistics: Arc::new(facts.statistics),
+            graphs: facts.graphs,
+            schema: OnceLock::new(),
+        })
+    }
+}
