@@ -1,8 +1,12 @@
 //! Cypher: its own lexer, a nom parser over tokens, and (above them) binding and lowering.
 
 pub mod ast;
+mod bind;
+mod function;
+mod kind;
 mod lexer;
 mod parser;
+mod procedure;
 mod token;
 
 use ast::Statement;
