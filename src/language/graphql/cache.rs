@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::catalog::Catalog;
 use super::lower::lower;
 use super::schema::GraphqlSchema;
+use super::select::check_size;
 use super::variables::Arguments;
 use super::{Fault, Operation, from_server_error, operation_of, parse, variables_of};
 use crate::language::SyntaxError;
@@ -44,6 +45,7 @@ impl DerivedSchema {
     ) -> Result<Operation, Vec<SyntaxError>> {
         let one = |fault: Fault| vec![fault.into_error(text)];
         let document = parse(text).map_err(|error| vec![error])?;
+        check_size(&document).map_err(one)?;
         let operation = operation_of(&document, operation_name).map_err(one)?;
         let given = variables_of(variables);
         let arguments = Arguments::new(&operation.node, &given).map_err(one)?;

@@ -128,6 +128,8 @@ pub(super) struct Row {
     pub(super) bound: BTreeMap<(Variable, NamedNode), Variable>,
     /// As `bound`, for variables that rows may leave undefined.
     optional: BTreeMap<(Variable, NamedNode), Variable>,
+    /// What was computed of a node, by name.
+    computed: Vec<(Slot, &'static str, Variable)>,
 }
 
 /// The arguments that order and cut a list.
@@ -141,7 +143,13 @@ struct Window {
 
 impl Row {
     pub(super) fn new(plan: LogicalPlan) -> Row {
-        Row { plan, outputs: Vec::new(), bound: BTreeMap::new(), optional: BTreeMap::new() }
+        Row {
+            plan,
+            outputs: Vec::new(),
+            bound: BTreeMap::new(),
+            optional: BTreeMap::new(),
+            computed: Vec::new(),
+        }
     }
 
     fn output(&mut self, name: &str, variable: Variable) -> Output {
@@ -340,7 +348,7 @@ impl<'a> Lowering<'a> {
                 && target == Target::Node
                 && (selected.only.is_some() || name == "__typename")
             {
-                let labels = self.computed(row, "types", labels_of(node));
+                let labels = self.computed(row, "types", node);
                 object.labels = Some(row.output(&format!("{prefix}types"), labels));
             }
             let value = match (name, owner) {
@@ -349,15 +357,15 @@ impl<'a> Lowering<'a> {
                 }
                 ("__typename", _) => self.type_name(),
                 ("id", _) => {
-                    let id = self.computed(row, "id", id_of(node));
+                    let id = self.computed(row, "id", node);
                     ValueShape::Scalar(row.output(&path, id), ScalarShape::Text)
                 }
                 ("iri", _) => {
-                    let iri = self.computed(row, "iri", iri_of(node));
+                    let iri = self.computed(row, "iri", node);
                     ValueShape::Scalar(row.output(&path, iri), ScalarShape::Text)
                 }
                 ("types", _) => {
-                    let types = self.computed(row, "types", labels_of(node));
+                    let types = self.computed(row, "types", node);
                     ValueShape::Scalars(row.output(&path, types), ScalarShape::Text)
                 }
                 (_, Target::Type(place)) => match self.catalog.types[place].fields.get(name) {
@@ -442,7 +450,7 @@ impl<'a> Lowering<'a> {
         let other = self.variables.named(selected.field.name.node.as_str());
         let hop = self.hop(node, &field.predicate, other, false);
         let left = std::mem::replace(&mut row.plan, hop);
-        let presence = self.computed(row, "id", id_of(&Slot::Variable(other)));
+        let presence = self.computed(row, "id", &Slot::Variable(other));
         let presence = row.output(&format!("{prefix}id"), presence);
         let mut object = self.object(row, &Slot::Variable(other), target, selected, &prefix)?;
         row.update(|right| LogicalPlan::LeftJoin { left: Box::new(left), right, condition: None });
@@ -503,9 +511,22 @@ impl<'a> Lowering<'a> {
         (row.plan, map)
     }
 
-    fn computed(&mut self, row: &mut Row, name: &str, expression: Expression) -> Variable {
+    /// Returns the variable that holds `id`, `iri` or `types` of a node.
+    fn computed(&mut self, row: &mut Row, name: &'static str, node: &Slot) -> Variable {
+        let known = row.computed.iter().find(|(of, what, _)| of == node && *what == name);
+        if let Some((_, _, variable)) = known {
+            return *variable;
+        }
         let variable = self.variables.named(name);
-        row.extend(variable, expression);
+        row.extend(
+            variable,
+            match name {
+                "id" => id_of(node),
+                "iri" => iri_of(node),
+                _ => labels_of(node),
+            },
+        );
+        row.computed.push((node.clone(), name, variable));
         variable
     }
 
@@ -674,7 +695,11 @@ fn join(left: Box<LogicalPlan>, right: LogicalPlan) -> LogicalPlan {
     if left.is_unit() { right } else { LogicalPlan::Join { left, right: Box::new(right) } }
 }
 
+/// Projects, below a final Slice: rows are cut last, as the other languages do.
 fn project(input: LogicalPlan, mut variables: Vec<Variable>) -> LogicalPlan {
+    if let LogicalPlan::Slice { input, offset, limit } = input {
+        return LogicalPlan::Slice { input: Box::new(project(*input, variables)), offset, limit };
+    }
     let mut seen = std::collections::BTreeSet::new();
     variables.retain(|variable| seen.insert(*variable));
     LogicalPlan::Project { input: Box::new(input), variables }

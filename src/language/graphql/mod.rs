@@ -10,6 +10,8 @@ mod filter;
 mod lower;
 mod schema;
 mod select;
+#[cfg(test)]
+mod tests;
 mod variables;
 
 use async_graphql::parser::parse_query;

@@ -3,6 +3,8 @@
 //! # Source
 //! GraphQL, October 2021, 6.3.2 (CollectFields) and 5.3.2 (field merging).
 
+use std::collections::BTreeMap;
+
 use async_graphql::parser::types::{Directive, ExecutableDocument, Field, Selection, SelectionSet};
 use async_graphql::{Pos, Positioned, Value as ConstValue};
 
@@ -12,6 +14,51 @@ use super::variables::Arguments;
 
 /// Selections of one operation, fragments expanded; a document of a few lines can expand to millions.
 const SELECTIONS_MAX: usize = 5_000;
+
+const FRAGMENTS_MAX: usize = 500;
+
+/// Refuses a document that would expand beyond bounds; done before validation, which expands it.
+pub(super) fn check_size(document: &ExecutableDocument) -> Result<(), Fault> {
+    let too_complex = |position, message| Fault { position, message, code: "QUERY_TOO_COMPLEX" };
+    if document.fragments.len() > FRAGMENTS_MAX {
+        return Err(too_complex(Pos::default(), format!("more than {FRAGMENTS_MAX} fragments")));
+    }
+    let mut sizes = BTreeMap::new();
+    for (_, operation) in document.operations.iter() {
+        if size(document, &operation.node.selection_set.node, &mut sizes) > SELECTIONS_MAX {
+            let message = format!("the operation selects more than {SELECTIONS_MAX} fields");
+            return Err(too_complex(operation.pos, message));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the number of selections with fragments expanded. A fragment within itself counts
+/// nothing; validation refuses it.
+fn size<'a>(
+    document: &'a ExecutableDocument,
+    set: &'a SelectionSet,
+    sizes: &mut BTreeMap<&'a str, usize>,
+) -> usize {
+    let sizes_of = set.items.iter().map(|selection| match &selection.node {
+        Selection::Field(field) => size(document, &field.node.selection_set.node, sizes),
+        Selection::InlineFragment(fragment) => size(document, &fragment.node.selection_set.node, sizes),
+        Selection::FragmentSpread(spread) => {
+            let name = spread.node.fragment_name.node.as_str();
+            match (sizes.get(name), document.fragments.get(name)) {
+                (Some(size), _) => *size,
+                (None, None) => 0,
+                (None, Some(fragment)) => {
+                    sizes.insert(name, 0);
+                    let size = size(document, &fragment.node.selection_set.node, sizes);
+                    sizes.insert(name, size);
+                    size
+                }
+            }
+        }
+    });
+    sizes_of.fold(0, |all, one| all.saturating_add(one).saturating_add(1))
+}
 
 /// One field of an object's response: all selections with its response key.
 pub(super) struct Selected<'a> {
