@@ -1,11 +1,13 @@
 //! The libp2p swarm and the task that drives it.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, mpsc as blocking};
 use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::core::transport::ListenerId;
+use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{NetworkBehaviour, Swarm, SwarmEvent};
 use libp2p::{
@@ -58,6 +60,7 @@ pub(super) fn build(options: &NodeOptions) -> Result<(Swarm<Behaviour>, Vec<List
         .build();
     let mut listeners = Vec::new();
     for address in &options.listen {
+        check_free(address)?;
         let listener = swarm.listen_on(address.clone()).map_err(|error| NetworkError::Listen {
             address: address.to_string(),
             reason: innermost(&error),
@@ -65,6 +68,29 @@ pub(super) fn build(options: &NodeOptions) -> Result<(Swarm<Behaviour>, Vec<List
         listeners.push(listener);
     }
     Ok((swarm, listeners))
+}
+
+/// Checks that no other socket listens there. libp2p shares ports (SO_REUSEPORT), so that two nodes
+/// on one port would silently get each other's connections.
+fn check_free(address: &Multiaddr) -> Result<(), NetworkError> {
+    let mut ip = None;
+    for part in address {
+        match part {
+            Protocol::Ip4(v4) => ip = Some(IpAddr::V4(v4)),
+            Protocol::Ip6(v6) => ip = Some(IpAddr::V6(v6)),
+            Protocol::Tcp(port) if port != 0 => {
+                let Some(ip) = ip else { return Ok(()) };
+                return match std::net::TcpListener::bind((ip, port)) {
+                    Ok(_) => Ok(()),
+                    Err(error) => {
+                        Err(NetworkError::Listen { address: address.to_string(), reason: error.to_string() })
+                    }
+                };
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn behaviour(key: identity::PublicKey, limits: &Limits) -> Behaviour {
@@ -186,7 +212,7 @@ impl Driver {
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event {
                 peer,
                 connection,
-                result: Err(error),
+                result: Err(error @ (ping::Failure::Timeout | ping::Failure::Other { .. })),
             })) => {
                 tracing::debug!(%peer, %error, "peer does not answer pings");
                 self.swarm.close_connection(connection);
@@ -212,7 +238,7 @@ impl Driver {
 
 /// Returns the address without a trailing `/p2p/...`.
 pub(super) fn without_peer(address: &Multiaddr) -> Multiaddr {
-    address.iter().filter(|part| !matches!(part, libp2p::multiaddr::Protocol::P2p(_))).collect()
+    address.iter().filter(|part| !matches!(part, Protocol::P2p(_))).collect()
 }
 
 /// Returns the message of the last error in the chain: libp2p nests the operating system's deep inside.

@@ -4,20 +4,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use futures::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use libp2p::PeerId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::error::NetworkError;
-use super::frame::FrameReader;
 use super::message::{Message, RequestId, Violation};
 use super::node::{Shared, Workspace};
 use super::peer::Traffic;
+use super::pipe::{Pipe, Progress};
 use super::proof::{Role, Session, WorkspaceTag};
 use super::requester::{Event, Requester};
 use crate::block::{BlockError, BlockId, SealedBlock};
 
-const READ_BYTES: usize = 256 << 10;
 const TICK: Duration = Duration::from_millis(500);
 
 /// A stream to one peer for one workspace. Cheap to clone; the stream ends with the last clone.
@@ -125,9 +123,6 @@ impl Link {
         };
         let proof = workspace.key.prove(Role::Opener, &session);
         let requester = Requester::new(workspace.tag, session.nonce, shared.limits.window_bytes, proof);
-        let (reader, writer) = stream.split();
-        let (outgoing, messages) = mpsc::unbounded_channel();
-        tokio::spawn(write(writer, messages));
         let (commands, receiver) = mpsc::unbounded_channel();
         let (welcome, welcomed) = oneshot::channel();
         let traffic = shared.peers().traffic(peer);
@@ -138,14 +133,14 @@ impl Link {
             welcome: Some(welcome),
             wants: HashMap::new(),
             heads: HashMap::new(),
-            outgoing,
+            pipe: Pipe::new(stream),
             commands: commands.downgrade(),
             traffic,
             silent_since: Instant::now(),
             shared: shared.clone(),
             workspace,
         };
-        tokio::spawn(driver.run(reader, receiver));
+        tokio::spawn(driver.run(receiver));
         let timeout = shared.limits.connect_timeout;
         match tokio::time::timeout(timeout, welcomed).await {
             Ok(Ok(Ok(()))) => Ok(Link { commands }),
@@ -163,7 +158,7 @@ struct Driver {
     welcome: Option<oneshot::Sender<Result<(), NetworkError>>>,
     wants: HashMap<RequestId, ReplyTo>,
     heads: HashMap<RequestId, Option<oneshot::Sender<Vec<u8>>>>,
-    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    pipe: Pipe,
     /// Weak: blocks that wait to be consumed must not be what keeps the link open.
     commands: mpsc::WeakUnboundedSender<Command>,
     traffic: Arc<Traffic>,
@@ -174,12 +169,8 @@ struct Driver {
 
 impl Driver {
     /// Runs until the handle, the peer or the peer's manners are gone.
-    async fn run(
-        mut self,
-        mut reader: ReadHalf<libp2p::Stream>,
-        mut commands: mpsc::UnboundedReceiver<Command>,
-    ) {
-        let end = self.drive(&mut reader, &mut commands).await;
+    async fn run(mut self, mut commands: mpsc::UnboundedReceiver<Command>) {
+        let end = self.drive(&mut commands).await;
         commands.close();
         if let Err(error) = end {
             tracing::debug!(peer = %self.peer, %error, "exchange stream ends");
@@ -190,24 +181,19 @@ impl Driver {
         }
     }
 
-    async fn drive(
-        &mut self,
-        reader: &mut ReadHalf<libp2p::Stream>,
-        commands: &mut mpsc::UnboundedReceiver<Command>,
-    ) -> Result<(), NetworkError> {
-        let mut frames = FrameReader::default();
-        let mut buffer = vec![0; READ_BYTES];
+    async fn drive(&mut self, commands: &mut mpsc::UnboundedReceiver<Command>) -> Result<(), NetworkError> {
         let mut tick = tokio::time::interval(TICK);
         loop {
-            self.flush();
+            for message in self.requester.take_outbox() {
+                self.pipe.send(message.encode());
+            }
             tokio::select! {
-                read = reader.read(&mut buffer) => match read {
-                    Ok(0) => return Err(self.unreachable("it closed the stream".to_owned())),
+                progress = self.pipe.progress() => match progress {
                     Err(error) => return Err(self.unreachable(error.to_string())),
-                    Ok(count) => {
+                    Ok(Progress::Wrote) => {}
+                    Ok(Progress::Read) => {
                         self.silent_since = Instant::now();
-                        frames.push(&buffer[..count]);
-                        while let Some(message) = frames.next_message().map_err(|e| self.violation(e))? {
+                        while let Some(message) = self.pipe.next_message().map_err(|e| self.violation(e))? {
                             self.on_message(message)?;
                         }
                     }
@@ -321,12 +307,6 @@ impl Driver {
         }
     }
 
-    fn flush(&mut self) {
-        for message in self.requester.take_outbox() {
-            let _ = self.outgoing.send(message.encode());
-        }
-    }
-
     fn check_silence(&mut self) -> Result<(), NetworkError> {
         let waited = self.silent_since.elapsed();
         if self.requester.is_owed() && waited > self.shared.limits.stall_timeout {
@@ -342,16 +322,6 @@ impl Driver {
     fn unreachable(&self, reason: String) -> NetworkError {
         NetworkError::Unreachable { peer: self.peer, reason }
     }
-}
-
-/// Writes messages until there are no more or the peer is gone.
-async fn write(mut writer: WriteHalf<libp2p::Stream>, mut messages: mpsc::UnboundedReceiver<Vec<u8>>) {
-    while let Some(message) = messages.recv().await {
-        if writer.write_all(&message).await.is_err() || writer.flush().await.is_err() {
-            return;
-        }
-    }
-    let _ = writer.close().await;
 }
 
 /// One link per workspace and peer, with the pauses between attempts.
@@ -387,7 +357,10 @@ impl Shared {
                 Ok(link)
             }
             Err(error) => {
-                self.peers().set_error(peer, Some(error.to_string()));
+                // Why it cools down says more than that it does.
+                if !matches!(error, NetworkError::CoolingDown { .. }) {
+                    self.peers().set_error(peer, Some(error.to_string()));
+                }
                 let pause = BACKOFF_FIRST.saturating_mul(1 << slot.failures.min(16));
                 slot.failures += 1;
                 slot.retry_at = Some(Instant::now() + pause.min(self.limits.backoff_max));

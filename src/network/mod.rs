@@ -19,6 +19,7 @@ mod message;
 mod node;
 mod options;
 mod peer;
+mod pipe;
 mod proof;
 mod requester;
 mod responder;

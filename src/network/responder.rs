@@ -18,7 +18,8 @@ const READ_BLOCKS_MAX: usize = 16;
 pub(super) enum Task {
     /// Check the proof; then `admit`, or refuse and close.
     Admit(Greeting),
-    SendHeads(RequestId),
+    /// Get the heads, and answer all of `take_heads_wanted` with them.
+    SendHeads,
     /// Send this, then go on.
     Send(Message),
     /// There may be more to read or to send than before.
@@ -46,7 +47,7 @@ pub(super) struct Responder {
     state: State,
     /// Served in turn, a read each, so that a small request does not wait for a large one.
     requests: VecDeque<Pending>,
-    heads_outstanding: usize,
+    heads_wanted: Vec<RequestId>,
     ids_outstanding: usize,
     credit_bytes: u64,
 }
@@ -72,7 +73,7 @@ impl Responder {
         Responder {
             state: State::Greeting,
             requests: VecDeque::new(),
-            heads_outstanding: 0,
+            heads_wanted: Vec::new(),
             ids_outstanding: 0,
             credit_bytes: 0,
         }
@@ -94,9 +95,9 @@ impl Responder {
                 Ok(Task::Admit(Greeting { version, tag, nonce, proof }))
             }
             (State::Open, Message::WantHeads { request }) => {
-                self.heads_outstanding += 1;
+                self.heads_wanted.push(request);
                 self.check_outstanding()?;
-                Ok(Task::SendHeads(request))
+                Ok(Task::SendHeads)
             }
             (State::Open, Message::Want { request, ids }) => self.on_want(request, ids),
             (State::Open, Message::Cancel { request }) => Ok(self.on_cancel(request)),
@@ -153,8 +154,9 @@ impl Responder {
         }
     }
 
-    pub(super) fn heads_sent(&mut self) {
-        self.heads_outstanding -= 1;
+    /// Returns the requests for heads that are not answered yet, and counts them as answered.
+    pub(super) fn take_heads_wanted(&mut self) -> Vec<RequestId> {
+        std::mem::take(&mut self.heads_wanted)
     }
 
     /// Returns whether the request still waits for answers.
@@ -184,7 +186,7 @@ impl Responder {
     }
 
     fn check_outstanding(&self) -> Result<(), Violation> {
-        if self.requests.len() + self.heads_outstanding > REQUESTS_OUTSTANDING_MAX {
+        if self.requests.len() + self.heads_wanted.len() > REQUESTS_OUTSTANDING_MAX {
             return Err(Violation::TooMuchAsked(REQUESTS_OUTSTANDING_MAX));
         }
         if self.ids_outstanding > IDS_OUTSTANDING_MAX {

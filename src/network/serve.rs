@@ -4,25 +4,22 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures::StreamExt;
-use futures::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use libp2p::PeerId;
 use libp2p_stream::IncomingStreams;
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::NetworkError;
-use super::frame::FrameReader;
 use super::message::{HEADS_BYTES_MAX, Message, Refusal, RequestId, VERSION, Violation, encode_block};
 use super::node::{Shared, Workspace};
 use super::peer::Traffic;
+use super::pipe::{Pipe, Progress};
 use super::proof::{Role, Session};
 use super::responder::{Greeting, Read, Responder, Task};
 use crate::block::SealedBlock;
 
-const READ_BYTES: usize = 64 << 10;
-/// Messages decoded but not looked at; the peer's writes wait beyond them.
-const MESSAGES_AHEAD: usize = 8;
+/// Blocks are handed to the pipe while it holds less than this: enough to keep the connection busy.
+const WRITE_AHEAD_BYTES: usize = 1 << 20;
 
 /// Takes in streams until the node goes away.
 pub(super) async fn accept(shared: Arc<Shared>, mut incoming: IncomingStreams) {
@@ -38,49 +35,31 @@ pub(super) async fn accept(shared: Arc<Shared>, mut incoming: IncomingStreams) {
 }
 
 async fn serve(shared: Arc<Shared>, peer: PeerId, stream: libp2p::Stream, fits: bool) {
-    let (reader, writer) = stream.split();
-    let (sender, messages) = mpsc::channel(MESSAGES_AHEAD);
-    let traffic = shared.peers().traffic(peer);
     let mut server = Server {
         responder: Responder::new(),
+        traffic: shared.peers().traffic(peer),
         shared: shared.clone(),
         peer,
-        traffic,
         workspace: None,
-        writer,
+        pipe: Pipe::new(stream),
         ready: VecDeque::new(),
         reading: None,
+        telling: None,
     };
+    let patience = shared.limits.idle_taker_timeout;
     if !fits {
-        let _ = server.send(Message::Refused { reason: Refusal::Busy }).await;
-        let _ = server.flush().await;
+        server.send(&Message::Refused { reason: Refusal::Busy });
+        let _ = timeout(patience, server.pipe.finish()).await;
         return;
     }
-    let reading = tokio::spawn(read(reader, sender));
-    let end = server.run(messages).await;
-    reading.abort();
-    if let Err(error) = end {
+    if let Err(error) = server.run().await {
         tracing::debug!(%peer, %error, "served stream ends");
         shared.on_link_error(peer, &error);
-    }
-    shared.peers().stream_closed(peer);
-}
-
-/// Decodes what the peer sends until it stops, breaks the protocol, or nobody listens.
-async fn read(mut reader: ReadHalf<libp2p::Stream>, messages: mpsc::Sender<Result<Message, Violation>>) {
-    let mut frames = FrameReader::default();
-    let mut buffer = vec![0; READ_BYTES];
-    while let Ok(count) = reader.read(&mut buffer).await
-        && count > 0
-    {
-        frames.push(&buffer[..count]);
-        while let Some(message) = frames.next_message().transpose() {
-            let is_violation = message.is_err();
-            if messages.send(message).await.is_err() || is_violation {
-                return;
-            }
+        if let NetworkError::Refused { .. } = error {
+            let _ = timeout(patience, server.pipe.finish()).await;
         }
     }
+    shared.peers().stream_closed(peer);
 }
 
 type Found = Vec<(RequestId, u32, Option<SealedBlock>)>;
@@ -91,40 +70,46 @@ struct Server {
     peer: PeerId,
     traffic: Arc<Traffic>,
     workspace: Option<Arc<Workspace>>,
-    writer: WriteHalf<libp2p::Stream>,
+    pipe: Pipe,
     /// Read from the source, to be sent in this order.
     ready: VecDeque<(RequestId, u32, Option<SealedBlock>)>,
     /// Reads ahead while `ready` is being sent.
     reading: Option<JoinHandle<Found>>,
+    /// Asks the upper room for its heads.
+    telling: Option<JoinHandle<Vec<u8>>>,
 }
 
 impl Server {
-    async fn run(
-        &mut self,
-        mut messages: mpsc::Receiver<Result<Message, Violation>>,
-    ) -> Result<(), NetworkError> {
+    async fn run(&mut self) -> Result<(), NetworkError> {
         let patience = self.shared.limits.idle_taker_timeout;
         loop {
             self.read_ahead();
-            while let Ok(message) = messages.try_recv() {
-                self.on_message(message.map_err(|violation| self.violation(violation))?).await?;
-            }
-            if self.send_next().await? {
-                continue;
-            }
-            self.flush().await?;
-            let waits_for_credit = !self.ready.is_empty();
+            while self.pipe.unwritten_bytes() < WRITE_AHEAD_BYTES && self.send_next() {}
+            let must_move =
+                self.workspace.is_none() || !self.ready.is_empty() || self.pipe.unwritten_bytes() > 0;
             tokio::select! {
-                message = messages.recv() => match message {
-                    Some(message) => self.on_message(message.map_err(|violation| self.violation(violation))?).await?,
-                    None => return Ok(()),
+                progress = self.pipe.progress() => match progress {
+                    Ok(Progress::Wrote) => {}
+                    Ok(Progress::Read) => self.on_messages()?,
+                    Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(()),
+                    Err(error) => {
+                        return Err(NetworkError::Unreachable { peer: self.peer, reason: error.to_string() });
+                    }
                 },
-                found = finished(&mut self.reading) => self.ready.extend(found),
-                () = tokio::time::sleep(patience), if waits_for_credit || self.workspace.is_none() => {
+                found = finished(&mut self.reading) => self.ready.extend(found.unwrap_or_default()),
+                told = finished(&mut self.telling) => self.send_heads(told.unwrap_or_default()),
+                () = tokio::time::sleep(patience), if must_move => {
                     return Err(NetworkError::Stalled { peer: self.peer, waited: patience });
                 }
             }
         }
+    }
+
+    fn on_messages(&mut self) -> Result<(), NetworkError> {
+        while let Some(message) = self.pipe.next_message().map_err(|violation| self.violation(violation))? {
+            self.on_message(message)?;
+        }
+        Ok(())
     }
 
     /// Starts to read the next blocks unless enough are at hand.
@@ -139,26 +124,18 @@ impl Server {
         }
     }
 
-    async fn on_message(&mut self, message: Message) -> Result<(), NetworkError> {
+    fn on_message(&mut self, message: Message) -> Result<(), NetworkError> {
         match self.responder.on_message(message).map_err(|violation| self.violation(violation))? {
-            Task::Admit(greeting) => self.admit(greeting).await,
-            Task::SendHeads(request) => {
-                let Some(workspace) = self.workspace.clone() else { return Ok(()) };
-                let sealed = tokio::task::spawn_blocking(move || workspace.heads.heads()).await;
-                let mut sealed = sealed.unwrap_or_default();
-                if sealed.len() > HEADS_BYTES_MAX {
-                    tracing::warn!(bytes = sealed.len(), "the heads are too many to be told");
-                    sealed.clear();
-                }
-                self.responder.heads_sent();
-                self.send(Message::Heads { request, sealed }).await
-            }
-            Task::Send(message) => self.send(message).await,
-            Task::Continue => Ok(()),
+            Task::Admit(greeting) => self.admit(greeting)?,
+            Task::SendHeads => self.ask_heads(),
+            Task::Send(message) => self.send(&message),
+            Task::Continue => {}
         }
+        Ok(())
     }
 
-    async fn admit(&mut self, greeting: Greeting) -> Result<(), NetworkError> {
+    /// Lets the opener in if it has proven itself; else says so, and ends.
+    fn admit(&mut self, greeting: Greeting) -> Result<(), NetworkError> {
         let session = Session {
             opener: self.peer,
             accepter: self.shared.peer_id,
@@ -167,46 +144,63 @@ impl Server {
         };
         let known = self.shared.workspace(greeting.tag);
         let proven = known.filter(|workspace| workspace.key.verify(Role::Opener, &session, &greeting.proof));
-        let refusal = match (&proven, greeting.version == VERSION) {
-            (_, false) => Refusal::Version,
-            (None, true) => Refusal::NotProven,
-            (Some(_), true) => {
-                let workspace = proven.expect("matched just now");
+        let refusal = match proven {
+            _ if greeting.version != VERSION => Refusal::Version,
+            None => Refusal::NotProven,
+            Some(workspace) => {
                 let proof = workspace.key.prove(Role::Accepter, &session);
                 self.workspace = Some(workspace);
                 self.responder.admit();
                 let peers_max = self.shared.limits.peers_per_workspace_max;
                 self.shared.peers().join(self.peer, greeting.tag, peers_max);
-                return self.send(Message::Welcome { version: VERSION, proof }).await;
+                self.send(&Message::Welcome { version: VERSION, proof });
+                return Ok(());
             }
         };
-        self.send(Message::Refused { reason: refusal }).await?;
-        self.flush().await?;
-        let _ = self.writer.close().await;
+        self.send(&Message::Refused { reason: refusal });
         Err(NetworkError::Refused { peer: self.peer, reason: format!("we turned it away: {refusal}") })
     }
 
-    /// Sends the next block, or what is missing before it; false if there is nothing to send yet.
-    async fn send_next(&mut self) -> Result<bool, NetworkError> {
-        let Some((request, index, block)) = self.ready.front().cloned() else { return Ok(false) };
+    /// Asks the upper room for its heads unless it is being asked.
+    fn ask_heads(&mut self) {
+        if let Some(workspace) = self.workspace.clone()
+            && self.telling.is_none()
+        {
+            self.telling = Some(tokio::task::spawn_blocking(move || workspace.heads.heads()));
+        }
+    }
+
+    fn send_heads(&mut self, mut sealed: Vec<u8>) {
+        if sealed.len() > HEADS_BYTES_MAX {
+            tracing::warn!(bytes = sealed.len(), "the heads are too many to be told");
+            sealed.clear();
+        }
+        for request in self.responder.take_heads_wanted() {
+            self.send(&Message::Heads { request, sealed: sealed.clone() });
+        }
+    }
+
+    /// Hands the next block, or what is missing before it, to the pipe; false if nothing can be sent now.
+    fn send_next(&mut self) -> bool {
+        let Some((request, index, block)) = self.ready.front().cloned() else { return false };
         let Some(block) = block else {
-            self.send_missing(request).await?;
-            return Ok(true);
+            self.send_missing(request);
+            return true;
         };
         match self.responder.take_credit(request, block.bytes().len()) {
-            Some(false) => return Ok(false),
+            Some(false) => return false,
             Some(true) => {
-                self.write(&encode_block(request, index, block.bytes())).await?;
+                self.pipe.send(encode_block(request, index, block.bytes()));
                 self.traffic.sent(block.bytes().len());
                 self.responder.answered(request, 1);
             }
             None => {}
         }
         self.ready.pop_front();
-        Ok(true)
+        true
     }
 
-    async fn send_missing(&mut self, request: RequestId) -> Result<(), NetworkError> {
+    fn send_missing(&mut self, request: RequestId) {
         let mut indexes = Vec::new();
         while let Some((of, index, None)) = self.ready.front()
             && *of == request
@@ -216,31 +210,12 @@ impl Server {
         }
         if self.responder.is_open(request) {
             self.responder.answered(request, indexes.len());
-            self.send(Message::Missing { request, indexes }).await?;
-        }
-        Ok(())
-    }
-
-    async fn send(&mut self, message: Message) -> Result<(), NetworkError> {
-        self.write(&message.encode()).await
-    }
-
-    async fn write(&mut self, bytes: &[u8]) -> Result<(), NetworkError> {
-        let (peer, waited) = (self.peer, self.shared.limits.idle_taker_timeout);
-        match timeout(waited, self.writer.write_all(bytes)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(NetworkError::Unreachable { peer, reason: error.to_string() }),
-            Err(_) => Err(NetworkError::Stalled { peer, waited }),
+            self.send(&Message::Missing { request, indexes });
         }
     }
 
-    async fn flush(&mut self) -> Result<(), NetworkError> {
-        let (peer, waited) = (self.peer, self.shared.limits.idle_taker_timeout);
-        match timeout(waited, self.writer.flush()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(NetworkError::Unreachable { peer, reason: error.to_string() }),
-            Err(_) => Err(NetworkError::Stalled { peer, waited }),
-        }
+    fn send(&mut self, message: &Message) {
+        self.pipe.send(message.encode());
     }
 
     fn violation(&self, violation: Violation) -> NetworkError {
@@ -248,13 +223,13 @@ impl Server {
     }
 }
 
-/// Waits for the read that is under way, if one is, and takes it.
-async fn finished(reading: &mut Option<JoinHandle<Found>>) -> Found {
-    match reading.as_mut() {
+/// Waits for the job that is under way, if one is, and takes its result; `None` if it panicked.
+async fn finished<T>(job: &mut Option<JoinHandle<T>>) -> Option<T> {
+    match job.as_mut() {
         Some(handle) => {
-            let found = handle.await.unwrap_or_default();
-            *reading = None;
-            found
+            let result = handle.await.ok();
+            *job = None;
+            result
         }
         None => std::future::pending().await,
     }
