@@ -2,57 +2,99 @@
 
 use std::sync::Arc;
 
-use super::WorkspaceError;
-use crate::block::{BlockId, BlockReader};
+use crate::block::{BlockError, BlockId, BlockReader};
 use crate::dataset::{DatasetError, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::graph::Run;
+use crate::model::{EdgePattern, GraphFilter, Permutation, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
-/// A run behind the words of `dataset`. A clone is cheap.
+/// A run, or an empty one. A clone is cheap.
 #[derive(Clone, Default)]
-pub struct Base {}
+pub struct Base {
+    run: Option<Run>,
+}
 
 impl Base {
-    pub fn open(root: BlockId, _reader: &Arc<BlockReader>) -> Result<Base, WorkspaceError> {
-        Err(crate::block::BlockError::Unavailable(vec![root]).into())
+    pub fn open(root: BlockId, reader: &Arc<BlockReader>) -> Result<Base, BlockError> {
+        Ok(Base { run: Some(Run::open(root, Arc::clone(reader))?) })
+    }
+
+    /// Returns how many quads there are.
+    pub fn len(&self) -> u64 {
+        self.run.as_ref().map_or(0, Run::len)
     }
 
     /// Returns `None` if nothing matches for certain.
-    pub fn scan(&self, _: &QuadPattern, _: Permutation) -> Result<Option<Box<dyn Scan>>, DatasetError> {
-        Ok(None)
+    pub fn scan(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+    ) -> Result<Option<Box<dyn Scan>>, DatasetError> {
+        let Some(run) = &self.run else { return Ok(None) };
+        Ok(Some(Box::new(run.scan(pattern, permutation)?)))
     }
 
-    pub fn scan_edges(&self, _: &EdgePattern) -> Result<Option<Box<dyn Scan>>, DatasetError> {
-        Ok(None)
+    pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Option<Box<dyn Scan>>, DatasetError> {
+        let Some(run) = &self.run else { return Ok(None) };
+        Ok(Some(Box::new(run.scan_edges(pattern)?)))
     }
 
-    pub fn contains(&self, _: &Quad) -> Result<bool, DatasetError> {
-        Ok(false)
+    pub fn contains(&self, quad: &Quad) -> Result<bool, DatasetError> {
+        let Some(run) = &self.run else { return Ok(false) };
+        let pattern = QuadPattern {
+            subject: Some(quad.subject),
+            predicate: Some(quad.predicate),
+            object: Some(quad.object),
+            graph: GraphFilter::One(quad.graph),
+        };
+        Ok(run.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
     }
 
-    pub fn term_id(&self, _: &Term) -> Result<Option<TermId>, DatasetError> {
-        Ok(None)
+    pub fn term_ids(&self, terms: &[Term]) -> Result<Vec<Option<TermId>>, DatasetError> {
+        match &self.run {
+            Some(run) => run.ids_of(terms),
+            None => Ok(vec![None; terms.len()]),
+        }
     }
 
+    /// Returns the terms of dictionary ids.
     pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
-        ids.first().map_or(Ok(Vec::new()), |id| Err(DatasetError::UnknownId(*id)))
+        match &self.run {
+            Some(run) => run.terms(ids),
+            None => ids.first().map_or(Ok(Vec::new()), |id| Err(DatasetError::UnknownId(*id))),
+        }
     }
 
-    pub fn estimate(&self, _: &QuadPattern) -> Result<u64, DatasetError> {
-        Ok(0)
+    pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        self.run.as_ref().map_or(Ok(0), |run| run.estimate(pattern))
     }
 
     pub fn statistics(&self) -> Arc<Statistics> {
-        Arc::default()
+        self.run.as_ref().map(Run::statistics).unwrap_or_default()
     }
 
-    pub fn schema(&self) -> Arc<Schema> {
-        Arc::new(Schema { is_complete: true, ..Schema::default() })
+    /// Returns the facts; of nothing they are complete.
+    pub fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
+        match &self.run {
+            Some(run) => run.schema(),
+            None => Ok(Arc::new(Schema { is_complete: true, ..Schema::default() })),
+        }
     }
 
-    pub fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
-        Ok(Vec::new())
+    /// Returns how many quads there are in a graph.
+    pub fn quads_in(&self, graph: TermId) -> u64 {
+        let graphs = self.run.as_ref().map(Run::graphs).unwrap_or_default();
+        let found = graphs.binary_search_by_key(&graph, |(id, _)| *id);
+        found.ok().and_then(|index| graphs.get(index)).map_or(0, |(_, quads)| *quads)
     }
 
-    pub fn prefetch(&self, _: &[QuadPattern]) {}
+    pub fn named_graphs(&self) -> Vec<TermId> {
+        self.run.as_ref().map(Run::named_graphs).unwrap_or_default()
+    }
+
+    pub fn prefetch(&self, patterns: &[QuadPattern]) {
+        if let Some(run) = &self.run {
+            run.prefetch(patterns);
+        }
+    }
 }

@@ -1,106 +1,266 @@
 //! `ChangeSet`: the exact quads that one commit added and removed, as blocks.
+//!
+//! It has a dictionary of its own and rows of its ids, in the encodings of a run. So the change set
+//! of a first load names the very blocks of the run that it became. Drawn in `docs/block_format.md`.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::str::FromStr;
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::WorkspaceError;
 use super::encoding::{DecodeError, Decoder, Encoder};
+use super::fold::{distinct_ids, remap};
 use super::view::View;
-use super::{Workspace, WorkspaceError};
-use crate::block::{BlockError, BlockId, BlockKind, BlockReader, SealedBlock};
-use crate::model::{Quad, Term, TermId};
+use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, Decode, PlainBlock, SealedBlock};
+use crate::crypto::EpochKey;
+use crate::graph::{self, Run, SortedTerms};
+use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind};
 
 const MAGIC: &[u8; 4] = b"RFCS";
 const VERSION: u8 = 1;
+/// How the rows of a change set are sorted.
+const ORDER: Permutation = Permutation::Spo;
+/// Up to this many bytes of content stand in the change set itself, so that a small commit is two
+/// blocks and not five.
+const INLINE_BYTES_MAX: usize = 16 << 10;
 
-/// Effective changes, as ids of the view that they were made in.
+/// The parts of a change set: the contents of dictionary blocks and of blocks of rows.
+#[derive(Debug, Default)]
+pub struct ChangeSet {
+    /// The terms, sorted; the parts of triple terms too.
+    dictionary: Vec<Part>,
+    /// Rows of subject, predicate, object, graph, sorted; ids are of the dictionary.
+    added: Vec<Part>,
+    removed: Vec<Part>,
+}
+
+/// The content of a block: in place, or in a block of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Inline(Vec<u8>),
+    Block(BlockId),
+}
+
+impl ChangeSet {
+    /// Returns the change set that adds all that a run holds.
+    pub fn of_run(run: &Run) -> ChangeSet {
+        let parts = |ids: Vec<BlockId>| ids.into_iter().map(Part::Block).collect();
+        ChangeSet {
+            dictionary: parts(run.dictionary()),
+            added: parts(run.permutation(ORDER)),
+            removed: Vec::new(),
+        }
+    }
+
+    /// Encodes changes whose ids are those of `terms`; puts the blocks that it takes, if any.
+    pub fn write(
+        terms: &SortedTerms,
+        added: Vec<Quad>,
+        removed: Vec<Quad>,
+        key: &EpochKey,
+        sink: &dyn BlockSink,
+    ) -> Result<ChangeSet, WorkspaceError> {
+        let terms: Vec<Term> = (0..terms.len()).map(|rank| terms.term(rank)).collect();
+        let dictionary = graph::encode_terms(&terms).map_err(WorkspaceError::Term)?;
+        let dictionary: Vec<Vec<u8>> = dictionary.into_iter().map(|block| block.content).collect();
+        let [added, removed] = [added, removed].map(|mut quads| {
+            quads.sort_unstable_by_key(|quad| ORDER.key(quad));
+            graph::encode_quads(&quads, ORDER)
+        });
+        let bytes: usize = [&dictionary, &added, &removed].into_iter().flatten().map(Vec::len).sum();
+        let mut blocks = Vec::new();
+        let mut parts = |contents: Vec<Vec<u8>>, kind: BlockKind| -> Vec<Part> {
+            let part = |content: Vec<u8>| {
+                if bytes <= INLINE_BYTES_MAX {
+                    return Part::Inline(content);
+                }
+                let block = SealedBlock::seal(kind, &content, key);
+                let id = block.id();
+                blocks.push(block);
+                Part::Block(id)
+            };
+            contents.into_iter().map(part).collect()
+        };
+        let change_set = ChangeSet {
+            dictionary: parts(dictionary, BlockKind::Dictionary),
+            added: parts(added, BlockKind::Permutation),
+            removed: parts(removed, BlockKind::Permutation),
+        };
+        for chunk in blocks.chunks(32) {
+            sink.put(chunk)?;
+        }
+        Ok(change_set)
+    }
+
+    /// Seals the change set itself.
+    pub fn seal(&self, key: &EpochKey) -> SealedBlock {
+        let mut encoder = Encoder::new(MAGIC, VERSION);
+        for parts in [&self.dictionary, &self.added, &self.removed] {
+            encoder.len(parts.len());
+            for part in parts {
+                match part {
+                    Part::Inline(content) => encoder.u8(0).bytes(content),
+                    Part::Block(id) => encoder.u8(1).id(id),
+                };
+            }
+        }
+        SealedBlock::seal(BlockKind::ChangeSet, &encoder.finish(), key)
+    }
+
+    /// Returns the blocks that it names.
+    pub fn blocks(&self) -> impl Iterator<Item = (BlockId, BlockKind)> + '_ {
+        let of = |parts: &'_ [Part], kind| {
+            let ids = parts.iter().filter_map(|part| match part {
+                Part::Block(id) => Some(*id),
+                Part::Inline(_) => None,
+            });
+            ids.map(move |id| (id, kind)).collect::<Vec<_>>()
+        };
+        [
+            of(&self.dictionary, BlockKind::Dictionary),
+            of(&self.added, BlockKind::Permutation),
+            of(&self.removed, BlockKind::Permutation),
+        ]
+        .into_iter()
+        .flatten()
+    }
+
+    fn decode_bytes(bytes: &[u8]) -> Result<ChangeSet, DecodeError> {
+        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+        let mut sides = [Vec::new(), Vec::new(), Vec::new()];
+        for parts in &mut sides {
+            for _ in 0..decoder.len(5)? {
+                parts.push(match decoder.u8()? {
+                    0 => Part::Inline(decoder.bytes()?.to_vec()),
+                    1 => Part::Block(decoder.id()?),
+                    _ => return Err(DecodeError("a part is neither inline nor a block")),
+                });
+            }
+        }
+        decoder.finish()?;
+        let [dictionary, added, removed] = sides;
+        Ok(ChangeSet { dictionary, added, removed })
+    }
+}
+
+impl Decode for ChangeSet {
+    const KIND: BlockKind = BlockKind::ChangeSet;
+
+    fn decode(block: PlainBlock) -> Result<ChangeSet, BlockError> {
+        ChangeSet::decode_bytes(block.data()).map_err(|error| block.corrupt(error.to_string()))
+    }
+
+    fn weight_bytes(&self) -> usize {
+        let parts = [&self.dictionary, &self.added, &self.removed].into_iter().flatten();
+        parts
+            .map(|part| if let Part::Inline(content) = part { content.len() } else { 0 } + size_of::<Part>())
+            .sum()
+    }
+}
+
+/// Effective changes, with the ids of the view that they were made in.
+#[derive(Clone, Debug, Default)]
 pub struct Changes {
     pub added: Vec<Quad>,
     pub removed: Vec<Quad>,
 }
 
-/// Seals and stores a change set; returns its blocks.
-pub fn write(changes: &Changes, view: &View, workspace: &Workspace) -> Result<Vec<BlockId>, WorkspaceError> {
-    let mut ids = BTreeSet::new();
-    for quad in changes.added.iter().chain(&changes.removed) {
-        ids.extend(
-            [quad.subject, quad.predicate, quad.object, quad.graph]
-                .into_iter()
-                .filter(|id| !id.is_undefined()),
-        );
-    }
-    let ids: Vec<TermId> = ids.into_iter().collect();
-    let terms = view.terms(&ids)?;
-    let texts: BTreeMap<TermId, String> =
-        ids.iter().copied().zip(terms.iter().map(Term::to_string)).collect();
-    let mut sorted: Vec<&String> = texts.values().collect();
-    sorted.sort();
-    let mut encoder = Encoder::new(MAGIC, VERSION);
-    encoder.len(sorted.len());
-    for text in &sorted {
-        encoder.bytes(text.as_bytes());
-    }
-    for quads in [&changes.added, &changes.removed] {
-        let rank = |id: TermId| {
-            texts.get(&id).and_then(|text| sorted.binary_search(&text).ok()).map_or(0, |r| r as u32 + 1)
-        };
-        let mut rows: Vec<[u32; 4]> =
-            quads.iter().map(|q| [q.subject, q.predicate, q.object, q.graph].map(rank)).collect();
-        rows.sort_unstable();
-        encoder.len(rows.len());
-        for id in rows.into_iter().flatten() {
-            encoder.u32(id);
+impl Changes {
+    /// Writes the changes as a change set, durable with the next sync; returns its blocks.
+    pub fn write(
+        mut self,
+        view: &View,
+        key: &EpochKey,
+        sink: &dyn BlockSink,
+    ) -> Result<Vec<BlockId>, WorkspaceError> {
+        let mut ids = distinct_ids(&self.added);
+        ids.extend(distinct_ids(&self.removed));
+        ids.sort_unstable();
+        ids.dedup();
+        let terms = view.terms(&ids)?;
+        let sorted = SortedTerms::of(&terms).map_err(WorkspaceError::Term)?;
+        let own = |term: &Term| sorted.id_of(term).expect("all terms were sorted in");
+        let map: HashMap<TermId, TermId> = ids.into_iter().zip(terms.iter().map(own)).collect();
+        for quads in [&mut self.added, &mut self.removed] {
+            remap(quads, |id| map.get(&id).copied().unwrap_or(id));
         }
+        let block = ChangeSet::write(&sorted, self.added, self.removed, key, sink)?.seal(key);
+        sink.put(std::slice::from_ref(&block))?;
+        Ok(vec![block.id()])
     }
-    let block = SealedBlock::seal(BlockKind::ChangeSet, &encoder.finish(), &workspace.inner.key);
-    let id = block.id();
-    workspace.inner.store.put(&[block])?;
-    Ok(vec![id])
-}
 
-/// Lays a change set over a view.
-pub fn apply(view: &mut View, blocks: &[BlockId], reader: &Arc<BlockReader>) -> Result<(), WorkspaceError> {
-    let wanted: Vec<_> = blocks.iter().map(|id| (*id, BlockKind::ChangeSet)).collect();
-    for block in reader.get(&wanted)? {
-        let (terms, added, removed) =
-            decode(block.data()).map_err(|error| BlockError::from(block.corrupt(error.to_string())))?;
-        let ids = terms.iter().map(|term| view.intern(term)).collect::<Result<Vec<_>, _>>()?;
-        let quad = |row: [u32; 4]| {
-            let [subject, predicate, object, graph] =
-                row.map(|rank| rank.checked_sub(1).map_or(TermId::UNDEFINED, |rank| ids[rank as usize]));
-            Quad { subject, predicate, object, graph }
-        };
-        for row in removed {
-            view.remove(&quad(row))?;
-        }
-        for row in added {
-            view.insert(&quad(row))?;
-        }
-    }
-    Ok(())
-}
-
-type Decoded = (Vec<Term>, Vec<[u32; 4]>, Vec<[u32; 4]>);
-
-fn decode(bytes: &[u8]) -> Result<Decoded, DecodeError> {
-    let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
-    let count = decoder.len(4)?;
-    let mut terms = Vec::with_capacity(count);
-    for _ in 0..count {
-        let text = decoder.text()?;
-        terms.push(Term::from_str(&text).map_err(|_| DecodeError("a term is malformed"))?);
-    }
-    let mut sides = [Vec::new(), Vec::new()];
-    for side in &mut sides {
-        for _ in 0..decoder.len(16)? {
-            let row = [decoder.u32()?, decoder.u32()?, decoder.u32()?, decoder.u32()?];
-            if row.iter().any(|rank| *rank as usize > terms.len()) {
-                return Err(DecodeError("a quad names a term that is not there"));
+    /// Reads change sets, one after the other, and gives their terms ids of `view`.
+    pub fn read(
+        blocks: &[BlockId],
+        view: &mut View,
+        reader: &Arc<BlockReader>,
+    ) -> Result<Vec<Changes>, WorkspaceError> {
+        let change_sets = reader.get_decoded::<ChangeSet>(blocks)?;
+        let all: Vec<_> = change_sets.iter().flat_map(|change_set| change_set.blocks()).collect();
+        // One round trip for all; the reads below find them in the cache or, if it is too small, here.
+        let _held = reader.get(&all)?;
+        let one = |(id, change_set): (&BlockId, Arc<ChangeSet>)| {
+            let source = Contents { id: *id, reader };
+            let mut ids = Vec::new();
+            for part in &change_set.dictionary {
+                for term in source.decode(part, BlockKind::Dictionary, graph::decode_terms)? {
+                    ids.push((TermKind::of(&term), view.intern(&term)?));
+                }
             }
-            side.push(row);
-        }
+            Ok(Changes {
+                added: source.quads(&change_set.added, &ids)?,
+                removed: source.quads(&change_set.removed, &ids)?,
+            })
+        };
+        blocks.iter().zip(change_sets).map(one).collect()
     }
-    decoder.finish()?;
-    let [added, removed] = sides;
-    Ok((terms, added, removed))
+}
+
+/// Reads the parts of one change set.
+struct Contents<'a> {
+    id: BlockId,
+    reader: &'a BlockReader,
+}
+
+impl Contents<'_> {
+    fn decode<T>(
+        &self,
+        part: &Part,
+        kind: BlockKind,
+        decode: impl Fn(&[u8]) -> Result<T, graph::Malformed>,
+    ) -> Result<T, WorkspaceError> {
+        let corrupt = |id, error: graph::Malformed| BlockError::Corrupt { id, reason: error.to_string() };
+        Ok(match part {
+            Part::Inline(content) => decode(content).map_err(|error| corrupt(self.id, error))?,
+            Part::Block(id) => {
+                let block = self.reader.get(&[(*id, kind)])?.pop().expect("one block was asked for");
+                decode(block.data()).map_err(|error| corrupt(*id, error))?
+            }
+        })
+    }
+
+    /// Reads rows; `ids` are the view's, by rank in the dictionary.
+    fn quads(&self, parts: &[Part], ids: &[(TermKind, TermId)]) -> Result<Vec<Quad>, WorkspaceError> {
+        let mut quads = Vec::new();
+        for part in parts {
+            quads.extend(
+                self.decode(part, BlockKind::Permutation, |content| graph::decode_quads(content, ORDER))?,
+            );
+        }
+        let foreign =
+            || BlockError::Corrupt { id: self.id, reason: "a quad has an id of no term".to_owned() };
+        let find = |id: TermId| match id.as_dictionary() {
+            Some(DictionaryId { kind, layer: 0, rank }) => {
+                let found = usize::try_from(rank).ok().and_then(|rank| ids.get(rank));
+                found.filter(|(of, _)| *of == kind).map(|(_, id)| *id)
+            }
+            Some(_) => None,
+            None => Some(id).filter(|id| id.as_local().is_none()),
+        };
+        for quad in &mut quads {
+            for id in [&mut quad.subject, &mut quad.predicate, &mut quad.object, &mut quad.graph] {
+                *id = find(*id).ok_or_else(foreign)?;
+            }
+        }
+        Ok(quads)
+    }
 }

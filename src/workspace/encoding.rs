@@ -33,10 +33,6 @@ impl Encoder {
         self.raw(&value.to_le_bytes())
     }
 
-    pub fn u64(&mut self, value: u64) -> &mut Encoder {
-        self.raw(&value.to_le_bytes())
-    }
-
     pub fn i64(&mut self, value: i64) -> &mut Encoder {
         self.raw(&value.to_le_bytes())
     }
@@ -98,10 +94,6 @@ impl<'a> Decoder<'a> {
 
     pub fn u32(&mut self) -> Result<u32, DecodeError> {
         self.array().map(u32::from_le_bytes)
-    }
-
-    pub fn u64(&mut self) -> Result<u64, DecodeError> {
-        self.array().map(u64::from_le_bytes)
     }
 
     pub fn i64(&mut self) -> Result<i64, DecodeError> {

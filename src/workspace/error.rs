@@ -3,6 +3,7 @@ use super::encoding::DecodeError;
 use crate::block::BlockError;
 use crate::blockstore::StoreError;
 use crate::dataset::DatasetError;
+use crate::graph::{Malformed, WriteError};
 
 /// Why a workspace cannot do what it was asked. One variant for each thing that a caller can do
 /// about it.
@@ -33,10 +34,22 @@ pub enum WorkspaceError {
     Input(Box<dyn std::error::Error + Send + Sync>),
     #[error("ref '{name}' of the store is damaged: {reason}")]
     DamagedRef { name: String, reason: DecodeError },
+    /// A term that cannot be stored: it is too long or nests too deep.
+    #[error("a term cannot be stored: {0}")]
+    Term(Malformed),
     #[error(transparent)]
     Block(#[from] BlockError),
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+}
+
+impl From<WriteError> for WorkspaceError {
+    fn from(error: WriteError) -> WorkspaceError {
+        match error {
+            WriteError::Term(reason) => WorkspaceError::Term(reason),
+            WriteError::Block(error) => error.into(),
+        }
+    }
 }

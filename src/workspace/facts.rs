@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::change_set::Changes;
 use super::overlay::Overlay;
 use super::view::View;
 use crate::dataset::{DatasetError, PredicateStatistics, Scan, Statistics};
@@ -15,8 +16,8 @@ use crate::plan::{PredicateInfo, Schema};
 /// From how many lookups on one predicate is a scan of it cheaper?
 const LOOKUPS_MAX: usize = 1000;
 
-/// Brings figures up to date: counts exactly, distinct counts as well as can be had for nothing.
-pub fn statistics(base: &Statistics, overlay: &Overlay, named_graphs: Option<u64>) -> Statistics {
+/// Brings figures up to date, all but the count of graphs: counts exactly, distinct counts as well as can be had for nothing.
+pub fn statistics(base: &Statistics, overlay: &Overlay) -> Statistics {
     let mut statistics = base.clone();
     let (added, removed) = (overlay.added.len() as u64, overlay.removed.len() as u64);
     statistics.quads = (base.quads + added).saturating_sub(removed);
@@ -37,7 +38,6 @@ pub fn statistics(base: &Statistics, overlay: &Overlay, named_graphs: Option<u64
     let new_ids = overlay.terms_len();
     statistics.distinct_subjects = (base.distinct_subjects + new_ids.min(added)).min(statistics.quads);
     statistics.distinct_objects = (base.distinct_objects + new_ids.min(added)).min(statistics.quads);
-    statistics.named_graphs = named_graphs.unwrap_or(base.named_graphs);
     statistics
 }
 
@@ -47,13 +47,12 @@ pub struct Adjusted {
     pub is_final: bool,
 }
 
-/// Returns the schema of `after`, which is `before` with these quads added and removed.
+/// Returns the schema of `after`, which is `before` with these changes.
 pub fn adjust(
     schema: &Schema,
     before: &View,
     after: &View,
-    added: &[Quad],
-    removed: &[Quad],
+    Changes { added, removed }: &Changes,
 ) -> Result<Adjusted, DatasetError> {
     let names = names(after, added.iter().chain(removed))?;
     let mut adjuster = Adjuster {

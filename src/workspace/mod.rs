@@ -9,8 +9,11 @@ mod base;
 mod change_set;
 mod commit;
 mod encoding;
+#[cfg(test)]
+mod equivalence_tests;
 mod error;
 mod facts;
+mod fold;
 mod history;
 mod load;
 mod merge_scan;
@@ -21,6 +24,7 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod verify;
 mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,6 +37,7 @@ pub use refs::Head;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 pub use transaction::Transaction;
+pub use verify::Verification;
 
 use crate::block::{BlockKind, BlockReader, BlockSource};
 use crate::blockstore::{Store, StoreError};
@@ -115,7 +120,9 @@ impl Workspace {
         let workspace = Workspace::over(access);
         for head in heads {
             refs::check_branch_name(&head.branch)?;
-            workspace.note_manifest(head)?;
+            if let Some((at, root)) = head.manifest {
+                workspace.note_manifest(at, root)?;
+            }
         }
         workspace.begin_refs(heads)?;
         Ok(workspace)
@@ -278,15 +285,16 @@ impl Workspace {
     pub fn set_remote_head(&self, peer: &str, head: &Head) -> Result<(), WorkspaceError> {
         refs::check_branch_name(&head.branch)?;
         refs::check_branch_name(peer)?;
-        self.note_manifest(head)?;
+        if let Some((at, root)) = head.manifest {
+            self.note_manifest(at, root)?;
+        }
         Ok(self.inner.refs.set(&refs::remote_name(peer, &head.branch), &refs::head_bytes(head))?)
     }
 
-    fn note_manifest(&self, head: &Head) -> Result<(), WorkspaceError> {
-        if let Some((at, root)) = head.manifest
-            && self.inner.refs.manifest(at)?.is_none()
-        {
-            self.inner.refs.set(&refs::manifest_name(at), root.as_bytes())?;
+    /// Notes that a run holds just what a commit holds, unless one is known already.
+    fn note_manifest(&self, of: CommitId, root: crate::block::BlockId) -> Result<(), WorkspaceError> {
+        if self.inner.refs.manifest(of)?.is_none() {
+            self.inner.refs.set(&refs::manifest_name(of), root.as_bytes())?;
         }
         Ok(())
     }

@@ -1,16 +1,17 @@
 //! `Snapshot`: the data as of one commit. Immutable, cheap to share, a query's world.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::base::Base;
-use super::change_set;
+use super::change_set::Changes;
 use super::facts;
+use super::overlay::Overlay;
 use super::view::View;
 use super::{CommitId, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, Permutation, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
 /// How many snapshots are kept open.
@@ -31,8 +32,7 @@ pub struct Snapshot {
 struct Derivation {
     schema: Arc<Schema>,
     before: View,
-    added: Vec<Quad>,
-    removed: Vec<Quad>,
+    changes: Changes,
 }
 
 impl Snapshot {
@@ -47,17 +47,12 @@ impl Snapshot {
         }
     }
 
-    /// Makes the snapshot of a commit on top of this one.
-    pub(super) fn child(&self, commit: CommitId, view: View, changes: BTreeMap<Quad, bool>) -> Snapshot {
+    /// Makes the snapshot of a commit on top of this one; `view` is this one's after the changes.
+    pub(super) fn child(&self, commit: CommitId, view: View, changes: Changes) -> Snapshot {
         let mut child = Snapshot::new(commit, view, self.manifest);
         if let Some(schema) = self.schema.get() {
-            let (added, removed): (Vec<_>, Vec<_>) = changes.into_iter().partition(|(_, is_added)| *is_added);
-            child.derivation = Some(Derivation {
-                schema: Arc::clone(schema),
-                before: self.view.clone(),
-                added: added.into_iter().map(|(quad, _)| quad).collect(),
-                removed: removed.into_iter().map(|(quad, _)| quad).collect(),
-            });
+            let (schema, before) = (Arc::clone(schema), self.view.clone());
+            child.derivation = Some(Derivation { schema, before, changes });
         }
         child
     }
@@ -77,18 +72,13 @@ impl Snapshot {
 
     fn adjusted_schema(&self) -> Result<facts::Adjusted, DatasetError> {
         if let Some(derived) = &self.derivation {
-            return facts::adjust(
-                &derived.schema,
-                &derived.before,
-                &self.view,
-                &derived.added,
-                &derived.removed,
-            );
+            return facts::adjust(&derived.schema, &derived.before, &self.view, &derived.changes);
         }
-        let before = View { base: self.view.base.clone(), overlay: Default::default() };
-        let (added, removed) = (self.view.overlay.added.iter(), self.view.overlay.removed.iter());
-        let schema = self.view.base.schema();
-        facts::adjust(&schema, &before, &self.view, &added.collect::<Vec<_>>(), &removed.collect::<Vec<_>>())
+        let overlay = &self.view.overlay;
+        let before = View { base: self.view.base.clone(), overlay: Overlay::default() };
+        let changes =
+            Changes { added: overlay.added.iter().collect(), removed: overlay.removed.iter().collect() };
+        facts::adjust(&*self.view.base.schema()?, &before, &self.view, &changes)
     }
 }
 
@@ -119,8 +109,8 @@ impl Dataset for Snapshot {
             if self.view.overlay.is_empty() {
                 return base;
             }
-            let named_graphs = self.view.named_graphs().ok().map(|graphs| graphs.len() as u64);
-            Arc::new(facts::statistics(&base, &self.view.overlay, named_graphs))
+            let named_graphs = self.view.named_graphs().len() as u64;
+            Arc::new(Statistics { named_graphs, ..facts::statistics(&base, &self.view.overlay) })
         };
         Arc::clone(self.statistics.get_or_init(make))
     }
@@ -130,7 +120,8 @@ impl Dataset for Snapshot {
             return Ok(Arc::clone(schema));
         }
         if self.view.overlay.is_empty() {
-            return Ok(Arc::clone(self.schema.get_or_init(|| self.view.base.schema())));
+            let base = self.view.base.schema()?;
+            return Ok(Arc::clone(self.schema.get_or_init(|| base)));
         }
         let adjusted = self.adjusted_schema()?;
         let schema = Arc::new(adjusted.schema);
@@ -141,7 +132,7 @@ impl Dataset for Snapshot {
     }
 
     fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
-        self.view.named_graphs()
+        Ok(self.view.named_graphs())
     }
 
     fn prefetch(&self, patterns: &[QuadPattern]) {
@@ -192,7 +183,7 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
         }
         if let Some(root) = workspace.inner.refs.manifest(at)? {
             let base = Base::open(root, &workspace.inner.reader)?;
-            break (View { base, overlay: Default::default() }, Some((at, root)));
+            break (View { base, overlay: Overlay::default() }, Some((at, root)));
         }
         let signed = workspace.commit(at)?;
         let parent = signed.commit.parents.first().copied();
@@ -203,7 +194,9 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
         }
     };
     for signed in pending.into_iter().rev() {
-        change_set::apply(&mut view, &signed.commit.change_set, &workspace.inner.reader)?;
+        for changes in Changes::read(&signed.commit.change_set, &mut view, &workspace.inner.reader)? {
+            view.apply(&changes)?;
+        }
     }
     let snapshot = Arc::new(Snapshot::new(commit, view, manifest));
     cache.add(Arc::clone(&snapshot));

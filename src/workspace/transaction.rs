@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::change_set::{self, Changes};
+use super::change_set::Changes;
+use super::fold;
 use super::view::View;
 use super::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
@@ -59,10 +60,8 @@ impl Transaction {
         let id = if state.changes.is_empty() {
             self.parent.commit()
         } else {
-            let (added, removed) = state.changes.iter().partition::<Vec<_>, _>(|(_, is_added)| **is_added);
-            let quads = |list: Vec<(&Quad, &bool)>| list.into_iter().map(|(quad, _)| *quad).collect();
-            let changes = Changes { added: quads(added), removed: quads(removed) };
-            let blocks = change_set::write(&changes, &state.view, &self.workspace)?;
+            let (key, store) = (&self.workspace.inner.key, &self.workspace.inner.store);
+            let blocks = state.changes().write(&state.view, key, &**store)?;
             self.workspace.write_commit(self.parent.commit(), blocks, message, time_ms)?
         };
         state.written = Some(id);
@@ -84,7 +83,16 @@ impl Transaction {
             return Ok(commit);
         }
         self.workspace.move_branch(&self.branch, self.parent.commit(), Some(commit))?;
-        self.workspace.inner.snapshots.add(Arc::new(self.parent.child(commit, state.view, state.changes)));
+        let is_due = fold::is_due(state.view.overlay.len() as u64, state.view.base.len());
+        self.workspace.inner.snapshots.add(Arc::new(self.parent.child(
+            commit,
+            state.view.clone(),
+            state.changes(),
+        )));
+        if is_due && let Err(error) = self.workspace.fold(commit) {
+            // The commit stands; reading it is only slower than it could be.
+            tracing::warn!(%commit, %error, "folding failed");
+        }
         Ok(commit)
     }
 
@@ -98,6 +106,14 @@ impl Transaction {
 }
 
 impl State {
+    fn changes(&self) -> Changes {
+        let side = |wanted: bool| {
+            let quads = self.changes.iter().filter(move |(_, is_added)| **is_added == wanted);
+            quads.map(|(quad, _)| *quad).collect()
+        };
+        Changes { added: side(true), removed: side(false) }
+    }
+
     /// Notes an effective change; undoing an earlier one leaves no trace.
     fn note(&mut self, quad: Quad, is_added: bool) {
         self.written = None;
@@ -171,7 +187,7 @@ impl Dataset for Transaction {
     }
 
     fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
-        self.read().view.named_graphs()
+        Ok(self.read().view.named_graphs())
     }
 
     fn prefetch(&self, patterns: &[QuadPattern]) {

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::base::Base;
+use super::change_set::Changes;
 use super::merge_scan::MergeScan;
 use super::overlay::{Overlay, Place, is_of_overlay};
+use crate::batch::Batch;
 use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch};
-use crate::model::{Edge, EdgePattern, GraphFilter, Permutation, Quad, QuadPattern, Term, TermId, pg};
+use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, pg};
 
 /// How many quads of the overlay are counted one by one for an estimate.
 const COUNTED_MAX: usize = 4096;
@@ -38,18 +40,12 @@ impl View {
         }
     }
 
-    /// Returns all quads that match; for patterns known to match few.
-    pub fn quads(&self, pattern: &QuadPattern) -> Result<Vec<Quad>, DatasetError> {
-        let mut scan = self.scan(pattern, Permutation::best_for(pattern))?;
+    /// Returns all quads that match, sorted by `permutation`.
+    pub fn quads(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Vec<Quad>, DatasetError> {
+        let mut scan = self.scan(pattern, permutation)?;
         let mut quads = Vec::new();
         while let Some(batch) = scan.next_batch()? {
-            let [s, p, o, g] = [0, 1, 2, 3].map(|index| batch.column(index));
-            quads.extend((0..batch.rows()).map(|row| Quad {
-                subject: s[row],
-                predicate: p[row],
-                object: o[row],
-                graph: g[row],
-            }));
+            quads.extend((0..batch.rows()).map(|row| quad_at(&batch, row)));
         }
         Ok(quads)
     }
@@ -77,16 +73,31 @@ impl View {
         })
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.base.len() + self.overlay.added.len() as u64 == self.overlay.removed.len() as u64
+    }
+
     pub fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
-        if let Term::Literal(literal) = term
-            && let Some(id) = TermId::inline(literal)
-        {
-            return Ok(Some(id));
+        Ok(self.term_ids(std::slice::from_ref(term))?.pop().flatten())
+    }
+
+    /// Returns the ids of terms, in order; asks the base for all that it may have in one go.
+    pub fn term_ids(&self, terms: &[Term]) -> Result<Vec<Option<TermId>>, DatasetError> {
+        let here = |term: &Term| match term {
+            Term::Literal(literal) => TermId::inline(literal).or_else(|| self.overlay.term_id(term)),
+            _ => self.overlay.term_id(term),
+        };
+        let mut ids: Vec<Option<TermId>> = terms.iter().map(here).collect();
+        if self.base.len() == 0 || ids.iter().all(Option::is_some) {
+            return Ok(ids);
         }
-        match self.overlay.term_id(term) {
-            Some(id) => Ok(Some(id)),
-            None => self.base.term_id(term),
+        let unknown = terms.iter().zip(&ids).filter(|(_, id)| id.is_none()).map(|(term, _)| term.clone());
+        let unknown: Vec<Term> = unknown.collect();
+        let mut of_base = self.base.term_ids(&unknown)?.into_iter();
+        for id in ids.iter_mut().filter(|id| id.is_none()) {
+            *id = of_base.next().flatten();
         }
+        Ok(ids)
     }
 
     pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
@@ -130,21 +141,16 @@ impl View {
         Ok((base + added).saturating_sub(removed))
     }
 
-    pub fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
-        let mut graphs: BTreeSet<TermId> = self.base.named_graphs()?.into_iter().collect();
+    pub fn named_graphs(&self) -> Vec<TermId> {
+        let mut graphs: BTreeSet<TermId> = self.base.named_graphs().into_iter().collect();
         for (graph, delta) in self.overlay.graphs.iter().filter(|(graph, _)| !graph.is_undefined()) {
-            if delta.added > 0 {
+            if delta.apply(self.base.quads_in(*graph)) > 0 {
                 graphs.insert(*graph);
-            } else if delta.removed > 0 && !self.has_quads_in(*graph)? {
+            } else {
                 graphs.remove(graph);
             }
         }
-        Ok(graphs.into_iter().collect())
-    }
-
-    fn has_quads_in(&self, graph: TermId) -> Result<bool, DatasetError> {
-        let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
-        Ok(self.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+        graphs.into_iter().collect()
     }
 
     pub fn prefetch(&self, patterns: &[QuadPattern]) {
@@ -185,6 +191,24 @@ impl View {
         Ok(Some(Edge { subject, predicate, object, graph: quad.graph, edge: quad.subject }))
     }
 
+    /// Lays changes over what there is, taking their word for being effective. A merge scan still
+    /// gives each quad once if they are not.
+    pub fn apply(&mut self, changes: &Changes) -> Result<(), DatasetError> {
+        for quad in &changes.removed {
+            if self.overlay.place(quad) != Place::Removed {
+                let edge = self.edge_of(quad)?;
+                self.overlay.remove(quad, edge);
+            }
+        }
+        for quad in &changes.added {
+            if self.overlay.place(quad) != Place::Added {
+                let edge = self.edge_of(quad)?;
+                self.overlay.insert(quad, edge);
+            }
+        }
+        Ok(())
+    }
+
     /// Adds a quad; returns whether it was new.
     pub fn insert(&mut self, quad: &Quad) -> Result<bool, DatasetError> {
         if self.contains(quad)? {
@@ -218,7 +242,7 @@ struct EdgeScan {
 }
 
 impl Scan for EdgeScan {
-    fn next_batch(&mut self) -> Result<Option<crate::batch::Batch>, DatasetError> {
+    fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         while let Some(base) = &mut self.base {
             let Some(mut batch) = base.next_batch()? else {
                 self.base = None;
@@ -238,7 +262,13 @@ impl Scan for EdgeScan {
     }
 }
 
-fn edge_at(batch: &crate::batch::Batch, row: usize) -> Edge {
+/// Returns one row of a batch of quads.
+pub fn quad_at(batch: &Batch, row: usize) -> Quad {
+    let [subject, predicate, object, graph] = [0, 1, 2, 3].map(|index| batch.column(index)[row]);
+    Quad { subject, predicate, object, graph }
+}
+
+fn edge_at(batch: &Batch, row: usize) -> Edge {
     let [subject, predicate, object, graph, edge] = [0, 1, 2, 3, 4].map(|index| batch.column(index)[row]);
     Edge { subject, predicate, object, graph, edge }
 }
