@@ -18,6 +18,7 @@ pub mod network;
 // Floor 3
 pub mod execute;
 pub mod language;
+pub mod optimize;
 pub mod workspace;
 
 // Floor 5

@@ -1,0 +1,216 @@
+//! The order of joins: the cheapest left-deep tree by the estimates, over connected relations
+//! where there are such. Equal costs are settled by a key that no spelling changes.
+
+use super::Set;
+use super::canonical::plan_keys;
+use super::estimate::{Estimate, Estimator, joined};
+use super::filter::{conjoin, split};
+use crate::dataset::{Dataset, DatasetError};
+use crate::plan::{Expression, LogicalPlan, Variable};
+
+/// Up to here all orders are weighed; beyond, the next relation is the one that costs least.
+const EXHAUSTIVE_MAX: usize = 10;
+
+/// Orders every join of a plan.
+pub fn order(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
+    if !has_join(&plan) {
+        return Ok(sort_unions(plan));
+    }
+    Orderer { estimator: Estimator::new(dataset) }.plan(plan)
+}
+
+fn has_join(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Join { .. }) || plan.inputs().into_iter().any(has_join)
+}
+
+fn sort_unions(plan: LogicalPlan) -> LogicalPlan {
+    match plan.map_inputs(&mut sort_unions) {
+        LogicalPlan::Union(branches) => sorted_union(branches),
+        plan => plan,
+    }
+}
+
+fn sorted_union(branches: Vec<LogicalPlan>) -> LogicalPlan {
+    let mut keyed: Vec<_> = plan_keys(&branches).into_iter().zip(branches).collect();
+    keyed.sort_by(|a, b| a.0.cmp(&b.0));
+    LogicalPlan::Union(keyed.into_iter().map(|(_, branch)| branch).collect())
+}
+
+struct Orderer<'a> {
+    estimator: Estimator<'a>,
+}
+
+/// A relation to be joined.
+struct Relation {
+    plan: LogicalPlan,
+    estimate: Estimate,
+    variables: Set,
+}
+
+/// A prefix of an order.
+#[derive(Clone)]
+struct Prefix {
+    cost: f64,
+    estimate: Estimate,
+    variables: Set,
+    order: Vec<usize>,
+}
+
+impl Orderer<'_> {
+    fn plan(&self, plan: LogicalPlan) -> Result<LogicalPlan, DatasetError> {
+        let mut relations = Vec::new();
+        let mut filters = Vec::new();
+        match &plan {
+            LogicalPlan::Join { .. } => {}
+            _ => {
+                let mut failed = None;
+                let plan = plan.map_inputs(&mut |input| match self.plan(input) {
+                    Ok(input) => input,
+                    Err(error) => {
+                        failed = Some(error);
+                        LogicalPlan::nothing()
+                    }
+                });
+                return match (failed, plan) {
+                    (Some(error), _) => Err(error),
+                    (None, LogicalPlan::Union(branches)) => Ok(sorted_union(branches)),
+                    (None, plan) => Ok(plan),
+                };
+            }
+        }
+        collect(plan, &mut relations, &mut filters);
+        let plans =
+            relations.into_iter().map(|relation| self.plan(relation)).collect::<Result<Vec<_>, _>>()?;
+        let mut keyed: Vec<_> = plan_keys(&plans).into_iter().zip(plans).collect();
+        keyed.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut relations = Vec::with_capacity(keyed.len());
+        for (_, plan) in keyed {
+            let (estimate, variables) = (self.estimator.plan(&plan)?, plan.variables());
+            relations.push(Relation { plan, estimate, variables });
+        }
+        let order =
+            if relations.len() <= EXHAUSTIVE_MAX { exhaustive(&relations) } else { greedy(&relations) };
+        let mut plans: Vec<Option<LogicalPlan>> =
+            relations.into_iter().map(|relation| Some(relation.plan)).collect();
+        let ordered = order.into_iter().filter_map(|index| plans.get_mut(index)?.take());
+        let tree = ordered
+            .reduce(|left, right| LogicalPlan::Join { left: Box::new(left), right: Box::new(right) })
+            .unwrap_or_else(LogicalPlan::unit);
+        Ok(conjoin(tree, filters))
+    }
+}
+
+/// Gathers the relations of a tree of joins, and the filters between them.
+fn collect(plan: LogicalPlan, relations: &mut Vec<LogicalPlan>, filters: &mut Vec<Expression>) {
+    match plan {
+        LogicalPlan::Join { left, right } => {
+            collect(*left, relations, filters);
+            collect(*right, relations, filters);
+        }
+        LogicalPlan::Filter { input, condition }
+            if matches!(*input, LogicalPlan::Join { .. })
+                && condition.variables().is_subset(&super::bound::certain(&input)) =>
+        {
+            filters.extend(split(condition));
+            collect(*input, relations, filters);
+        }
+        plan => relations.push(plan),
+    }
+}
+
+impl Prefix {
+    fn first(index: usize, relation: &Relation) -> Prefix {
+        Prefix {
+            cost: relation.estimate.rows,
+            estimate: relation.estimate.clone(),
+            variables: relation.variables.clone(),
+            order: vec![index],
+        }
+    }
+
+    fn is_connected(&self, relation: &Relation) -> bool {
+        !self.variables.is_disjoint(&relation.variables)
+    }
+
+    fn joined(&self, index: usize, relation: &Relation) -> Prefix {
+        let shared: Vec<Variable> = self.variables.intersection(&relation.variables).copied().collect();
+        let estimate = joined(&self.estimate, &relation.estimate, &shared);
+        // A small left side looks its matches up; a large one reads the whole relation.
+        let access = if shared.is_empty() {
+            relation.estimate.rows
+        } else {
+            relation.estimate.rows.min(self.estimate.rows * 4.0)
+        };
+        Prefix {
+            cost: self.cost + access + estimate.rows,
+            estimate,
+            variables: self.variables.union(&relation.variables).copied().collect(),
+            order: self.order.iter().copied().chain([index]).collect(),
+        }
+    }
+
+    fn is_better_than(&self, other: &Prefix) -> bool {
+        // Costs are guesses: what differs in the last digits is equal.
+        let (a, b) = (rounded(self.cost), rounded(other.cost));
+        a < b || a == b && self.order < other.order
+    }
+}
+
+fn rounded(cost: f64) -> f64 {
+    (cost.max(0.0) + 1.0).ln() * 1e6 as f64
+}
+
+/// Weighs every connected left-deep order, by dynamic programming over sets of relations.
+fn exhaustive(relations: &[Relation]) -> Vec<usize> {
+    let count = relations.len();
+    let mut best: Vec<Option<Prefix>> = vec![None; 1 << count];
+    for (index, relation) in relations.iter().enumerate() {
+        best[1 << index] = Some(Prefix::first(index, relation));
+    }
+    for set in 1..1usize << count {
+        let Some(prefix) = best[set].clone() else { continue };
+        let open = || (0..count).filter(|index| set & 1 << index == 0);
+        let any_connected = open().any(|index| prefix.is_connected(&relations[index]));
+        for index in open() {
+            if any_connected && !prefix.is_connected(&relations[index]) {
+                continue;
+            }
+            let next = prefix.joined(index, &relations[index]);
+            let slot = &mut best[set | 1 << index];
+            if slot.as_ref().is_none_or(|known| next.is_better_than(known)) {
+                *slot = Some(next);
+            }
+        }
+    }
+    best.pop().flatten().map(|prefix| prefix.order).unwrap_or_default()
+}
+
+fn greedy(relations: &[Relation]) -> Vec<usize> {
+    let mut best: Option<Prefix> = None;
+    let firsts = relations.iter().enumerate().map(|(index, relation)| Prefix::first(index, relation));
+    for first in firsts {
+        if best.as_ref().is_none_or(|known| first.is_better_than(known)) {
+            best = Some(first);
+        }
+    }
+    let Some(mut prefix) = best else { return Vec::new() };
+    while prefix.order.len() < relations.len() {
+        let open = || (0..relations.len()).filter(|index| !prefix.order.contains(index));
+        let any_connected = open().any(|index| prefix.is_connected(&relations[index]));
+        let mut next: Option<Prefix> = None;
+        for index in open() {
+            if any_connected && !prefix.is_connected(&relations[index]) {
+                continue;
+            }
+            let candidate = prefix.joined(index, &relations[index]);
+            if next.as_ref().is_none_or(|known| candidate.is_better_than(known)) {
+                next = Some(candidate);
+            }
+        }
+        match next {
+            Some(next) => prefix = next,
+            None => break,
+        }
+    }
+    prefix.order
+}

@@ -1,0 +1,111 @@
+//! The optimizer: a pure function from a plan and the dataset's figures to an equal, faster plan.
+//!
+//! It knows no language and no physical operator, and reads no data: figures only. Equal questions
+//! end as equal plans, however they were spelled: what commutes is put in an order of its own, and
+//! whatever names nothing new is taken away.
+//!
+//! # The passes, in order
+//! 1. `constants`: constants take one form, trivial logic folds, functions that mean the same in
+//!    their place become one. First, since all later passes look for patterns.
+//! 2. `alias`: a variable that is only another's name goes.
+//! 3. `exists`: EXISTS becomes semi-joins, anti-joins and applies, so that no expression but
+//!    scalar ones are left to move.
+//! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
+//!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
+//!    two alternate until neither finds anything.
+//! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
+//!    list of relations is left to order.
+//! 6. `join_order`: by cost; ties by a key that no spelling changes.
+//! 7. `filter` again: filters sink into the tree that the order made.
+//! 8. `limit`: sort and slice become top-n; slices sink below what keeps rows one to one.
+//! 9. `prune`: what nobody reads is not computed. Last, since each pass before may leave something.
+
+mod alias;
+mod bound;
+mod canonical;
+mod constants;
+mod estimate;
+mod exists;
+mod filter;
+mod flatten;
+mod join_order;
+mod limit;
+mod outer;
+mod prune;
+
+use std::collections::BTreeSet;
+
+use crate::dataset::{Dataset, DatasetError};
+use crate::plan::{Form, LogicalPlan, Query, Update, Variable};
+
+type Set = BTreeSet<Variable>;
+
+/// How often filters and left joins may free each other.
+const ROUNDS_MAX: usize = 8;
+
+/// Returns an equal query that should run faster.
+///
+/// # Errors
+/// If the dataset cannot give its figures.
+pub fn optimize(mut query: Query, dataset: &dyn Dataset) -> Result<Query, DatasetError> {
+    let mut columns: Vec<Variable> = query.columns.iter().map(|column| column.variable).collect();
+    columns.dedup();
+    let root = std::mem::replace(&mut query.root, LogicalPlan::nothing());
+    let root = pin(root);
+    let root = constants::fold(root);
+    query.root = root;
+    if !query.writes {
+        alias::remove(&mut query);
+    }
+    let root = std::mem::replace(&mut query.root, LogicalPlan::nothing());
+    let root = improve(root, &mut query.variables, dataset)?;
+    let root = match query.form {
+        Form::Ask if !query.writes => limit::first_row(root),
+        _ => root,
+    };
+    let needed: Set = query.columns.iter().map(|column| column.variable).collect();
+    query.root = prune::root(limit::push(root), &query.columns, &needed);
+    Ok(query)
+}
+
+/// As [`optimize`], for each operation of an update.
+pub fn optimize_update(mut update: Update, dataset: &dyn Dataset) -> Result<Update, DatasetError> {
+    let operations = std::mem::take(&mut update.operations);
+    for operation in operations {
+        let plan = constants::fold(pin(operation));
+        let plan = limit::push(improve(plan, &mut update.variables, dataset)?);
+        update.operations.push(prune::plan(plan, &Set::new()));
+    }
+    Ok(update)
+}
+
+fn improve(
+    plan: LogicalPlan,
+    variables: &mut crate::plan::Variables,
+    dataset: &dyn Dataset,
+) -> Result<LogicalPlan, DatasetError> {
+    let mut plan = exists::extract(plan, variables);
+    for _ in 0..ROUNDS_MAX {
+        plan = constants::fold(filter::push(plan));
+        let (next, changed) = outer::to_joins(plan);
+        plan = next;
+        if !changed {
+            break;
+        }
+    }
+    let plan = flatten::flatten(plan);
+    let plan = join_order::order(plan, dataset)?;
+    Ok(filter::push(plan))
+}
+
+/// Makes explicit what a Distinct compares, so that passes may add and drop columns below it.
+fn pin(plan: LogicalPlan) -> LogicalPlan {
+    let plan = plan.map_inputs(&mut pin);
+    match plan {
+        LogicalPlan::Distinct { input } if !matches!(*input, LogicalPlan::Project { .. }) => {
+            let variables = input.variables().into_iter().collect();
+            LogicalPlan::Distinct { input: Box::new(LogicalPlan::Project { input, variables }) }
+        }
+        plan => plan,
+    }
+}
