@@ -1,12 +1,17 @@
 //! Where this node keeps sealed blocks and the names that point to them.
 //!
 //! It holds only sealed blocks: it has no key, and knows neither graphs nor commits nor peers.
-//! [`MemoryStore`] is a [`Store`] in memory.
+//! [`LocalStore`] is on disk, [`MemoryStore`] in memory; both are a [`Store`].
 
 mod error;
+mod index;
+mod local;
 mod memory;
+mod pack;
+mod ref_record;
 
 pub use error::StoreError;
+pub use local::LocalStore;
 pub use memory::MemoryStore;
 
 use crate::block::{BlockError, BlockId, BlockSink, BlockSource};
