@@ -19,6 +19,9 @@ mod term_key;
 mod terms;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use builder::RunBuilder;
 pub use cursor::Malformed;
 pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};

@@ -1,0 +1,427 @@
+//! Runs against the plain reference: whatever was written is scanned back, in every order.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use proptest::prelude::*;
+
+use super::{Run, RunBuilder, SortedTerms, write_run};
+use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, SealedBlock};
+use crate::crypto::{EpochKey, WorkspaceId};
+use crate::dataset::{Dataset, MemoryDataset, QuadIndex, Scan};
+use crate::model::{
+    BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, Quad, QuadPattern, Term,
+    TermId, Triple, pg, rdf, xsd,
+};
+
+/// Blocks in memory, with the number of requests.
+#[derive(Default)]
+struct Shelf {
+    blocks: Mutex<std::collections::HashMap<BlockId, SealedBlock>>,
+    requests: Mutex<Vec<usize>>,
+}
+
+impl BlockSource for Shelf {
+    fn get(&self, ids: &[BlockId]) -> Result<Vec<Option<SealedBlock>>, BlockError> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner).push(ids.len());
+        let blocks = self.blocks.lock().unwrap();
+        Ok(ids.iter().map(|id| blocks.get(id).cloned()).collect())
+    }
+
+    fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
+        let blocks = self.blocks.lock().unwrap();
+        Ok(ids.iter().map(|id| blocks.contains_key(id)).collect())
+    }
+}
+
+impl BlockSink for Shelf {
+    fn put(&self, blocks: &[SealedBlock]) -> Result<(), BlockError> {
+        self.blocks.lock().unwrap().extend(blocks.iter().map(|block| (block.id(), block.clone())));
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), BlockError> {
+        Ok(())
+    }
+}
+
+fn key() -> EpochKey {
+    EpochKey::from_secret([3; 32], WorkspaceId([9; 32]))
+}
+
+fn open(root: BlockId, shelf: &Arc<Shelf>) -> Run {
+    let reader = BlockReader::new(shelf.clone(), key(), 64 << 20);
+    Run::open(root, Arc::new(reader)).unwrap()
+}
+
+fn written(quads: &[oxrdf::Quad]) -> (Run, Arc<Shelf>) {
+    let shelf = Arc::new(Shelf::default());
+    let mut builder = RunBuilder::new();
+    quads.iter().for_each(|quad| builder.insert(quad).unwrap());
+    let run = builder.write(&key(), &*shelf).unwrap();
+    (open(run.root, &shelf), shelf)
+}
+
+fn rows(scan: &mut dyn Scan, width: usize) -> Vec<Vec<TermId>> {
+    let mut rows = Vec::new();
+    while let Some(batch) = scan.next_batch().unwrap() {
+        assert!(batch.width() == width && !batch.is_empty());
+        for index in 0..batch.rows() {
+            let mut row = Vec::new();
+            batch.read_row(index, &mut row);
+            rows.push(row);
+        }
+    }
+    rows
+}
+
+/// Checks every pattern with places taken from `probes`, in every permutation, against an index.
+fn check_scans(run: &Run, index: &QuadIndex, probes: &[Quad]) {
+    for probe in probes {
+        for bits in 0..8 {
+            for graph in graphs(probe.graph) {
+                let pattern = QuadPattern {
+                    subject: (bits & 1 != 0).then_some(probe.subject),
+                    predicate: (bits & 2 != 0).then_some(probe.predicate),
+                    object: (bits & 4 != 0).then_some(probe.object),
+                    graph,
+                };
+                for permutation in Permutation::ALL {
+                    let expected: Vec<Vec<TermId>> = index
+                        .scan(&pattern, permutation)
+                        .map(|q| vec![q.subject, q.predicate, q.object, q.graph])
+                        .collect();
+                    let found = rows(&mut run.scan(&pattern, permutation).unwrap(), 4);
+                    assert_eq!(found, expected, "{pattern:?} {permutation:?}");
+                    if pattern.graph == GraphFilter::All && (bits & 5) != 5 || bits == 7 || bits == 0 {
+                        assert_eq!(run.estimate(&pattern).unwrap(), expected.len() as u64, "{pattern:?}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn graphs(graph: TermId) -> Vec<GraphFilter> {
+    vec![
+        GraphFilter::All,
+        GraphFilter::Named,
+        GraphFilter::One(graph),
+        GraphFilter::Among(vec![TermId::UNDEFINED, graph]),
+    ]
+}
+
+fn iri(name: impl std::fmt::Display) -> NamedNode {
+    NamedNode::new_unchecked(format!("http://example.org/{name}"))
+}
+
+/// Quads over few enough names that they meet, with types, edges, graphs and literals of all sorts.
+fn quads() -> impl Strategy<Value = Vec<oxrdf::Quad>> {
+    let object = prop_oneof![
+        (0u8..6).prop_map(|n| Term::from(iri(n))),
+        (0u8..3).prop_map(|n| BlankNode::new_unchecked(format!("b{n}")).into()),
+        (-3i64..3).prop_map(|n| Literal::from(n).into()),
+        (0u8..3).prop_map(|n| Literal::new_simple_literal(format!("text {n}")).into()),
+        (0u8..3).prop_map(|n| Literal::new_language_tagged_literal_unchecked(format!("t{n}"), "en").into()),
+        (0u8..3).prop_map(|n| Literal::new_typed_literal(format!("0{n}"), xsd::INTEGER).into()),
+        (0u8..3, 0u8..3, 0u8..3).prop_map(|(s, p, o)| {
+            Triple::new(iri(s), iri(format!("p{p}")), Literal::from(i64::from(o))).into()
+        }),
+        (0u8..3, 0u8..3, 0u8..3)
+            .prop_map(|(s, p, o)| Triple::new(iri(s), iri(format!("p{p}")), iri(o)).into()),
+    ];
+    let predicate = prop_oneof![
+        3 => (0u8..4).prop_map(|n| iri(format!("p{n}"))),
+        1 => Just(rdf::TYPE.into_owned()),
+        1 => Just(pg::REIFIES.into_owned()),
+    ];
+    let graph = prop_oneof![
+        Just(GraphName::DefaultGraph),
+        (0u8..12).prop_map(|n| GraphName::NamedNode(iri(format!("g{n}")))),
+    ];
+    let quad = (0u8..8, predicate, object, graph)
+        .prop_map(|(s, predicate, object, graph)| oxrdf::Quad::new(iri(s), predicate, object, graph));
+    proptest::collection::vec(quad, 0..60)
+}
+
+fn check_against_memory(quads: &[oxrdf::Quad]) {
+    let (run, shelf) = written(quads);
+    let reference = MemoryDataset::new();
+    for quad in quads {
+        reference.insert_quad(quad).unwrap();
+    }
+    // Terms go both ways, and their ids are in term order.
+    let all = rows(&mut *reference.scan(&QuadPattern::default(), Permutation::Spo).unwrap(), 4);
+    let mut index = QuadIndex::default();
+    let mut probes = Vec::new();
+    for row in &all {
+        let ids: Vec<TermId> = row.iter().map(|id| translated(*id, &reference, &run)).collect();
+        let known: Vec<TermId> = ids.iter().copied().filter(|id| !id.is_undefined()).collect();
+        let original: Vec<TermId> = row.iter().copied().filter(|id| !id.is_undefined()).collect();
+        assert_eq!(run.terms(&known).unwrap(), reference.terms(&original).unwrap());
+        let quad = Quad { subject: ids[0], predicate: ids[1], object: ids[2], graph: ids[3] };
+        index.insert(&quad);
+        probes.push(quad);
+    }
+    assert_eq!(run.len(), index.len() as u64);
+    check_scans(&run, &index, &probes[..probes.len().min(3)]);
+    check_edges(&run, &reference);
+    check_statistics(&run, &reference);
+    assert_eq!(run.id_of(&iri("absent").into()).unwrap(), None);
+    let blocks = run.blocks();
+    assert_eq!(blocks.len(), shelf.blocks.lock().unwrap().len(), "every block is listed, once");
+}
+
+fn translated(id: TermId, from: &MemoryDataset, to: &Run) -> TermId {
+    if id.is_undefined() { id } else { to.id_of(&from.term(id).unwrap()).unwrap().unwrap() }
+}
+
+fn check_edges(run: &Run, reference: &MemoryDataset) {
+    let everything = rows(&mut *reference.scan_edges(&EdgePattern::default()).unwrap(), 5);
+    let probe = everything.first().cloned().unwrap_or_else(|| vec![TermId::UNDEFINED; 5]);
+    for bits in 0..16 {
+        if bits > 0 && everything.is_empty() {
+            continue;
+        }
+        for graph in graphs(probe[3]) {
+            let bound = |bit: u8, place: usize| (bits & bit != 0).then(|| probe[place]);
+            let pattern = EdgePattern {
+                subject: bound(1, 0),
+                predicate: bound(2, 1),
+                object: bound(4, 2),
+                edge: bound(8, 4),
+                graph,
+            };
+            let ours = |id: TermId| translated(id, reference, run);
+            let expected: BTreeSet<Vec<TermId>> = rows(&mut *reference.scan_edges(&pattern).unwrap(), 5)
+                .into_iter()
+                .map(|row| row.into_iter().map(ours).collect())
+                .collect();
+            let pattern = EdgePattern {
+                subject: pattern.subject.map(ours),
+                predicate: pattern.predicate.map(ours),
+                object: pattern.object.map(ours),
+                edge: pattern.edge.map(ours),
+                graph: match pattern.graph {
+                    GraphFilter::One(graph) => GraphFilter::One(ours(graph)),
+                    GraphFilter::Among(graphs) => GraphFilter::Among(graphs.into_iter().map(ours).collect()),
+                    other => other,
+                },
+            };
+            let found = rows(&mut run.scan_edges(&pattern).unwrap(), 5);
+            assert_eq!(found.len(), expected.len());
+            assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "{pattern:?}");
+        }
+    }
+}
+
+fn check_statistics(run: &Run, reference: &MemoryDataset) {
+    let mut expected = (*reference.statistics()).clone();
+    expected.predicates = expected
+        .predicates
+        .into_iter()
+        .map(|(id, figures)| (translated(id, reference, run), figures))
+        .collect();
+    assert_eq!(*run.statistics(), expected);
+    let mut graphs: Vec<TermId> =
+        reference.named_graphs().unwrap().into_iter().map(|id| translated(id, reference, run)).collect();
+    graphs.sort_unstable();
+    assert_eq!(run.named_graphs(), graphs);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn a_run_equals_the_reference(quads in quads()) {
+        check_against_memory(&quads);
+    }
+
+    #[test]
+    fn order_and_repetition_leave_no_trace(quads in quads(), seed: prop::sample::Index) {
+        let (run, _) = written(&quads);
+        let mut shuffled = quads.clone();
+        shuffled.reverse();
+        if !quads.is_empty() {
+            let middle = seed.index(quads.len());
+            shuffled.rotate_left(middle);
+            shuffled.push(quads[middle].clone());
+        }
+        prop_assert_eq!(written(&shuffled).0.root(), run.root());
+    }
+
+    #[test]
+    fn a_block_changed_by_a_member_never_panics(quads in quads(), at: prop::sample::Index, which: prop::sample::Index, byte: u8) {
+        // Whoever has the key can seal anything: so decoders must bear what they open.
+        let (run, shelf) = written(&quads);
+        let blocks = run.blocks();
+        let (id, kind) = blocks[which.index(blocks.len())];
+        let mut content = shelf.blocks.lock().unwrap()[&id].open(kind, &key()).unwrap().data().to_vec();
+        let at = at.index(content.len());
+        content[at] = byte;
+        let forged = SealedBlock::seal(kind, &content, &key());
+        let substituted = Arc::new(Substituted { shelf, id, forged });
+        let reader = Arc::new(BlockReader::new(substituted, key(), 1 << 20));
+        if let Ok(run) = Run::open(run.root(), reader) {
+            exercise(&run);
+        }
+    }
+}
+
+/// Hands out another block in the place of one. The reader would refuse it, so it is re-labelled.
+struct Substituted {
+    shelf: Arc<Shelf>,
+    id: BlockId,
+    forged: SealedBlock,
+}
+
+impl BlockSource for Substituted {
+    fn get(&self, ids: &[BlockId]) -> Result<Vec<Option<SealedBlock>>, BlockError> {
+        let mut found = self.shelf.get(ids)?;
+        for (id, slot) in ids.iter().zip(&mut found) {
+            if *id == self.id {
+                *slot = Some(self.forged.clone().labelled(self.id));
+            }
+        }
+        Ok(found)
+    }
+
+    fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
+        self.shelf.has(ids)
+    }
+}
+
+/// Reads all that there is, whatever comes of it.
+fn exercise(run: &Run) {
+    let all = QuadPattern::default();
+    for permutation in Permutation::ALL {
+        if let Ok(mut scan) = run.scan(&all, permutation) {
+            while let Ok(Some(batch)) = scan.next_batch() {
+                let ids = batch.columns().concat();
+                let _ = run.terms(&ids);
+                for id in ids {
+                    let _ = run.terms(&[id]);
+                    let pattern =
+                        QuadPattern { subject: Some(id), object: Some(id), ..QuadPattern::default() };
+                    let _ =
+                        (run.estimate(&pattern), run.scan(&pattern, permutation).map(|mut s| s.next_batch()));
+                }
+            }
+        }
+    }
+    for edge in [None, Some(TermId::from_bool(true))] {
+        if let Ok(mut scan) = run.scan_edges(&EdgePattern { edge, ..EdgePattern::default() }) {
+            while let Ok(Some(_)) = scan.next_batch() {}
+        }
+    }
+    let _ = (run.id_of(&iri(1).into()), run.schema(), run.named_graphs(), run.blocks());
+}
+
+/// A run of many blocks, from ids alone.
+fn large() -> (Run, Arc<Shelf>, QuadIndex) {
+    let names: Vec<Term> = (0..5000).map(|n| iri(format!("{n:05}")).into()).collect();
+    let terms = SortedTerms::of(&names).unwrap();
+    let mut index = QuadIndex::default();
+    let mut state = 1u64;
+    let mut next = |below: u64| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) % below
+    };
+    for _ in 0..80_000 {
+        index.insert(&Quad {
+            subject: terms.id(next(5000) as usize),
+            predicate: terms.id(next(7) as usize),
+            object: if next(2) == 0 {
+                terms.id(next(5000) as usize)
+            } else {
+                TermId::from_i64(next(900) as i64 - 450).unwrap()
+            },
+            graph: if next(3) == 0 { terms.id(10 + next(3) as usize) } else { TermId::UNDEFINED },
+        });
+    }
+    let all = QuadPattern::default();
+    let mut quads: Vec<Quad> = index.scan(&all, Permutation::Ops).collect();
+    let shelf = Arc::new(Shelf::default());
+    let root = write_run(&terms, quads.clone(), &key(), &*shelf).unwrap().root;
+    quads.reverse();
+    assert_eq!(write_run(&terms, quads, &key(), &*Arc::new(Shelf::default())).unwrap().root, root);
+    (open(root, &shelf), shelf, index)
+}
+
+#[test]
+fn scans_cross_blocks_and_pieces() {
+    let (run, shelf, index) = large();
+    let all = QuadPattern::default();
+    let quads: Vec<Quad> = index.scan(&all, Permutation::Spo).collect();
+    check_scans(&run, &index, &[quads[0], quads[40_000], quads[quads.len() - 1]]);
+    // What is prefetched needs no further request.
+    let pattern = QuadPattern { predicate: Some(quads[0].predicate), ..QuadPattern::default() };
+    let reader = Arc::new(BlockReader::new(shelf.clone(), key(), 64 << 20));
+    let fresh = Run::open(run.root(), reader).unwrap();
+    shelf.requests.lock().unwrap().clear();
+    fresh.prefetch(&[pattern.clone(), QuadPattern { subject: Some(quads[9].subject), ..all }]);
+    rows(&mut fresh.scan(&pattern, Permutation::Pso).unwrap(), 4);
+    assert_eq!(shelf.requests.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_missing_block_is_named_and_the_rest_goes_on() {
+    let (run, shelf, index) = large();
+    let kinds = run.blocks();
+    let lost = kinds.iter().find(|(_, kind)| *kind == BlockKind::Permutation).unwrap().0;
+    shelf.blocks.lock().unwrap().remove(&lost);
+    let all = QuadPattern::default();
+    let outcomes = Permutation::ALL.map(|permutation| {
+        let mut scan = run.scan(&all, permutation)?;
+        let mut count = 0;
+        while let Some(batch) = scan.next_batch()? {
+            count += batch.rows();
+        }
+        Ok::<usize, crate::dataset::DatasetError>(count)
+    });
+    let failed: Vec<_> = outcomes.iter().filter_map(|outcome| outcome.as_ref().err()).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(failed[0].to_string().contains(&lost.to_string()), "{}", failed[0]);
+    assert!(outcomes.iter().flatten().all(|count| *count == index.len()));
+}
+
+#[test]
+fn schema_facts_hold() {
+    let quad = |s: &str, p: NamedNode, o: Term| oxrdf::Quad::new(iri(s), p, o, GraphName::DefaultGraph);
+    let quads = [
+        quad("ship", rdf::TYPE.into_owned(), iri("Vessel").into()),
+        quad("port", rdf::TYPE.into_owned(), iri("Port").into()),
+        quad("ship", iri("name"), Literal::new_simple_literal("Kraken").into()),
+        quad("ship", iri("name"), Literal::new_language_tagged_literal_unchecked("Krake", "de").into()),
+        quad("ship", iri("length"), Literal::from(120).into()),
+        quad("ship", iri("calls"), iri("port").into()),
+        quad("e", pg::REIFIES.into_owned(), Triple::new(iri("ship"), iri("calls"), iri("port")).into()),
+    ];
+    let (run, _) = written(&quads);
+    let schema = run.schema().unwrap();
+    assert!(schema.is_complete && schema.predicates.len() == 5);
+    let name = &schema.predicates[&iri("name")];
+    assert!(!name.is_functional && name.has_literal_objects && !name.has_node_objects && !name.has_edges);
+    assert_eq!(name.datatypes, [rdf::LANG_STRING.into_owned(), xsd::STRING.into_owned()]);
+    assert!(schema.is_functional_property(&iri("length")));
+    let calls = &schema.predicates[&iri("calls")];
+    assert!(calls.has_edges && calls.has_node_objects && calls.is_functional && calls.quads == 1);
+    assert_eq!(calls.object_classes, [iri("Port")]);
+    let vessel = &schema.classes[&iri("Vessel")];
+    assert_eq!(vessel.instances, 1);
+    assert_eq!(vessel.predicates, [iri("calls"), iri("length"), iri("name"), rdf::TYPE.into_owned()]);
+    assert_eq!(schema.classes[&iri("Port")].inverse_predicates, [iri("calls")]);
+}
+
+/// Guards the bytes: a change here is a new format version.
+#[test]
+fn golden_manifest() {
+    let quads: Vec<oxrdf::Quad> = (0..3000)
+        .map(|n| {
+            let graph = if n % 5 == 0 { iri("g").into() } else { GraphName::DefaultGraph };
+            oxrdf::Quad::new(iri(n % 700), iri(format!("p{}", n % 3)), Literal::from(n * 7 % 1000), graph)
+        })
+        .collect();
+    let (run, _) = written(&quads);
+    assert_eq!(run.root().to_string(), "bafkr4ia2q36qq2b4r5gfe4vz36mlcjoxlba7aydxp5wsrba5ocd6tqfuri");
+}
