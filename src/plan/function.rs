@@ -188,6 +188,8 @@ pub enum Function {
     Slice,
     /// The keys of a map, node or relationship.
     Keys,
+    /// Two maps as one; where both have a key, the second's value.
+    MergeMaps,
 
     // The graph, Cypher. These read the dataset.
     /// A property of a node, relationship, map or temporal value, by constant key.
