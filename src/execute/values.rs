@@ -1,10 +1,19 @@
 //! `Values`: the values that one query computes, each with one id.
+//!
+//! The arena hash-conses: equal values have equal ids for as long as the query runs, so that joins,
+//! DISTINCT and grouping compare ids. It knows terms and ids; it knows no function and no language.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use indexmap::IndexSet;
+use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use crate::model::{Quad, Term, TermId};
+use super::expression::Decoded;
+use crate::dataset::{Dataset, DatasetError};
+use crate::model::{Literal, Quad, Term, TermId, TermKind};
+
+/// How many answers of the dataset, and how many decoded terms, are kept.
+const CACHE_ENTRIES_MAX: usize = 1 << 16;
 
 /// A value that no dictionary holds.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -26,21 +35,196 @@ pub enum Local {
 }
 
 /// A hash-consed arena: equal values have one id.
+///
+/// Inline and dictionary ids never touch its lock.
 #[derive(Default)]
 pub struct Values {
-    locals: RwLock<IndexSet<Local>>,
+    state: Mutex<State>,
+    salt: OnceLock<[u8; 16]>,
+}
+
+#[derive(Default)]
+struct State {
+    locals: IndexSet<Arc<Local>, FxBuildHasher>,
+    /// Ids that the dataset gave for computed terms.
+    known: FxHashMap<Term, TermId>,
+    decoded: FxHashMap<TermId, Arc<Decoded>>,
+    bytes: usize,
 }
 
 impl Values {
     /// Returns the id of a value, giving it one if it has none.
-    pub fn intern(&self, local: Local) -> TermId {
-        let mut locals = self.locals.write().unwrap_or_else(PoisonError::into_inner);
-        TermId::local(locals.insert_full(local).0)
+    ///
+    /// A term must be given to [`Values::id_of_term`] instead unless the dataset cannot hold it.
+    pub fn intern(&self, mut local: Local) -> TermId {
+        if let Local::Map(entries) = &mut local {
+            entries.sort_by(|a, b| a.0.cmp(&b.0));
+        }
+        self.lock().intern(local)
     }
 
     /// Returns the value of a local id that this arena gave out.
-    pub fn get(&self, id: TermId) -> Option<Local> {
-        let locals = self.locals.read().unwrap_or_else(PoisonError::into_inner);
-        locals.get_index(id.as_local()?).cloned()
+    pub fn get(&self, id: TermId) -> Option<Arc<Local>> {
+        self.lock().locals.get_index(id.as_local()?).cloned()
     }
+
+    /// Returns the id of a term: inline, else the dataset's, else a local one.
+    pub fn id_of_term(&self, term: &Term, dataset: &dyn Dataset) -> Result<TermId, DatasetError> {
+        if let Term::Literal(literal) = term
+            && let Some(id) = TermId::inline(literal)
+        {
+            return Ok(id);
+        }
+        if let Some(id) = self.lock().known.get(term) {
+            return Ok(*id);
+        }
+        // The lock is free while the dataset may wait for blocks.
+        let Some(id) = dataset.term_id(term)? else {
+            return Ok(self.intern(Local::Term(term.clone())));
+        };
+        let mut state = self.lock();
+        if state.known.len() >= CACHE_ENTRIES_MAX {
+            state.known.clear();
+        }
+        state.known.insert(term.clone(), id);
+        Ok(id)
+    }
+
+    /// Returns the ids of terms, `None` as undefined.
+    pub fn ids_of_terms(
+        &self,
+        terms: &[Option<Term>],
+        dataset: &dyn Dataset,
+    ) -> Result<Vec<TermId>, DatasetError> {
+        let id = |term: &Option<Term>| match term {
+            Some(term) => self.id_of_term(term, dataset),
+            None => Ok(TermId::UNDEFINED),
+        };
+        terms.iter().map(id).collect()
+    }
+
+    /// Returns the terms of ids, in their order; `None` for what is undefined or no term (lists,
+    /// maps, relationships, paths). Dictionary terms are fetched in one call, sorted by id.
+    pub fn terms(&self, ids: &[TermId], dataset: &dyn Dataset) -> Result<Vec<Option<Term>>, DatasetError> {
+        let mut wanted: Vec<TermId> = ids.iter().copied().filter(|id| id.as_dictionary().is_some()).collect();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let fetched = if wanted.is_empty() { Vec::new() } else { dataset.terms(&wanted)? };
+        let term = |id: &TermId| match id.kind() {
+            TermKind::Undefined => None,
+            TermKind::Local => match self.get(*id).as_deref() {
+                Some(Local::Term(term)) => Some(term.clone()),
+                _ => None,
+            },
+            _ => match id.to_literal() {
+                Some(literal) => Some(literal.into()),
+                None => fetched.get(wanted.binary_search(id).ok()?).cloned(),
+            },
+        };
+        Ok(ids.iter().map(term).collect())
+    }
+
+    /// Returns the term of one id, as [`Values::terms`] does.
+    pub fn term(&self, id: TermId, dataset: &dyn Dataset) -> Result<Option<Term>, DatasetError> {
+        Ok(self.terms(&[id], dataset)?.pop().flatten())
+    }
+
+    /// Returns bytes that no other query has.
+    pub(super) fn salt(&self) -> &[u8; 16] {
+        self.salt.get_or_init(|| {
+            let mut salt = [0; 16];
+            if getrandom::fill(&mut salt).is_err() {
+                // The address tells this query from those that run beside it.
+                salt[..8].copy_from_slice(&(std::ptr::from_ref(self).addr() as u64).to_le_bytes());
+            }
+            salt
+        })
+    }
+
+    /// Returns roughly how many bytes the computed values hold.
+    pub fn bytes(&self) -> usize {
+        self.lock().bytes
+    }
+
+    /// Returns the decoded forms of ids, all of them dictionary or local terms; looked up or
+    /// fetched in one call, and kept while there is room.
+    pub(super) fn decode(
+        &self,
+        ids: &[TermId],
+        dataset: &dyn Dataset,
+    ) -> Result<FxHashMap<TermId, Arc<Decoded>>, DatasetError> {
+        let mut found = FxHashMap::with_capacity_and_hasher(ids.len(), FxBuildHasher);
+        let mut missing = Vec::new();
+        {
+            let state = self.lock();
+            for id in ids {
+                match state.decoded.get(id) {
+                    Some(decoded) => drop(found.insert(*id, decoded.clone())),
+                    None => missing.push(*id),
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(found);
+        }
+        missing.sort_unstable();
+        missing.dedup();
+        let terms = self.terms(&missing, dataset)?;
+        let mut state = self.lock();
+        if state.decoded.len() + missing.len() > CACHE_ENTRIES_MAX {
+            state.decoded.clear();
+        }
+        for (id, term) in missing.into_iter().zip(terms) {
+            let Some(term) = term else { continue };
+            let decoded = Arc::new(Decoded::new(term, Some(id)));
+            if state.decoded.len() < CACHE_ENTRIES_MAX {
+                state.decoded.insert(id, decoded.clone());
+            }
+            found.insert(id, decoded);
+        }
+        Ok(found)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No panic leaves the arena half-changed: each change is one insertion.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn intern(&mut self, local: Local) -> TermId {
+        if let Some(index) = self.locals.get_index_of(&local) {
+            return TermId::local(index);
+        }
+        self.bytes += local.bytes();
+        TermId::local(self.locals.insert_full(Arc::new(local)).0)
+    }
+}
+
+impl Local {
+    fn bytes(&self) -> usize {
+        let payload = match self {
+            Local::Term(term) => term_bytes(term),
+            Local::List(items) => items.len() * size_of::<TermId>(),
+            Local::Map(entries) => {
+                entries.iter().map(|(key, _)| key.len() + size_of::<(String, TermId)>()).sum()
+            }
+            Local::Relationship { .. } => 0,
+            Local::Path { nodes, relationships } => (nodes.len() + relationships.len()) * size_of::<TermId>(),
+        };
+        payload + size_of::<Local>() + 32
+    }
+}
+
+fn term_bytes(term: &Term) -> usize {
+    match term {
+        Term::NamedNode(node) => node.as_str().len(),
+        Term::BlankNode(node) => node.as_str().len(),
+        Term::Literal(literal) => literal_bytes(literal),
+        Term::Triple(triple) => 256 + term_bytes(&triple.object),
+    }
+}
+
+fn literal_bytes(literal: &Literal) -> usize {
+    literal.value().len() + literal.datatype().as_str().len()
 }

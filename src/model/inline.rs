@@ -9,6 +9,7 @@ use super::term_id::{TermId, TermKind};
 const BIAS: i64 = 1 << 59;
 const DECIMAL_SCALE_BITS: u32 = 4;
 const DECIMAL_MANTISSA_BIAS: i64 = 1 << 55;
+const DECIMAL_TEXT_MAX: usize = 18;
 const SECONDS_PER_DAY: i64 = 86_400;
 
 impl TermId {
@@ -40,6 +41,27 @@ impl TermId {
     /// Returns the inline id of an `xsd:integer` in its canonical form, if it fits.
     pub fn from_i64(value: i64) -> Option<TermId> {
         (-BIAS..BIAS).contains(&value).then(|| TermId::pack(TermKind::Integer, bias(value)))
+    }
+
+    /// Returns the inline id of an `xsd:double` in its canonical form (`1.5E0`), if it fits.
+    pub fn from_f64(value: f64) -> Option<TermId> {
+        let sortable = bits_to_sortable(value.to_bits());
+        (value.is_finite()
+            && value.to_bits().trailing_zeros() >= 5
+            && sortable_to_bits(sortable) == value.to_bits())
+        .then(|| TermId::pack(TermKind::Double, (sortable >> 5) << 1))
+    }
+
+    /// Returns the inline id of the `xsd:decimal` mantissa / 10^scale, if it fits and has a
+    /// canonical form: no zero at the end of its fraction.
+    pub fn from_decimal(mantissa: i64, scale: u32) -> Option<TermId> {
+        let biased = mantissa.checked_add(DECIMAL_MANTISSA_BIAS)?;
+        let is_canonical = scale == 0 || mantissa % 10 != 0;
+        if scale > 15 || !is_canonical || !(0..DECIMAL_MANTISSA_BIAS * 2).contains(&biased) {
+            return None;
+        }
+        let id = TermId::pack(TermKind::Decimal, (biased as u64) << DECIMAL_SCALE_BITS | u64::from(scale));
+        (decimal_text(id).len() <= DECIMAL_TEXT_MAX).then_some(id)
     }
 
     pub fn from_bool(value: bool) -> TermId {
@@ -104,7 +126,7 @@ fn encode(literal: &Literal) -> Option<TermId> {
 
 fn encode_decimal(text: &str) -> Option<TermId> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if text.len() > 18 || fraction.len() > 15 {
+    if text.len() > DECIMAL_TEXT_MAX || fraction.len() > 15 {
         return None;
     }
     let mantissa: i64 = format!("{whole}{fraction}").parse().ok()?;
@@ -223,7 +245,7 @@ fn date_text(days: i64) -> String {
 /// # Source
 /// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms": years begin in March, so that
 /// the leap day is the last of its year.
-pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let march_year = if month <= 2 { year - 1 } else { year };
     let era = march_year.div_euclid(400);
     let year_of_era = march_year.rem_euclid(400);
@@ -232,7 +254,7 @@ pub(super) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 }
 
 /// Returns (year, month, day) of a day number; the inverse of [`days_from_civil`].
-pub(super) fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
@@ -317,6 +339,18 @@ mod tests {
                 if let Some(id) = TermId::inline(&literal) {
                     prop_assert_eq!(id.to_literal(), Some(literal));
                 }
+            }
+        }
+
+        #[test]
+        fn numbers_and_their_canonical_texts_have_one_id(bits: u64, mantissa: i64, shift in 0u32..64, scale in 0u32..17) {
+            let value = f64::from_bits(bits & !((1u64 << (shift % 40)) - 1));
+            if value.is_finite() {
+                let literal = Literal::new_typed_literal(canonical_double(value), xsd::DOUBLE);
+                prop_assert_eq!(TermId::from_f64(value), TermId::inline(&literal));
+            }
+            if let Some(id) = TermId::from_decimal(mantissa >> shift, scale) {
+                prop_assert_eq!(id.to_literal().and_then(|literal| TermId::inline(&literal)), Some(id));
             }
         }
 

@@ -10,6 +10,7 @@ mod term;
 mod term_id;
 mod value;
 
+pub use inline::{civil_from_days, days_from_civil};
 pub use order::compare_terms;
 pub use property_graph::{Vocabulary, pg};
 pub use quad::{Edge, EdgePattern, GraphFilter, Permutation, Quad, QuadPattern};

@@ -4,7 +4,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::term::NamedNode;
+use super::term::{NamedNode, Term};
 
 /// Our own vocabulary: markers and datatypes that no standard has.
 pub mod pg {
@@ -86,6 +86,19 @@ impl Vocabulary {
             }
         }
         NamedNode::new_unchecked(format!("{}{}", self.base, utf8_percent_encode(name, NAME)))
+    }
+
+    /// Returns the IRI that stands for the plain relationship `subject predicate object` in a graph
+    /// (`None` is the default graph), and that becomes its reifier when it needs one.
+    pub fn relationship_iri(&self, graph: Option<&Term>, triple: [&Term; 3]) -> NamedNode {
+        let mut hasher = blake3::Hasher::new();
+        for term in triple.into_iter().chain(graph) {
+            hasher.update(term.to_string().as_bytes());
+            hasher.update(b" ");
+        }
+        let digest = hasher.finalize();
+        let text = data_encoding::BASE32_NOPAD.encode(&digest.as_bytes()[..16]).to_ascii_lowercase();
+        NamedNode::new_unchecked(format!("{}r-{text}", self.base))
     }
 
     /// Returns the name of an IRI: local under the base, else the shortest prefixed form, else the

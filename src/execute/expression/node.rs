@@ -1,0 +1,339 @@
+//! `Node`: a compiled expression, and how it is evaluated a column at a time.
+
+use std::collections::hash_map::Entry;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::column::{Arguments, Column, Depth, Frame};
+use super::datum::Datum;
+use super::exists::Exists;
+use super::list;
+use crate::execute::{Context, ExecuteError};
+use crate::model::TermId;
+use crate::plan::Quantifier;
+
+pub type Outcome = Result<Datum, ExecuteError>;
+
+pub enum Node {
+    Constant(Datum),
+    Column(usize),
+    /// A variable that a comprehension binds, by depth of nesting.
+    Local(usize),
+    Call(Kernel, Vec<Node>),
+    And(Vec<Node>),
+    Or(Vec<Node>),
+    Coalesce(Vec<Node>),
+    /// The condition, then and else; an undefined condition gives undefined.
+    If(Box<[Node; 3]>),
+    Case {
+        branches: Vec<(Node, Node)>,
+        otherwise: Box<Node>,
+    },
+    List(Vec<Node>),
+    Map(Vec<(Arc<str>, Node)>),
+    Comprehension {
+        list: Box<Node>,
+        filter: Option<Box<Node>>,
+        map: Option<Box<Node>>,
+    },
+    Reduce {
+        init: Box<Node>,
+        list: Box<Node>,
+        step: Box<Node>,
+    },
+    Quantifier {
+        kind: Quantifier,
+        list: Box<Node>,
+        condition: Box<Node>,
+    },
+    Exists(Exists),
+    /// A node that reads one column only and costs more than looking for repeated ids.
+    OncePerValue {
+        column: usize,
+        node: Box<Node>,
+    },
+}
+
+/// How one function is computed.
+pub struct Kernel {
+    pub run: Run,
+    pub depth: Depth,
+    /// Undefined if an argument is, without running.
+    pub is_strict: bool,
+    /// May give another value for the same arguments.
+    pub is_volatile: bool,
+    /// Answers from two ids alone, where they suffice.
+    pub shortcut: Option<Shortcut>,
+}
+
+pub enum Run {
+    Row(fn(&Arguments<'_>, &Context) -> Outcome),
+    With(Box<dyn Fn(&Arguments<'_>, &Context) -> Outcome + Send + Sync>),
+    /// Sees all rows at once: functions that read the dataset.
+    Columns(Box<ColumnFunction>),
+}
+
+pub type ColumnFunction =
+    dyn Fn(Vec<Column<'_>>, usize, &Context) -> Result<Vec<Datum>, ExecuteError> + Send + Sync;
+
+#[derive(Clone, Copy)]
+pub enum Shortcut {
+    /// The truth value, `Some(None)` for undefined; `None` if the terms must be seen.
+    Test(fn(TermId, TermId) -> Option<Option<bool>>),
+    Compute(fn(TermId, TermId) -> Option<TermId>),
+}
+
+impl Node {
+    pub fn evaluate<'a>(&self, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+        if frame.rows == 0 {
+            return Ok(Column::Data(Vec::new()));
+        }
+        match self {
+            Node::Constant(datum) => Ok(Column::Constant(datum.clone())),
+            Node::Column(index) => Ok(frame.column(*index)),
+            Node::Local(index) => Ok(Column::Data(frame.locals[*index].clone())),
+            Node::Call(kernel, arguments) => kernel.evaluate(arguments, frame),
+            Node::And(nodes) => connect(nodes, frame, false),
+            Node::Or(nodes) => connect(nodes, frame, true),
+            Node::Coalesce(nodes) => coalesce(nodes, frame),
+            Node::If(parts) => choose(parts, frame),
+            Node::Case { branches, otherwise } => case(branches, otherwise, frame),
+            Node::List(nodes) => list::build(nodes, frame),
+            Node::Map(entries) => build_map(entries, frame),
+            Node::Comprehension { list, filter, map } => {
+                list::comprehend(list, filter.as_deref(), map.as_deref(), frame)
+            }
+            Node::Reduce { init, list, step } => list::reduce(init, list, step, frame),
+            Node::Quantifier { kind, list, condition } => list::quantify(*kind, list, condition, frame),
+            Node::Exists(exists) => exists.evaluate(frame).map(Column::Booleans),
+            Node::OncePerValue { column, node } => once_per_value(*column, node, frame),
+        }
+    }
+
+    /// Returns the nodes directly below.
+    pub fn children(&self) -> Vec<&Node> {
+        match self {
+            Node::Constant(_) | Node::Column(_) | Node::Local(_) | Node::Exists(_) => vec![],
+            Node::Call(_, nodes)
+            | Node::And(nodes)
+            | Node::Or(nodes)
+            | Node::Coalesce(nodes)
+            | Node::List(nodes) => nodes.iter().collect(),
+            Node::If(parts) => parts.iter().collect(),
+            Node::Case { branches, otherwise } => {
+                branches.iter().flat_map(|(a, b)| [a, b]).chain([&**otherwise]).collect()
+            }
+            Node::Map(entries) => entries.iter().map(|(_, node)| node).collect(),
+            Node::Comprehension { list, filter, map } => [Some(list), filter.as_ref(), map.as_ref()]
+                .into_iter()
+                .flatten()
+                .map(|node| &**node)
+                .collect(),
+            Node::Reduce { init, list, step } => vec![init, list, step],
+            Node::Quantifier { list, condition, .. } => vec![list, condition],
+            Node::OncePerValue { node, .. } => vec![node],
+        }
+    }
+}
+
+impl Kernel {
+    fn evaluate<'a>(&self, arguments: &[Node], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+        let columns = arguments.iter().map(|node| node.evaluate(frame)).collect::<Result<Vec<_>, _>>()?;
+        match (self.shortcut, &columns[..]) {
+            (Some(Shortcut::Test(test)), [left, right]) => {
+                let (mut values, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
+                for row in 0..frame.rows {
+                    let known = left.id(row).zip(right.id(row)).and_then(|(a, b)| test(a, b));
+                    if known.is_none() {
+                        rest.push(row as u32);
+                    }
+                    values.push(known.flatten());
+                }
+                for (row, datum) in self.run_rest(&columns, rest, frame)? {
+                    values[row as usize] = datum.as_boolean();
+                }
+                Ok(Column::Booleans(values))
+            }
+            (Some(Shortcut::Compute(compute)), [left, right]) => {
+                let (mut data, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
+                for row in 0..frame.rows {
+                    let known = left.id(row).zip(right.id(row)).and_then(|(a, b)| compute(a, b));
+                    if known.is_none() {
+                        rest.push(row as u32);
+                    }
+                    data.push(known.unwrap_or_default());
+                }
+                if rest.is_empty() {
+                    return Ok(Column::Ids(data.into()));
+                }
+                let mut data = Column::Ids(data.into()).into_data(frame.rows);
+                for (row, datum) in self.run_rest(&columns, rest, frame)? {
+                    data[row as usize] = datum;
+                }
+                Ok(Column::Data(data))
+            }
+            _ => Ok(Column::Data(self.run(columns, frame.rows, frame.context)?)),
+        }
+    }
+
+    fn run_rest(
+        &self,
+        columns: &[Column<'_>],
+        rest: Vec<u32>,
+        frame: &Frame<'_>,
+    ) -> Result<Vec<(u32, Datum)>, ExecuteError> {
+        if rest.is_empty() {
+            return Ok(Vec::new());
+        }
+        let columns = columns.iter().map(|column| column.select(&rest)).collect();
+        let data = self.run(columns, rest.len(), frame.context)?;
+        Ok(rest.into_iter().zip(data).collect())
+    }
+
+    fn run(
+        &self,
+        columns: Vec<Column<'_>>,
+        rows: usize,
+        context: &Context,
+    ) -> Result<Vec<Datum>, ExecuteError> {
+        let columns: Vec<Column<'_>> =
+            columns.into_iter().map(|column| column.decode(self.depth, context)).collect::<Result<_, _>>()?;
+        if let Run::Columns(function) = &self.run {
+            return function(columns, rows, context);
+        }
+        let mut data = Vec::with_capacity(rows);
+        for row in 0..rows {
+            let arguments = Arguments { columns: &columns, row };
+            if self.is_strict && arguments.iter().any(Datum::is_undefined) {
+                data.push(Datum::Undefined);
+                continue;
+            }
+            data.push(match &self.run {
+                Run::Row(function) => function(&arguments, context)?,
+                Run::With(function) => function(&arguments, context)?,
+                Run::Columns(_) => Datum::Undefined,
+            });
+        }
+        Ok(data)
+    }
+}
+
+/// AND (`decisive` false) and OR (`decisive` true): a decisive value decides, whatever the others
+/// are; later operands are evaluated only for rows that are still open.
+fn connect<'a>(nodes: &[Node], frame: &Frame<'a>, decisive: bool) -> Result<Column<'a>, ExecuteError> {
+    let mut result = vec![Some(!decisive); frame.rows];
+    let mut open: Vec<u32> = (0..frame.rows as u32).collect();
+    for node in nodes {
+        let values = evaluate_some(node, frame, &open)?.into_booleans(open.len(), frame.context)?;
+        let mut still_open = Vec::with_capacity(open.len());
+        for (row, value) in open.iter().zip(values) {
+            let slot = &mut result[*row as usize];
+            if value == Some(decisive) {
+                *slot = Some(decisive);
+                continue;
+            }
+            if value.is_none() {
+                *slot = None;
+            }
+            still_open.push(*row);
+        }
+        open = still_open;
+    }
+    Ok(Column::Booleans(result))
+}
+
+/// Evaluates a node for some rows of a frame, in ascending order.
+fn evaluate_some<'a>(node: &Node, frame: &Frame<'a>, rows: &[u32]) -> Result<Column<'a>, ExecuteError> {
+    if rows.len() == frame.rows { node.evaluate(frame) } else { node.evaluate(&frame.select(rows)) }
+}
+
+fn coalesce<'a>(nodes: &[Node], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+    let mut result = vec![Datum::Undefined; frame.rows];
+    let mut open: Vec<u32> = (0..frame.rows as u32).collect();
+    for node in nodes {
+        let column = evaluate_some(node, frame, &open)?;
+        let mut still_open = Vec::new();
+        for (position, row) in open.iter().enumerate() {
+            match column.get(position) {
+                Datum::Undefined => still_open.push(*row),
+                datum => result[*row as usize] = datum,
+            }
+        }
+        open = still_open;
+        if open.is_empty() {
+            break;
+        }
+    }
+    Ok(Column::Data(result))
+}
+
+fn choose<'a>(parts: &[Node; 3], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+    let conditions = parts[0].evaluate(frame)?.into_booleans(frame.rows, frame.context)?;
+    let mut result = vec![Datum::Undefined; frame.rows];
+    for (truth, node) in [(true, &parts[1]), (false, &parts[2])] {
+        let rows: Vec<u32> = rows_where(&conditions, Some(truth));
+        scatter(&evaluate_some(node, frame, &rows)?, &rows, &mut result);
+    }
+    Ok(Column::Data(result))
+}
+
+fn case<'a>(
+    branches: &[(Node, Node)],
+    otherwise: &Node,
+    frame: &Frame<'a>,
+) -> Result<Column<'a>, ExecuteError> {
+    let mut result = vec![Datum::Undefined; frame.rows];
+    let mut open: Vec<u32> = (0..frame.rows as u32).collect();
+    for (condition, value) in branches {
+        let truths = evaluate_some(condition, frame, &open)?.into_booleans(open.len(), frame.context)?;
+        let (taken, rest): (Vec<_>, Vec<_>) =
+            open.iter().zip(&truths).partition(|(_, truth)| **truth == Some(true));
+        let taken: Vec<u32> = taken.into_iter().map(|(row, _)| *row).collect();
+        scatter(&evaluate_some(value, frame, &taken)?, &taken, &mut result);
+        open = rest.into_iter().map(|(row, _)| *row).collect();
+    }
+    scatter(&evaluate_some(otherwise, frame, &open)?, &open, &mut result);
+    Ok(Column::Data(result))
+}
+
+fn rows_where(values: &[Option<bool>], wanted: Option<bool>) -> Vec<u32> {
+    (0..).zip(values).filter(|(_, value)| **value == wanted).map(|(row, _)| row).collect()
+}
+
+fn scatter(column: &Column<'_>, rows: &[u32], result: &mut [Datum]) {
+    for (position, row) in rows.iter().enumerate() {
+        result[*row as usize] = column.get(position);
+    }
+}
+
+fn build_map<'a>(entries: &[(Arc<str>, Node)], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+    let columns =
+        entries.iter().map(|(_, node)| node.evaluate(frame)).collect::<Result<Vec<Column<'_>>, _>>()?;
+    let row = |row| {
+        Datum::map(
+            entries.iter().zip(&columns).map(|((key, _), column)| (key.clone(), column.get(row))).collect(),
+        )
+    };
+    Ok(Column::Data((0..frame.rows).map(row).collect()))
+}
+
+fn once_per_value<'a>(column: usize, node: &Node, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+    let Column::Ids(ids) = frame.column(column) else { return node.evaluate(frame) };
+    let mut positions: FxHashMap<TermId, u32> = FxHashMap::default();
+    let (mut firsts, mut position_of_row) = (Vec::new(), Vec::with_capacity(ids.len()));
+    for (row, id) in ids.iter().enumerate() {
+        let next = firsts.len() as u32;
+        position_of_row.push(match positions.entry(*id) {
+            Entry::Occupied(entry) => *entry.get(),
+            Entry::Vacant(entry) => {
+                firsts.push(row as u32);
+                *entry.insert(next)
+            }
+        });
+    }
+    if firsts.len() == ids.len() {
+        return node.evaluate(frame);
+    }
+    Ok(node.evaluate(&frame.select(&firsts))?.select(&position_of_row))
+}

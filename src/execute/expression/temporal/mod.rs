@@ -1,0 +1,128 @@
+//! Cypher's temporal values: dates, times, date-times and durations, as literals and as values.
+//!
+//! A moment is a day number, the nanosecond of the day, an offset and perhaps a named zone, so that
+//! years run to +-999,999,999. Literals are XSD's where the value fits, and `pg:` ones otherwise.
+
+mod arithmetic;
+mod component;
+mod construct;
+mod parse;
+mod text;
+mod zone;
+
+pub(super) use arithmetic::{add, add_durations, negate, scale, subtract};
+pub(super) use construct::constructor;
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::datum::Datum;
+use crate::model::{Duration, Literal, pg, xsd};
+
+pub(super) const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+pub(super) const SECONDS_PER_DAY: i64 = 86_400;
+pub(super) const NANOSECONDS_PER_DAY: i64 = SECONDS_PER_DAY * NANOSECONDS_PER_SECOND;
+/// A twelfth of 365.2425 days, in seconds.
+pub(super) const SECONDS_PER_MONTH: i64 = 2_629_746;
+pub(super) const YEAR_MAX: i64 = 999_999_999;
+
+/// A temporal value. Days count from 1970-01-01, nanoseconds from midnight, both in local time;
+/// offsets are seconds east of Greenwich.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Temporal {
+    Date(i64),
+    LocalTime(i64),
+    Time { nanoseconds: i64, offset: i32 },
+    LocalDateTime { days: i64, nanoseconds: i64 },
+    DateTime { days: i64, nanoseconds: i64, offset: i32, zone: Option<Arc<str>> },
+    Duration(Duration),
+}
+
+impl Temporal {
+    /// Reads a literal; `None` if it is no date, time or duration.
+    pub(super) fn of_literal(literal: &Literal) -> Option<Temporal> {
+        let text = literal.value();
+        match literal.datatype() {
+            xsd::DATE => parse::xsd_date(text).map(Temporal::Date),
+            xsd::TIME | pg::TIME => parse::xsd_time(text),
+            xsd::DATE_TIME | pg::DATE_TIME => parse::xsd_date_time(text),
+            pg::DURATION | xsd::DURATION | xsd::YEAR_MONTH_DURATION | xsd::DAY_TIME_DURATION => {
+                parse::duration(text).map(Temporal::Duration)
+            }
+            _ => None,
+        }
+    }
+
+    pub(super) fn to_datum(&self) -> Datum {
+        Datum::term(self.to_literal())
+    }
+
+    /// Returns the literal that stores this value.
+    pub(super) fn to_literal(&self) -> Literal {
+        let datatype = match self {
+            Temporal::Date(_) => xsd::DATE,
+            Temporal::LocalTime(_) => xsd::TIME,
+            Temporal::Time { offset, .. } if fits_xsd(*offset) => xsd::TIME,
+            Temporal::Time { .. } => pg::TIME,
+            Temporal::LocalDateTime { .. } => xsd::DATE_TIME,
+            Temporal::DateTime { offset, zone: None, .. } if fits_xsd(*offset) => xsd::DATE_TIME,
+            Temporal::DateTime { .. } => pg::DATE_TIME,
+            Temporal::Duration(_) => pg::DURATION,
+        };
+        Literal::new_typed_literal(text::xsd(self), datatype)
+    }
+
+    /// Returns (kind, nanoseconds, what tells equal ones apart), in the order of openCypher.
+    pub(super) fn sort_key(&self) -> (u8, i128, i64) {
+        match self {
+            Temporal::DateTime { offset, .. } => (0, self.instant(), (*offset).into()),
+            Temporal::LocalDateTime { .. } => (1, self.instant(), 0),
+            Temporal::Date(_) => (2, self.instant(), 0),
+            Temporal::Time { offset, .. } => (3, self.instant(), (*offset).into()),
+            Temporal::LocalTime(_) => (4, self.instant(), 0),
+            Temporal::Duration(duration) => (5, average_nanoseconds(duration), 0),
+        }
+    }
+
+    /// Returns nanoseconds since 1970-01-01T00:00:00Z, or since midnight; 0 for durations.
+    pub(super) fn instant(&self) -> i128 {
+        let offset = |offset: &i32| i128::from(*offset) * i128::from(NANOSECONDS_PER_SECOND);
+        let day = |days: &i64| i128::from(*days) * i128::from(NANOSECONDS_PER_DAY);
+        match self {
+            Temporal::Date(days) => day(days),
+            Temporal::LocalTime(nanoseconds) => (*nanoseconds).into(),
+            Temporal::Time { nanoseconds, offset: o } => i128::from(*nanoseconds) - offset(o),
+            Temporal::LocalDateTime { days, nanoseconds } => day(days) + i128::from(*nanoseconds),
+            Temporal::DateTime { days, nanoseconds, offset: o, .. } => {
+                day(days) + i128::from(*nanoseconds) - offset(o)
+            }
+            Temporal::Duration(_) => 0,
+        }
+    }
+
+    /// Cypher's `<` and `>`: within one kind; durations have no order.
+    pub(super) fn compare(&self, other: &Temporal) -> Option<Ordering> {
+        let is_one_kind = std::mem::discriminant(self) == std::mem::discriminant(other);
+        let is_duration = matches!(self, Temporal::Duration(_));
+        (is_one_kind && !is_duration).then(|| self.instant().cmp(&other.instant()))
+    }
+
+    /// Cypher's `=`.
+    pub(super) fn is_equal(&self, other: &Temporal) -> bool {
+        match (self, other) {
+            (Temporal::Duration(a), Temporal::Duration(b)) => a == b,
+            _ => self.compare(other) == Some(Ordering::Equal),
+        }
+    }
+}
+
+fn fits_xsd(offset: i32) -> bool {
+    offset % 60 == 0 && offset.abs() <= 14 * 3600
+}
+
+fn average_nanoseconds(duration: &Duration) -> i128 {
+    let seconds = i128::from(duration.months) * i128::from(SECONDS_PER_MONTH)
+        + i128::from(duration.days) * i128::from(SECONDS_PER_DAY)
+        + i128::from(duration.seconds);
+    seconds * i128::from(NANOSECONDS_PER_SECOND) + i128::from(duration.nanoseconds)
+}
