@@ -1,18 +1,76 @@
-//! Cypher: its own lexer, a nom parser over tokens, and (above them) binding and lowering.
+//! Cypher: text to logical plan, in four steps: [`lexer`], [`parser`], [`bind`] and [`lower`].
+//!
+//! The room knows no dataset: it sees names and schema facts in the session. What a Cypher word
+//! means in quads is in `docs/property_graph.md`; the grammar is in `grammar/cypher.ebnf`.
 
 pub mod ast;
 mod bind;
 mod function;
 mod kind;
 mod lexer;
+mod lower;
 mod parser;
 mod procedure;
 mod token;
+
+use std::collections::BTreeMap;
+
+use crate::model::Value;
+use crate::plan::{GraphSelector, Session};
+
+pub use ast::Mode;
+pub use procedure::{ProcedureSignature, ProcedureSignatures, ProcedureType};
 
 use ast::Statement;
 use parser::{Depth, Refusal};
 
 use super::SyntaxError;
+
+/// A compiled text.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// Always a query. One without columns shows no rows, but is to be run to its end.
+    pub statement: crate::plan::Statement,
+    pub mode: Mode,
+    /// The graph that the statement reads and writes: what USE names, else the session's. It is what
+    /// property-graph functions and changes must be given at execution.
+    pub graph: GraphSelector,
+}
+
+/// Compiles a statement.
+///
+/// # Errors
+/// Where the text leaves the grammar or its names make no sense, by the codes of the openCypher TCK.
+pub fn compile(
+    text: &str,
+    session: &Session,
+    parameters: &BTreeMap<String, Value>,
+) -> Result<Compiled, SyntaxError> {
+    compile_with(text, session, parameters, &ProcedureSignatures::new())
+}
+
+/// Compiles a statement that may CALL these procedures.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with(
+    text: &str,
+    session: &Session,
+    parameters: &BTreeMap<String, Value>,
+    procedures: &ProcedureSignatures,
+) -> Result<Compiled, SyntaxError> {
+    with_depth(|depth| {
+        let statement = parser::parse(text, depth)?;
+        let has_parameter = |name: &str| parameters.contains_key(name);
+        bind::check(text, &statement, &has_parameter, procedures).map_err(Refusal::Syntax)?;
+        let lowered = lower::lower(text, &statement, session, procedures).map_err(Refusal::Syntax)?;
+        Ok(Compiled {
+            statement: crate::plan::Statement::Query(lowered.query),
+            mode: statement.mode,
+            graph: lowered.graph,
+        })
+    })
+}
 
 /// Parses a text without binding its names.
 ///

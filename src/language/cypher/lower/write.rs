@@ -1,0 +1,334 @@
+//! CREATE, MERGE, SET, REMOVE, DELETE and FOREACH: changes, applied row by row.
+
+use super::{Binding, Lowerer, Rows};
+use crate::language::cypher::ast::{
+    Clause, ClauseKind, Direction, Expr, ExprKind, LabelExpression, NodePattern, Pattern,
+    RelationshipPattern, RemoveItem, SetItem,
+};
+use crate::language::cypher::kind::Kind;
+use crate::language::cypher::token::Span;
+use crate::model::Value;
+use crate::plan::{Change, Expression, Function, LogicalPlan, Variable};
+
+/// A path to be named once its parts are made.
+type NamedPath = (String, Vec<Expression>);
+
+impl Lowerer<'_> {
+    pub(super) fn writing_clause(&mut self, clause: &ClauseKind, span: Span, rows: &mut Rows) {
+        let mut paths = Vec::new();
+        if let ClauseKind::Merge { pattern, on_match, on_create } = clause {
+            self.merge(pattern, on_match, on_create, rows, &mut paths);
+        } else {
+            let changes = self.changes(clause, span, rows, &mut paths);
+            rows.wrap(|input| match *input {
+                // Clauses that make things in a row are one step.
+                LogicalPlan::Modify { input, changes: mut before }
+                    if only_creates(&before) && only_creates(&changes) =>
+                {
+                    before.extend(changes);
+                    LogicalPlan::Modify { input, changes: before }
+                }
+                input => LogicalPlan::Modify { input: Box::new(input), changes },
+            });
+        }
+        for (name, parts) in paths {
+            let variable = self.variables.named(name.clone());
+            rows.extend(variable, Expression::call(Function::Path, parts));
+            rows.scope.insert(name, Binding::new(variable, Kind::Path, false));
+        }
+        rows.is_ordered = true;
+    }
+
+    fn changes(
+        &mut self,
+        clause: &ClauseKind,
+        span: Span,
+        rows: &mut Rows,
+        paths: &mut Vec<NamedPath>,
+    ) -> Vec<Change> {
+        match clause {
+            ClauseKind::Create(patterns) => {
+                patterns.iter().flat_map(|pattern| self.create(pattern, rows, paths)).collect()
+            }
+            ClauseKind::Set(items) => items.iter().map(|item| self.set_item(item, rows)).collect(),
+            ClauseKind::Remove(items) => items.iter().map(|item| self.remove_item(item, rows)).collect(),
+            ClauseKind::Delete { detach, entities } => entities
+                .iter()
+                .map(|entity| {
+                    let entity = self.expression(entity, rows);
+                    Change::DeleteEntity { entity, detach: *detach }
+                })
+                .collect(),
+            ClauseKind::Foreach { variable, list, clauses } => {
+                vec![self.foreach(&variable.text, list, clauses, rows)]
+            }
+            _ => {
+                self.refuse(span, "this clause cannot stand here yet");
+                Vec::new()
+            }
+        }
+    }
+
+    fn foreach(&mut self, name: &str, list: &Expr, clauses: &[Clause], rows: &mut Rows) -> Change {
+        let kind = self.kind(list, &rows.scope).element();
+        let list = self.expression(list, rows);
+        let variable = self.variables.named(name);
+        let outer = rows.scope.clone();
+        let binding = Binding { is_local: true, ..Binding::new(variable, kind, true) };
+        rows.scope.insert(name.to_owned(), binding);
+        let mut changes = Vec::new();
+        for clause in clauses {
+            let mut paths = Vec::new();
+            changes.extend(self.changes(&clause.kind, clause.span, rows, &mut paths));
+            if !paths.is_empty() {
+                self.refuse(clause.span, "a path cannot be named inside FOREACH");
+            }
+        }
+        rows.scope = outer;
+        Change::ForEach { variable, list, changes }
+    }
+
+    /// Makes what a pattern names and nothing has bound.
+    fn create(&mut self, pattern: &Pattern, rows: &mut Rows, paths: &mut Vec<NamedPath>) -> Vec<Change> {
+        let mut changes = Vec::new();
+        let start = self.create_node(&pattern.start, rows, &mut changes);
+        let mut parts = vec![start.into()];
+        let mut from = start;
+        for step in &pattern.steps {
+            let edge = self.edge_variable_to_make(&step.relationship);
+            let properties = self.made_properties(step.relationship.properties.as_ref(), rows);
+            let to = self.create_node(&step.node, rows, &mut changes);
+            changes.push(create_edge(&step.relationship, edge, from, to, properties));
+            self.name_edge(&step.relationship, edge, rows);
+            parts.extend([edge.into(), to.into()]);
+            from = to;
+        }
+        paths.extend(pattern.variable.as_ref().map(|name| (name.text.clone(), parts)));
+        changes
+    }
+
+    fn create_node(&mut self, node: &NodePattern, rows: &mut Rows, changes: &mut Vec<Change>) -> Variable {
+        let name = node.variable.as_ref().map(|name| name.text.as_str());
+        if let Some(binding) = name.and_then(|name| rows.scope.get(name)) {
+            return binding.variable;
+        }
+        let variable = match name {
+            Some(name) => self.variables.named(name),
+            None => self.variables.fresh(),
+        };
+        let properties = self.made_properties(node.properties.as_ref(), rows);
+        let labels = node.labels.iter().flat_map(label_names).collect();
+        changes.push(Change::CreateNode { node: variable, labels, properties });
+        if let Some(name) = name {
+            rows.scope.insert(name.to_owned(), Binding::new(variable, Kind::Node, false));
+        }
+        variable
+    }
+
+    fn made_properties(&mut self, properties: Option<&Expr>, rows: &mut Rows) -> Option<Expression> {
+        properties.map(|properties| self.expression(properties, rows))
+    }
+
+    fn edge_variable_to_make(&mut self, relationship: &RelationshipPattern) -> Variable {
+        match &relationship.variable {
+            Some(name) => self.variables.named(name.text.clone()),
+            None => self.variables.fresh(),
+        }
+    }
+
+    fn name_edge(&mut self, relationship: &RelationshipPattern, edge: Variable, rows: &mut Rows) {
+        if let Some(name) = &relationship.variable {
+            rows.scope.insert(name.text.clone(), Binding::new(edge, Kind::Relationship, false));
+        }
+    }
+
+    fn merge(
+        &mut self,
+        pattern: &Pattern,
+        on_match: &[SetItem],
+        on_create: &[SetItem],
+        rows: &mut Rows,
+        paths: &mut Vec<NamedPath>,
+    ) {
+        // Names for every part, so that what is found and what is made bind the same variables.
+        let named = name_all(pattern);
+        let pattern = Pattern { variable: None, ..named.clone() };
+        self.refuse_null_properties(&pattern, rows);
+        let shared: Vec<String> = pattern
+            .nodes()
+            .filter_map(|node| node.variable.as_ref())
+            .filter(|name| rows.scope.contains_key(&name.text))
+            .map(|name| name.text.clone())
+            .collect();
+        let mut inside = self.argument(rows);
+        self.require_defined(&shared, &mut inside);
+        self.patterns_onto(std::slice::from_ref(&pattern), &mut inside);
+        // What CREATE makes is bound to what the pattern would have found.
+        let mut making = Rows::new(LogicalPlan::unit(), rows.scope.clone());
+        let mut changes = Vec::new();
+        let mut ends = Vec::new();
+        for node in pattern.nodes() {
+            ends.push(self.merged_node(node, &inside, &mut making, &mut changes));
+        }
+        let mut parts: Vec<Expression> = ends.first().map(|end| (*end).into()).into_iter().collect();
+        for (index, step) in pattern.steps.iter().enumerate() {
+            let Some(name) = &step.relationship.variable else { continue };
+            let Some(binding) = inside.scope.get(&name.text).copied() else { continue };
+            let properties = self.made_properties(step.relationship.properties.as_ref(), &mut making);
+            let (from, to) = (ends[index], ends[index + 1]);
+            changes.push(create_edge(&step.relationship, binding.variable, from, to, properties));
+            parts.extend([binding.variable.into(), to.into()]);
+        }
+        rows.scope = inside.scope;
+        let on_match = on_match.iter().map(|item| self.set_item(item, rows)).collect();
+        let on_create = on_create.iter().map(|item| self.set_item(item, rows)).collect();
+        let mut pattern_plan = inside.plan;
+        let needed = pattern_plan.mentioned();
+        if let Some(argument) = leaf(&mut pattern_plan) {
+            argument.retain(|variable| needed.contains(variable));
+        }
+        rows.wrap(|input| LogicalPlan::Merge {
+            input,
+            pattern: Box::new(pattern_plan),
+            create: changes,
+            on_match,
+            on_create,
+        });
+        rows.scope.retain(|name, _| !name.starts_with('\0'));
+        paths.extend(named.variable.as_ref().map(|name| (name.text.clone(), parts)));
+    }
+
+    fn merged_node(
+        &mut self,
+        node: &NodePattern,
+        inside: &Rows,
+        making: &mut Rows,
+        changes: &mut Vec<Change>,
+    ) -> Variable {
+        let name = node.variable.as_ref().map_or("", |name| name.text.as_str());
+        let Some(binding) = inside.scope.get(name).copied() else { return self.variables.fresh() };
+        if making.scope.contains_key(name) {
+            return binding.variable;
+        }
+        let properties = self.made_properties(node.properties.as_ref(), making);
+        let labels = node.labels.iter().flat_map(label_names).collect();
+        changes.push(Change::CreateNode { node: binding.variable, labels, properties });
+        making.scope.insert(name.to_owned(), binding);
+        binding.variable
+    }
+
+    /// MERGE on a property that is null would make what it then cannot find.
+    fn refuse_null_properties(&mut self, pattern: &Pattern, rows: &mut Rows) {
+        let nodes = pattern.nodes().filter_map(|node| node.properties.as_ref());
+        let relationships = pattern.relationships().filter_map(|r| r.properties.as_ref());
+        let maps: Vec<&Expr> = nodes.chain(relationships).collect();
+        for map in maps {
+            let ExprKind::Map(entries) = &map.kind else { continue };
+            for (key, value) in entries {
+                let is_constant = matches!(
+                    value.kind,
+                    ExprKind::Integer(_) | ExprKind::Float(_) | ExprKind::String(_) | ExprKind::Boolean(_)
+                );
+                if is_constant {
+                    continue;
+                }
+                let value = self.expression(value, rows);
+                let condition = Expression::call(Function::IsDefined, [value]);
+                let message = format!("MERGE cannot use null for the property '{}'", key.text);
+                rows.wrap(|input| LogicalPlan::Assert { input, condition, message });
+            }
+        }
+    }
+
+    fn set_item(&mut self, item: &SetItem, rows: &mut Rows) -> Change {
+        match item {
+            SetItem::Property { target, key, value } => Change::SetProperty {
+                entity: self.expression(target, rows),
+                key: key.text.clone(),
+                value: self.expression(value, rows),
+            },
+            SetItem::Properties { variable, value, replace } => Change::SetProperties {
+                entity: self.named(&variable.text, rows),
+                map: self.expression(value, rows),
+                replace: *replace,
+            },
+            SetItem::Labels { variable, labels } => Change::SetLabels {
+                node: self.named(&variable.text, rows),
+                labels: labels.iter().map(|label| label.text.clone()).collect(),
+            },
+        }
+    }
+
+    fn remove_item(&mut self, item: &RemoveItem, rows: &mut Rows) -> Change {
+        match item {
+            RemoveItem::Property { target, key } => Change::SetProperty {
+                entity: self.expression(target, rows),
+                key: key.text.clone(),
+                value: Expression::Constant(Value::Null),
+            },
+            RemoveItem::Labels { variable, labels } => Change::RemoveLabels {
+                node: self.named(&variable.text, rows),
+                labels: labels.iter().map(|label| label.text.clone()).collect(),
+            },
+        }
+    }
+
+    fn named(&self, name: &str, rows: &Rows) -> Expression {
+        rows.scope.get(name).map_or(Expression::Constant(Value::Null), |binding| binding.variable.into())
+    }
+}
+
+fn create_edge(
+    relationship: &RelationshipPattern,
+    edge: Variable,
+    from: Variable,
+    to: Variable,
+    properties: Option<Expression>,
+) -> Change {
+    let (start, end) = match relationship.direction {
+        Direction::Left => (to, from),
+        _ => (from, to),
+    };
+    let name = relationship.types.first().map(|name| name.text.clone()).unwrap_or_default();
+    Change::CreateEdge { edge, start: start.into(), name, end: end.into(), properties }
+}
+
+fn only_creates(changes: &[Change]) -> bool {
+    changes.iter().all(|change| matches!(change, Change::CreateNode { .. } | Change::CreateEdge { .. }))
+}
+
+fn label_names(labels: &LabelExpression) -> Vec<String> {
+    match labels {
+        LabelExpression::Label(name) => vec![name.text.clone()],
+        LabelExpression::And(all) => all.iter().flat_map(label_names).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Gives every nameless part of a pattern a name that no text can say.
+fn name_all(pattern: &Pattern) -> Pattern {
+    let mut named = pattern.clone();
+    let mut count = 0;
+    let mut next = |span: Span| {
+        count += 1;
+        Some(crate::language::cypher::ast::Name { text: format!("\0part {count}"), span })
+    };
+    let start = &mut named.start;
+    start.variable = start.variable.take().or_else(|| next(start.span));
+    for step in &mut named.steps {
+        let relationship = &mut step.relationship;
+        relationship.variable = relationship.variable.take().or_else(|| next(relationship.span));
+        let node = &mut step.node;
+        node.variable = node.variable.take().or_else(|| next(node.span));
+    }
+    named
+}
+
+/// Returns the variables of the leaf that holds the outer row.
+fn leaf(plan: &mut LogicalPlan) -> Option<&mut Vec<Variable>> {
+    match plan {
+        LogicalPlan::Argument { variables } => Some(variables),
+        LogicalPlan::Apply { input, .. } => leaf(input),
+        other => other.inputs_mut().into_iter().find_map(leaf),
+    }
+}
