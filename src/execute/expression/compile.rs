@@ -308,8 +308,8 @@ fn takes(function: &Function, given: usize) -> bool {
         | CypherLessOrEqual | CypherIn | SparqlAdd | SparqlSubtract | SparqlMultiply | SparqlDivide
         | CypherAdd | CypherSubtract | CypherMultiply | CypherDivide | CypherModulo | CypherPower | Atan2
         | LangMatches | StrDt | StrLang | StrStarts | StrEnds | Contains | StrBefore | StrAfter
-        | CypherStartsWith | CypherEndsWith | CypherContains | CypherRegex | CypherLeft | CypherRight
-        | CypherSplit | Index | Distance | MatchesRegex => (2, 2),
+        | CypherStartsWith | CypherEndsWith | CypherContains | MergeMaps | CypherRegex | CypherLeft
+        | CypherRight | CypherSplit | Index | Distance | MatchesRegex => (2, 2),
         _ => (1, 1),
     };
     (least..=most).contains(&given) || matches!(function, Unknown(_))

@@ -248,6 +248,15 @@ pub(super) fn entry(entries: &[(Arc<str>, Datum)], key: &str) -> Datum {
     position.ok().map(|position| entries[position].1.clone()).into()
 }
 
+/// The entries of both maps; of equal keys the second one counts.
+pub(super) fn merge_maps(arguments: &Arguments<'_>, _: &Context) -> Outcome {
+    let (Some(first), Some(second)) = (arguments[0].as_map(), arguments[1].as_map()) else {
+        let other = if arguments[0].as_map().is_some() { &arguments[1] } else { &arguments[0] };
+        return Err(type_error("InvalidArgumentType", format!("{} is no map", kind_name(other))));
+    };
+    Ok(Datum::map(first.iter().chain(second).cloned().collect()))
+}
+
 /// list[from..to]: an absent bound is an explicit null constant, which `compile` has replaced;
 /// a null bound makes the slice null.
 pub(super) fn slice(list: &Datum, from: Option<&Datum>, to: Option<&Datum>) -> Outcome {
