@@ -21,6 +21,9 @@ pub mod language;
 pub mod optimize;
 pub mod workspace;
 
+// Floor 4
+pub mod replication;
+
 // Floor 5
 pub mod engine;
 pub mod results;

@@ -1,0 +1,20 @@
+//! Brings a workspace and its peers together: fetches blocks that the store lacks, tells others
+//! where our branches are, and follows theirs.
+//!
+//! It knows blocks only as sealed bytes with an id; what they hold is the workspace's matter. It
+//! never merges: a branch moves by itself only where it has no commits of its own. Time-outs are
+//! its only clock.
+
+mod error;
+mod fetcher;
+mod heads;
+mod identity;
+mod peers;
+mod relation;
+mod replica;
+mod ticket;
+
+pub use error::ReplicationError;
+pub use fetcher::{FetchCounters, Fetcher, Rejection};
+pub use replica::{BranchMove, Replica, SyncReport};
+pub use ticket::{Ticket, TicketError};
