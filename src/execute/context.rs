@@ -1,14 +1,17 @@
 //! `Context`: the world and the limits of one query.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Instant;
 
-use super::{ExecuteError, Values};
-use crate::dataset::{Dataset, DatasetMut};
-use crate::model::{NamedNode, Term, Value, Vocabulary};
-use crate::plan::{GraphSelector, Variable};
+use super::{ExecuteError, UpdateSummary, Values};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
+use crate::model::{EdgePattern, NamedNode, Permutation, QuadPattern, Term, TermId, Value, Vocabulary};
+use crate::plan::{GraphSelector, Schema, Variable};
+
+/// Variables from here on are made by the executor; no plan has so many.
+const FIRST_FRESH: u32 = 1 << 30;
 
 /// How far a query may go.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +43,10 @@ pub struct Context {
     /// Answers LOAD; without one it fails.
     pub loader: Option<Arc<dyn GraphLoader>>,
     memory: Arc<AtomicUsize>,
+    fresh: AtomicU32,
+    summary: Mutex<UpdateSummary>,
+    /// This context itself, once it runs something.
+    this: OnceLock<Weak<Context>>,
 }
 
 /// Sends a pattern to another SPARQL endpoint.
@@ -99,13 +106,37 @@ impl Context {
             services: None,
             loader: None,
             memory: Arc::new(AtomicUsize::new(0)),
+            fresh: AtomicU32::new(FIRST_FRESH),
+            summary: Mutex::default(),
+            this: OnceLock::new(),
         }
     }
 
     /// Makes a context that reads and writes `changes`, without limits.
     pub fn writing(changes: Arc<dyn DatasetMut>) -> Context {
-        let dataset: Arc<dyn Dataset> = changes.clone();
+        let dataset: Arc<dyn Dataset> = Arc::new(Interning(changes.clone()));
         Context { changes: Some(changes), ..Context::new(dataset) }
+    }
+
+    /// Returns what the statement has changed so far.
+    pub fn summary(&self) -> UpdateSummary {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Adds to what the statement has changed.
+    pub(super) fn count(&self, changed: &UpdateSummary) {
+        self.summary.lock().unwrap_or_else(PoisonError::into_inner).add(changed);
+    }
+
+    /// Remembers its owner, so that plans inside expressions can run.
+    pub(super) fn share(self: &Arc<Context>) {
+        self.this.get_or_init(|| Arc::downgrade(self));
+    }
+
+    /// Returns the owner of this context.
+    pub(super) fn shared(&self) -> Result<Arc<Context>, ExecuteError> {
+        let this = self.this.get().and_then(Weak::upgrade);
+        this.ok_or_else(|| ExecuteError::Plan("a plan in an expression that nothing executes".to_owned()))
     }
 
     /// Returns an error if the query was cancelled or is past its deadline. Operators call it once
@@ -123,6 +154,11 @@ impl Context {
     /// Opens an account on the query's memory budget; what it holds is given back when it is dropped.
     pub fn reserve(&self) -> Reservation {
         Reservation { total: self.memory.clone(), budget: self.limits.memory_bytes_max, bytes: 0 }
+    }
+
+    /// Returns a variable that no plan has.
+    pub(super) fn fresh_variable(&self) -> Variable {
+        Variable(self.fresh.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Returns a fresh IRI for a new node or relationship, under the workspace's base.
@@ -167,5 +203,47 @@ impl Reservation {
 impl Drop for Reservation {
     fn drop(&mut self) {
         self.release();
+    }
+}
+
+/// A dataset under change in which every term that is asked for has an id: what a query computes
+/// before a write and reads back after it is then one id.
+struct Interning(Arc<dyn DatasetMut>);
+
+impl Dataset for Interning {
+    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan(pattern, permutation)
+    }
+
+    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_edges(pattern)
+    }
+
+    fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
+        self.0.intern(term).map(Some)
+    }
+
+    fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
+        self.0.terms(ids)
+    }
+
+    fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        self.0.estimate(pattern)
+    }
+
+    fn statistics(&self) -> Arc<Statistics> {
+        self.0.statistics()
+    }
+
+    fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
+        self.0.schema()
+    }
+
+    fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
+        self.0.named_graphs()
+    }
+
+    fn prefetch(&self, patterns: &[QuadPattern]) {
+        self.0.prefetch(patterns);
     }
 }

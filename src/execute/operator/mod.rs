@@ -1,8 +1,73 @@
 //! The physical operators, a file each. Each pulls batches from its inputs when it is pulled.
 
-use super::{ExecuteError, Layout};
+mod aggregate;
+mod apply;
+mod bind_matcher;
+mod call;
+mod distinct;
+mod distinct_edges;
+mod edge_scan;
+mod extend;
+mod filter;
+mod graph_scope;
+mod index_scan;
+mod inner_join;
+mod join_table;
+mod left_join;
+mod matcher;
+mod merge;
+mod merge_join;
+mod minus;
+mod modify;
+mod path;
+mod project;
+mod row_index;
+mod semi_join;
+mod service;
+mod slice;
+mod sort;
+mod subplan_matcher;
+mod union;
+mod unwind;
+mod values;
+
+pub(super) use aggregate::Aggregate;
+pub(super) use apply::{ApplyFold, Fold};
+pub(super) use bind_matcher::{BindMatcher, Probe};
+pub(super) use call::Call;
+pub(super) use distinct::{Distinct, DistinctRows};
+pub(super) use distinct_edges::DistinctEdges;
+pub(super) use edge_scan::{EdgeProbe, EdgeScan, as_quad_scan, is_node, quad_of};
+pub(super) use extend::Extend;
+pub(super) use filter::{Assert, Filter};
+pub(super) use graph_scope::GraphScope;
+pub(super) use index_scan::{IndexScan, QuadReader, ScanProbe, choose_permutation, resolve};
+pub(super) use inner_join::InnerJoin;
+pub(super) use join_table::{JoinTable, Pairs};
+pub(super) use left_join::LeftJoin;
+pub(super) use matcher::{HashMatcher, JoinShape, Matcher};
+pub(super) use merge::Merge;
+pub(super) use merge_join::MergeJoin;
+pub(super) use minus::MinusJoin;
+pub(super) use modify::Modify;
+pub(super) use path::{PathProbe, PathScan};
+pub(super) use project::Project;
+pub(super) use row_index::{RowIndex, hash_rows};
+pub(super) use semi_join::SemiJoin;
+pub(super) use service::{Service, ServiceProbe};
+pub(super) use slice::Slice;
+pub(super) use sort::{Key as SortBy, Sort, TopN};
+pub(super) use subplan_matcher::SubplanMatcher;
+pub(super) use union::Union;
+pub(super) use unwind::Unwind;
+pub(super) use values::Rows;
+
+use std::sync::Arc;
+
+use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
-use crate::plan::Variable;
+use crate::model::TermId;
+use crate::plan::{LogicalPlan, Variable};
 
 /// A running operator.
 pub trait Operator: Send {
@@ -18,4 +83,55 @@ pub trait Operator: Send {
     fn sorted_by(&self) -> &[Variable] {
         &[]
     }
+
+    /// Returns the operator's name and what EXPLAIN should tell of it, in one line.
+    fn describe(&self) -> String;
+
+    /// Returns what the operator pulls from, for EXPLAIN.
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        Vec::new()
+    }
+}
+
+pub type BoxOperator = Box<dyn Operator>;
+
+/// Bytes that `rows` rows of `width` columns take.
+pub(super) fn bytes_of(rows: usize, width: usize) -> usize {
+    rows * (width.max(1) * size_of::<TermId>())
+}
+
+/// Pulls all rows of an operator, accounted for in `reservation`.
+pub(super) fn drain(
+    operator: &mut dyn Operator,
+    context: &Context,
+    reservation: &mut super::Reservation,
+) -> Result<Batch, ExecuteError> {
+    let mut all = Batch::empty(operator.layout().width());
+    while let Some(batch) = operator.next_batch()? {
+        context.check()?;
+        reservation.grow(bytes_of(batch.rows(), batch.width()))?;
+        if all.is_empty() {
+            all = batch;
+        } else {
+            all.append(&batch);
+        }
+    }
+    Ok(all)
+}
+
+/// Returns for each row of `batch` whether `plan` has a compatible row: EXISTS inside an expression.
+pub(super) fn exists(
+    plan: &LogicalPlan,
+    layout: &Layout,
+    batch: &Batch,
+    context: &Context,
+) -> Result<Vec<bool>, ExecuteError> {
+    let planner = super::physical_plan::Planner::new(context.shared()?);
+    let mut matcher = planner.exists_matcher(plan, layout, batch.rows() as f64)?;
+    matcher.start(&Arc::new(batch.clone()), true)?;
+    let mut found = vec![false; batch.rows()];
+    while let Some(pairs) = matcher.next_pairs()? {
+        pairs.left.iter().for_each(|row| found[*row as usize] = true);
+    }
+    Ok(found)
 }

@@ -1,0 +1,198 @@
+//! Rewriting of subplans so that they run for many outer rows at once.
+
+use std::collections::BTreeSet;
+
+use super::Context;
+use crate::model::Value;
+use crate::plan::{Aggregate, AggregateFunction, Expression, Function, LogicalPlan, Variable};
+
+/// Returns whether running the plan changes data.
+pub fn has_writes(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. })
+        || plan.inputs().into_iter().any(has_writes)
+}
+
+/// Returns the variables that a subplan's Argument leaves ask for.
+pub fn argument_variables(plan: &LogicalPlan) -> BTreeSet<Variable> {
+    let mut all = BTreeSet::new();
+    collect_arguments(plan, &mut all);
+    all
+}
+
+fn collect_arguments(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+    if let LogicalPlan::Argument { variables } = plan {
+        all.extend(variables);
+    }
+    own_inputs(plan).into_iter().for_each(|input| collect_arguments(input, all));
+}
+
+/// Returns whether the plan has an Argument leaf of its own scope.
+pub fn is_correlated(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::Argument { .. }) || own_inputs(plan).into_iter().any(is_correlated)
+}
+
+/// Returns the inputs whose Argument leaves mean the same row as the plan's own: an inner Apply's
+/// subplan and a Merge's pattern are given other rows.
+fn own_inputs(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
+    match plan {
+        LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => vec![input],
+        _ => plan.inputs(),
+    }
+}
+
+/// Rewrites a subplan so that each of its rows carries `number`, which says for which binding it is
+/// a row; `None` if the plan does something once for each binding.
+pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<LogicalPlan> {
+    use LogicalPlan::*;
+    let boxed = |plan: &LogicalPlan| carry(plan, number, context).map(Box::new);
+    let if_correlated = |plan: &LogicalPlan| {
+        if is_correlated(plan) { boxed(plan) } else { Some(Box::new(plan.clone())) }
+    };
+    let mut carrying = plan.clone();
+    match &mut carrying {
+        Argument { variables } => variables.push(number),
+        QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Service { .. } => {
+            let argument = Argument { variables: vec![number] };
+            return Some(Join { left: Box::new(argument), right: Box::new(plan.clone()) });
+        }
+        Join { left, right } => {
+            let right_is_correlated = is_correlated(right);
+            if is_correlated(left) || !right_is_correlated {
+                *left = boxed(left)?;
+            }
+            *right = if_correlated(right)?;
+        }
+        LeftJoin { left, right, .. } | SemiJoin { left, right } | AntiJoin { left, right } => {
+            *left = boxed(left)?;
+            *right = if_correlated(right)?;
+        }
+        // A shared number would be a shared bound variable.
+        Minus { right, .. } if is_correlated(right) => return None,
+        Minus { left, .. } => *left = boxed(left)?,
+        Filter { input, .. }
+        | Extend { input, .. }
+        | Unwind { input, .. }
+        | Assert { input, .. }
+        | DistinctEdges { input, .. }
+        | Call { input, .. }
+        | Apply { input, .. }
+        | Sort { input, .. }
+        | Distinct { input } => *input = boxed(input)?,
+        Project { input, variables } => {
+            *input = boxed(input)?;
+            variables.push(number);
+        }
+        Aggregate { input, keys, aggregates } => {
+            let input = boxed(input)?;
+            if keys.is_empty() {
+                return Some(carry_total(input, aggregates, number, context));
+            }
+            keys.push(number);
+            return Some(Aggregate { input, keys: keys.clone(), aggregates: aggregates.clone() });
+        }
+        Union(inputs) => {
+            for input in inputs {
+                *input = carry(input, number, context)?;
+            }
+        }
+        TopN { .. } | Slice { .. } | Modify { .. } | Merge { .. } => return None,
+    }
+    Some(carrying)
+}
+
+/// Carries an aggregate without keys: a binding without rows has its row of empty values too.
+fn carry_total(
+    input: Box<LogicalPlan>,
+    aggregates: &[(Variable, Aggregate)],
+    number: Variable,
+    context: &Context,
+) -> LogicalPlan {
+    let rows = context.fresh_variable();
+    let count = Aggregate { function: AggregateFunction::Count, argument: None, distinct: false };
+    let mut inner = vec![(rows, count)];
+    let mut outer = Vec::new();
+    for (variable, aggregate) in aggregates {
+        let computed = context.fresh_variable();
+        inner.push((computed, aggregate.clone()));
+        let has_rows = Expression::call(Function::IsDefined, [rows.into()]);
+        let expression = Expression::Case {
+            branches: vec![(has_rows, computed.into())],
+            otherwise: Some(Box::new(Expression::Constant(value_of_nothing(&aggregate.function)))),
+        };
+        outer.push((*variable, expression));
+    }
+    let groups = LogicalPlan::Aggregate { input, keys: vec![number], aggregates: inner };
+    let mut plan = LogicalPlan::LeftJoin {
+        left: Box::new(LogicalPlan::Argument { variables: vec![number] }),
+        right: Box::new(groups),
+        condition: None,
+    };
+    for (variable, expression) in &outer {
+        let (variable, expression) = (*variable, expression.clone());
+        plan = LogicalPlan::Extend { input: Box::new(plan), variable, expression };
+    }
+    let mut variables: Vec<Variable> = outer.iter().map(|(variable, _)| *variable).collect();
+    variables.push(number);
+    LogicalPlan::Project { input: Box::new(plan), variables }
+}
+
+/// Returns what an aggregate makes of no rows.
+pub fn value_of_nothing(function: &AggregateFunction) -> Value {
+    match function {
+        AggregateFunction::Count
+        | AggregateFunction::SparqlSum
+        | AggregateFunction::SparqlAvg
+        | AggregateFunction::CypherSum => Value::Integer(0),
+        AggregateFunction::GroupConcat { .. } => Value::String(String::new()),
+        AggregateFunction::Collect => Value::List(Vec::new()),
+        AggregateFunction::StDev | AggregateFunction::StDevP => Value::Float(0.0),
+        _ => Value::Null,
+    }
+}
+
+/// Cuts an uncorrelated plan down to rows whose `keys` are those of the argument, by joining its
+/// leaves with the argument. The result may still hold rows that do not join.
+pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
+    use LogicalPlan::*;
+    let touches = |plan: &LogicalPlan| !plan.variables().is_disjoint(keys);
+    if !touches(plan) {
+        return plan.clone();
+    }
+    let mut reduced = plan.clone();
+    match &mut reduced {
+        Join { left, right } => {
+            // One side is enough: the join carries the cut over to the other.
+            let side = if touches(left) { left } else { right };
+            **side = reduce(side, keys);
+        }
+        Filter { input, .. } | DistinctEdges { input, .. } | Distinct { input } => {
+            **input = reduce(input, keys);
+        }
+        LeftJoin { left, .. } | SemiJoin { left, .. } | AntiJoin { left, .. } | Minus { left, .. }
+            if is_covered(plan, left, keys) =>
+        {
+            **left = reduce(left, keys);
+        }
+        Extend { input, variable, .. } | Unwind { input, variable, .. } if !keys.contains(variable) => {
+            **input = reduce(input, keys);
+        }
+        Project { input, variables } => {
+            let kept = keys.iter().copied().filter(|key| variables.contains(key)).collect();
+            **input = reduce(input, &kept);
+        }
+        Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
+        QuadScan(_) | EdgeScan(_) | Path(_) => {
+            let variables = plan.variables().intersection(keys).copied().collect();
+            let argument = Argument { variables };
+            return Join { left: Box::new(argument), right: Box::new(plan.clone()) };
+        }
+        _ => {}
+    }
+    reduced
+}
+
+/// Returns whether the left input alone binds all keys that the plan binds.
+fn is_covered(plan: &LogicalPlan, left: &LogicalPlan, keys: &BTreeSet<Variable>) -> bool {
+    let bound = left.variables();
+    plan.variables().intersection(keys).all(|key| bound.contains(key))
+}

@@ -1,0 +1,403 @@
+//! `Aggregate`: groups rows by hash and folds each group; groups come in order of appearance.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use super::{BoxOperator, DistinctRows, Operator, bytes_of};
+use crate::batch::{BATCH_ROWS, Batch};
+use crate::execute::expression::{
+    self, AggregateValue, Compiled, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
+    standard_deviation,
+};
+use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
+use crate::model::{TermId, Value};
+use crate::plan::{Aggregate as AggregatePlan, AggregateFunction, SortOrder, Variable};
+
+pub struct Aggregate {
+    context: Arc<Context>,
+    input: BoxOperator,
+    keys: Vec<Option<usize>>,
+    folds: Vec<Fold>,
+    layout: Layout,
+    result: Option<Batch>,
+    position: usize,
+}
+
+/// One aggregate and its state for each group.
+struct Fold {
+    function: AggregateFunction,
+    argument: Option<Compiled>,
+    percentile: Option<Compiled>,
+    /// The (group, value) pairs that were folded, if each counts once.
+    distinct: Option<DistinctRows>,
+    is_distinct: bool,
+    state: State,
+    reservation: Reservation,
+}
+
+enum State {
+    Count(Vec<i64>),
+    SparqlSum(Vec<SparqlSum>),
+    CypherSum(Vec<CypherSum>),
+    /// The best or any value so far.
+    One(Vec<TermId>),
+    /// `None` once a value was no string.
+    Concat(Vec<Option<Option<String>>>),
+    Lists(Vec<Vec<TermId>>),
+    Numbers(Vec<Vec<f64>>),
+    /// The (number, value) pairs, and the percentile asked for.
+    Percentile(Vec<(Vec<(f64, TermId)>, f64)>),
+}
+
+impl Aggregate {
+    pub fn new(
+        input: BoxOperator,
+        keys: &[Variable],
+        aggregates: &[(Variable, AggregatePlan)],
+        context: Arc<Context>,
+    ) -> Result<Aggregate, ExecuteError> {
+        let mut layout = Layout::default();
+        for key in keys {
+            layout.push(*key, input.layout().is_defined(*key));
+        }
+        let mut folds = Vec::new();
+        for (variable, aggregate) in aggregates {
+            layout.push(*variable, matches!(aggregate.function, AggregateFunction::Count));
+            folds.push(Fold::new(aggregate, input.layout(), &context)?);
+        }
+        let keys = keys.iter().map(|key| input.layout().column(*key)).collect();
+        Ok(Aggregate { context, input, keys, folds, layout, result: None, position: 0 })
+    }
+
+    fn run(&mut self) -> Result<Batch, ExecuteError> {
+        let mut groups = DistinctRows::new(self.keys.len(), &self.context);
+        if self.keys.is_empty() {
+            groups.number(&[], 1)?;
+        }
+        while let Some(batch) = self.input.next_batch()? {
+            self.context.check()?;
+            let undefined = vec![TermId::UNDEFINED; batch.rows()];
+            let columns: Vec<&[TermId]> = self
+                .keys
+                .iter()
+                .map(|column| column.map_or(undefined.as_slice(), |column| batch.column(column)))
+                .collect();
+            let numbers = groups.number(&columns, batch.rows())?;
+            for fold in &mut self.folds {
+                fold.state.resize(groups.rows().rows());
+                fold.add(&batch, &numbers, &self.context)?;
+            }
+        }
+        let count = groups.rows().rows();
+        let mut columns = groups.into_rows().into_columns();
+        for fold in &mut self.folds {
+            fold.state.resize(count);
+            columns.push(fold.finish(&self.context)?);
+        }
+        Ok(Batch::new(columns, count))
+    }
+}
+
+impl Operator for Aggregate {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        if self.result.is_none() {
+            self.result = Some(self.run()?);
+        }
+        let Some(result) = &self.result else { return Ok(None) };
+        let rows = BATCH_ROWS.min(result.rows() - self.position);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let batch = result.slice(self.position, rows);
+        self.position += rows;
+        Ok(Some(batch))
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    fn describe(&self) -> String {
+        let functions: Vec<String> = self.folds.iter().map(|fold| format!("{:?}", fold.function)).collect();
+        let keys = &self.layout.variables()[..self.keys.len()];
+        format!("Aggregate by {keys:?}: {}", functions.join(", "))
+    }
+
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        vec![self.input.as_ref()]
+    }
+}
+
+impl Fold {
+    fn new(aggregate: &AggregatePlan, layout: &Layout, context: &Context) -> Result<Fold, ExecuteError> {
+        let compile = |expression| expression::compile(expression, layout, context);
+        let percentile = match &aggregate.function {
+            AggregateFunction::PercentileDisc(p) | AggregateFunction::PercentileCont(p) => Some(compile(p)?),
+            _ => None,
+        };
+        Ok(Fold {
+            state: State::of(&aggregate.function),
+            function: aggregate.function.clone(),
+            argument: aggregate.argument.as_ref().map(compile).transpose()?,
+            percentile,
+            distinct: None,
+            is_distinct: aggregate.distinct,
+            reservation: context.reserve(),
+        })
+    }
+
+    /// Adds rows, each to the group that `groups` names.
+    fn add(&mut self, batch: &Batch, groups: &[u32], context: &Context) -> Result<(), ExecuteError> {
+        let mut ids = match &self.argument {
+            Some(argument) => Some(argument.evaluate(batch, context)?),
+            None => None,
+        };
+        let mut groups = groups.to_vec();
+        let mut rows: Option<Vec<u32>> = None;
+        if self.is_distinct {
+            let first = self.first_of_each(batch, ids.as_deref(), &groups, context)?;
+            groups = first.iter().map(|row| groups[*row as usize]).collect();
+            ids = ids.map(|ids| first.iter().map(|row| ids[*row as usize]).collect());
+            rows = Some(first);
+        }
+        let percentiles = match &self.percentile {
+            Some(percentile) => {
+                let all = percentile.evaluate(batch, context)?;
+                let picked = match &rows {
+                    Some(rows) => rows.iter().map(|row| all[*row as usize]).collect(),
+                    None => all,
+                };
+                Some(aggregate_values(&picked, context)?)
+            }
+            None => None,
+        };
+        self.reservation.grow(self.state.bytes_of_rows(groups.len()))?;
+        self.fold(&groups, ids.as_deref(), percentiles.as_deref(), context)
+    }
+
+    /// Returns the rows whose (group, value) was not met before.
+    fn first_of_each(
+        &mut self,
+        batch: &Batch,
+        ids: Option<&[TermId]>,
+        groups: &[u32],
+        context: &Context,
+    ) -> Result<Vec<u32>, ExecuteError> {
+        let group_of = |group: &u32| TermId::from_i64(i64::from(*group)).expect("u32 fits");
+        let group_column: Vec<TermId> = groups.iter().map(group_of).collect();
+        let mut columns: Vec<&[TermId]> = vec![&group_column];
+        match ids {
+            Some(ids) => columns.push(ids),
+            None => columns.extend(batch.columns().iter().map(Vec::as_slice)),
+        }
+        let seen = self.distinct.get_or_insert_with(|| DistinctRows::new(columns.len(), context));
+        let mut next = seen.rows().rows() as u32;
+        let numbers = seen.number(&columns, groups.len())?;
+        let mut first = Vec::new();
+        for (row, number) in numbers.into_iter().enumerate() {
+            if number == next {
+                first.push(row as u32);
+                next += 1;
+            }
+        }
+        Ok(first)
+    }
+
+    fn fold(
+        &mut self,
+        groups: &[u32],
+        ids: Option<&[TermId]>,
+        percentiles: Option<&[AggregateValue]>,
+        context: &Context,
+    ) -> Result<(), ExecuteError> {
+        let Some(ids) = ids else {
+            if let State::Count(counts) = &mut self.state {
+                groups.iter().for_each(|group| counts[*group as usize] += 1);
+                return Ok(());
+            }
+            return Err(ExecuteError::Plan(format!("{:?} needs an argument", self.function)));
+        };
+        let pairs = || groups.iter().map(|group| *group as usize).zip(ids.iter().copied());
+        match &mut self.state {
+            State::Count(counts) => {
+                pairs().for_each(|(group, id)| counts[group] += i64::from(!id.is_undefined()));
+            }
+            State::Lists(lists) => {
+                pairs().filter(|(_, id)| !id.is_undefined()).for_each(|(group, id)| lists[group].push(id));
+            }
+            State::One(best) => {
+                for (group, id) in pairs().filter(|(_, id)| !id.is_undefined()) {
+                    if best[group].is_undefined() || is_better(&self.function, id, best[group], context)? {
+                        best[group] = id;
+                    }
+                }
+            }
+            State::SparqlSum(sums) => {
+                for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
+                    sums[group].add(value.as_number());
+                }
+            }
+            State::CypherSum(sums) => {
+                for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
+                    if value.is_defined() {
+                        sums[group].add(&value)?;
+                    }
+                }
+            }
+            State::Concat(texts) => {
+                let AggregateFunction::GroupConcat { separator } = &self.function else { return Ok(()) };
+                for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
+                    concat(&mut texts[group], value.as_string(), separator);
+                }
+            }
+            State::Numbers(numbers) => {
+                for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
+                    if value.is_defined() {
+                        numbers[group].push(value.to_f64()?);
+                    }
+                }
+            }
+            State::Percentile(groups) => {
+                let values = aggregate_values(ids, context)?;
+                for (row, ((group, id), value)) in pairs().zip(values).enumerate() {
+                    if !value.is_defined() {
+                        continue;
+                    }
+                    if let Some(percentiles) = percentiles {
+                        groups[group].1 = percentiles[row].to_f64()?;
+                    }
+                    groups[group].0.push((value.to_f64()?, id));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the value of each group.
+    fn finish(&mut self, context: &Context) -> Result<Vec<TermId>, ExecuteError> {
+        let is_average = matches!(self.function, AggregateFunction::SparqlAvg | AggregateFunction::CypherAvg);
+        let value = |value: &Value| expression::id_of_value(value, context);
+        match &mut self.state {
+            State::Count(counts) => counts.iter().map(|count| value(&Value::Integer(*count))).collect(),
+            State::One(ids) => Ok(std::mem::take(ids)),
+            State::Lists(lists) => {
+                let lists = std::mem::take(lists).into_iter();
+                Ok(lists.map(|list| context.values.intern(Local::List(list))).collect())
+            }
+            State::SparqlSum(sums) => sums
+                .iter()
+                .map(|sum| if is_average { sum.average(context) } else { sum.sum(context) })
+                .collect(),
+            State::CypherSum(sums) => sums
+                .iter()
+                .map(|sum| if is_average { sum.average(context) } else { sum.sum(context) })
+                .collect(),
+            State::Concat(texts) => std::mem::take(texts)
+                .into_iter()
+                .map(|text| match text {
+                    None => value(&Value::String(String::new())),
+                    Some(Some(text)) => value(&Value::String(text)),
+                    Some(None) => Ok(TermId::UNDEFINED),
+                })
+                .collect(),
+            State::Numbers(numbers) => {
+                let is_population = self.function == AggregateFunction::StDevP;
+                let deviation = |values: &Vec<f64>| standard_deviation(values, is_population);
+                numbers.iter().map(|values| value(&Value::Float(deviation(values)))).collect()
+            }
+            State::Percentile(groups) => {
+                let is_discrete = matches!(self.function, AggregateFunction::PercentileDisc(_));
+                groups
+                    .iter_mut()
+                    .map(|(values, percentile)| {
+                        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+                        if is_discrete {
+                            let place = percentile_disc(values.len(), *percentile)?;
+                            return Ok(place.map_or(TermId::UNDEFINED, |place| values[place].1));
+                        }
+                        let numbers: Vec<f64> = values.iter().map(|(number, _)| *number).collect();
+                        match percentile_cont(&numbers, *percentile)? {
+                            Some(number) => value(&Value::Float(number)),
+                            None => Ok(TermId::UNDEFINED),
+                        }
+                    })
+                    .collect()
+            }
+        }
+    }
+}
+
+impl State {
+    fn of(function: &AggregateFunction) -> State {
+        match function {
+            AggregateFunction::Count => State::Count(Vec::new()),
+            AggregateFunction::SparqlSum | AggregateFunction::SparqlAvg => State::SparqlSum(Vec::new()),
+            AggregateFunction::CypherSum | AggregateFunction::CypherAvg => State::CypherSum(Vec::new()),
+            AggregateFunction::SparqlMin
+            | AggregateFunction::SparqlMax
+            | AggregateFunction::CypherMin
+            | AggregateFunction::CypherMax
+            | AggregateFunction::Sample => State::One(Vec::new()),
+            AggregateFunction::GroupConcat { .. } => State::Concat(Vec::new()),
+            AggregateFunction::Collect => State::Lists(Vec::new()),
+            AggregateFunction::StDev | AggregateFunction::StDevP => State::Numbers(Vec::new()),
+            AggregateFunction::PercentileDisc(_) | AggregateFunction::PercentileCont(_) => {
+                State::Percentile(Vec::new())
+            }
+        }
+    }
+
+    fn resize(&mut self, groups: usize) {
+        match self {
+            State::Count(all) => all.resize(groups, 0),
+            State::SparqlSum(all) => all.resize_with(groups, SparqlSum::default),
+            State::CypherSum(all) => all.resize_with(groups, CypherSum::default),
+            State::One(all) => all.resize(groups, TermId::UNDEFINED),
+            State::Concat(all) => all.resize(groups, None),
+            State::Lists(all) => all.resize(groups, Vec::new()),
+            State::Numbers(all) => all.resize(groups, Vec::new()),
+            State::Percentile(all) => all.resize(groups, (Vec::new(), 0.0)),
+        }
+    }
+
+    /// Returns the bytes that so many more rows may take.
+    fn bytes_of_rows(&self, rows: usize) -> usize {
+        match self {
+            State::Lists(_) | State::Numbers(_) => bytes_of(rows, 1),
+            State::Concat(_) | State::Percentile(_) => bytes_of(rows, 2),
+            _ => 0,
+        }
+    }
+}
+
+fn is_better(
+    function: &AggregateFunction,
+    id: TermId,
+    best: TermId,
+    context: &Context,
+) -> Result<bool, ExecuteError> {
+    let (wanted, order) = match function {
+        AggregateFunction::SparqlMin => (Ordering::Less, SortOrder::Sparql),
+        AggregateFunction::SparqlMax => (Ordering::Greater, SortOrder::Sparql),
+        AggregateFunction::CypherMin => (Ordering::Less, SortOrder::Cypher),
+        AggregateFunction::CypherMax => (Ordering::Greater, SortOrder::Cypher),
+        _ => return Ok(false),
+    };
+    let ordering = match (id.as_i64(), best.as_i64()) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => expression::compare(id, best, order, context)?,
+    };
+    Ok(ordering == wanted)
+}
+
+fn concat(text: &mut Option<Option<String>>, more: Option<&str>, separator: &str) {
+    match (text, more) {
+        (Some(None), _) => {}
+        (text, None) => *text = Some(None),
+        (Some(Some(text)), Some(more)) => {
+            text.push_str(separator);
+            text.push_str(more);
+        }
+        (text @ None, Some(more)) => *text = Some(Some(more.to_owned())),
+    }
+}

@@ -1,0 +1,108 @@
+//! `Distinct`: each row once; the first of equal ones.
+
+use std::sync::Arc;
+
+use super::{BoxOperator, Operator, RowIndex, bytes_of, hash_rows};
+use crate::batch::Batch;
+use crate::execute::{Context, ExecuteError, Layout, Reservation};
+use crate::model::TermId;
+use crate::plan::Variable;
+
+pub struct Distinct {
+    context: Arc<Context>,
+    input: BoxOperator,
+    seen: DistinctRows,
+}
+
+/// The distinct rows that were met so far, numbered in order of appearance.
+pub struct DistinctRows {
+    rows: Batch,
+    index: RowIndex,
+    reservation: Reservation,
+}
+
+impl DistinctRows {
+    pub fn new(width: usize, context: &Context) -> DistinctRows {
+        DistinctRows { rows: Batch::empty(width), index: RowIndex::default(), reservation: context.reserve() }
+    }
+
+    /// Returns the number of each row, giving new rows the next numbers.
+    pub fn number(&mut self, columns: &[&[TermId]], rows: usize) -> Result<Vec<u32>, ExecuteError> {
+        let before = self.rows.rows();
+        let mut scratch = Vec::with_capacity(columns.len());
+        let mut numbers = Vec::with_capacity(rows);
+        for (row, hash) in hash_rows(columns, rows).into_iter().enumerate() {
+            let mut chain = self.index.chain(hash);
+            let own = &self.rows;
+            let is_equal = |number: u32| {
+                own.columns().iter().zip(columns).all(|(own, theirs)| own[number as usize] == theirs[row])
+            };
+            let mut known = self.index.step(&mut chain);
+            while known.is_some_and(|number| !is_equal(number)) {
+                known = self.index.step(&mut chain);
+            }
+            let number = match known {
+                Some(number) => number,
+                None => {
+                    let number = self.rows.rows() as u32;
+                    self.index.insert(hash, number);
+                    scratch.clear();
+                    scratch.extend(columns.iter().map(|column| column[row]));
+                    self.rows.push_row(&scratch);
+                    number
+                }
+            };
+            numbers.push(number);
+        }
+        let new = self.rows.rows() - before;
+        self.reservation.grow(bytes_of(new, columns.len()) + new * RowIndex::ENTRY_BYTES)?;
+        Ok(numbers)
+    }
+
+    pub fn rows(&self) -> &Batch {
+        &self.rows
+    }
+
+    pub fn into_rows(self) -> Batch {
+        self.rows
+    }
+}
+
+impl Distinct {
+    pub fn new(input: BoxOperator, context: Arc<Context>) -> Distinct {
+        let seen = DistinctRows::new(input.layout().width(), &context);
+        Distinct { context, input, seen }
+    }
+}
+
+impl Operator for Distinct {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        while let Some(batch) = self.input.next_batch()? {
+            self.context.check()?;
+            let before = self.seen.rows().rows();
+            let columns: Vec<&[TermId]> = batch.columns().iter().map(Vec::as_slice).collect();
+            self.seen.number(&columns, batch.rows())?;
+            let new = self.seen.rows().rows() - before;
+            if new > 0 {
+                return Ok(Some(self.seen.rows().slice(before, new)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn layout(&self) -> &Layout {
+        self.input.layout()
+    }
+
+    fn sorted_by(&self) -> &[Variable] {
+        self.input.sorted_by()
+    }
+
+    fn describe(&self) -> String {
+        "Distinct".to_owned()
+    }
+
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        vec![self.input.as_ref()]
+    }
+}

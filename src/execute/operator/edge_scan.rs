@@ -1,0 +1,367 @@
+//! `EdgeScan`: relationships: for each asserted triple between nodes its reifiers, else itself.
+
+use std::sync::Arc;
+
+use super::index_scan::{ResolvedScan, ScanShape, describe_slot, resolve};
+use super::{GraphScope, Operator, Probe, QuadReader};
+use crate::batch::Batch;
+use crate::execute::{Context, ExecuteError, Layout, Local};
+use crate::model::{Edge, EdgePattern, Quad, QuadPattern, Term, TermId, TermKind, rdf};
+use crate::plan::{EdgeScan as EdgePlan, QuadScan, Slot, Variable};
+
+/// Scans the relationships of one pattern.
+pub struct EdgeScan {
+    context: Arc<Context>,
+    plan: EdgePlan,
+    shape: ScanShape,
+    /// What is still to be read, one reader a predicate; `None` before the first pull.
+    readers: Option<Vec<EdgeReader>>,
+}
+
+/// Looks up the relationships of one pattern, some of whose variables are given.
+pub struct EdgeProbe {
+    context: Arc<Context>,
+    plan: EdgePlan,
+    shape: ScanShape,
+    key: Vec<Variable>,
+    base: Option<Vec<ResolvedScan>>,
+}
+
+/// Reads the relationships of one resolved pattern.
+pub struct EdgeReader {
+    quads: QuadReader,
+    reifiers: Reifiers,
+    /// The predicate that makes labels, not relationships, where the predicate is open.
+    label: Option<TermId>,
+}
+
+/// The reifiers of the triples of one pattern, sorted by triple.
+struct Reifiers {
+    edges: Vec<Edge>,
+    merges: bool,
+}
+
+impl EdgeScan {
+    pub fn new(plan: &EdgePlan, context: Arc<Context>) -> EdgeScan {
+        EdgeScan { context, plan: plan.clone(), shape: shape_of(plan), readers: None }
+    }
+
+    fn open(&self) -> Result<Vec<EdgeReader>, ExecuteError> {
+        if let Some(None) = edge_constant(&self.plan, &self.context)? {
+            return Ok(Vec::new());
+        }
+        let mut readers = Vec::new();
+        for resolved in resolve_all(&self.plan, &self.context)? {
+            readers.push(EdgeReader::open(&resolved.pattern, resolved.merges, &self.context)?);
+        }
+        readers.reverse();
+        Ok(readers)
+    }
+}
+
+impl Operator for EdgeScan {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        if self.readers.is_none() {
+            self.readers = Some(self.open()?);
+        }
+        let readers = self.readers.get_or_insert_default();
+        while let Some(reader) = readers.last_mut() {
+            self.context.check()?;
+            match reader.next_rows(&self.context)? {
+                Some(rows) => {
+                    let batch = self.shape.apply(select_edge(rows, &self.plan, &self.context)?);
+                    if !batch.is_empty() {
+                        return Ok(Some(batch));
+                    }
+                }
+                None => drop(readers.pop()),
+            }
+        }
+        Ok(None)
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.shape.layout
+    }
+
+    fn describe(&self) -> String {
+        format!("EdgeScan {}", describe_edge(&self.plan))
+    }
+}
+
+impl EdgeReader {
+    /// Opens the relationships of a pattern.
+    pub fn open(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<EdgeReader, ExecuteError> {
+        let reifiers = Reifiers::load(pattern, merges, context)?;
+        let quads = QuadReader::of_pattern(pattern, merges, context)?;
+        let label = match pattern.predicate {
+            Some(_) => None,
+            None => context.dataset.term_id(&Term::NamedNode(rdf::TYPE.into_owned()))?,
+        };
+        Ok(EdgeReader { quads, reifiers, label })
+    }
+
+    /// Returns rows of (s, p, o, g, relationship); perhaps none, which is not yet the end.
+    pub fn next_rows(&mut self, context: &Context) -> Result<Option<Batch>, ExecuteError> {
+        let Some(quads) = self.quads.next_quads()? else { return Ok(None) };
+        let (mut source, mut relationships) = (Vec::new(), Vec::new());
+        for row in 0..quads.rows() {
+            let quad = quad_of(&quads, row);
+            if !is_node(quad.object, context)? || self.label == Some(quad.predicate) {
+                continue;
+            }
+            let before = source.len();
+            for edge in self.reifiers.of(&quad) {
+                source.push(row as u32);
+                relationships.push(context.values.intern(Local::Relationship { quad, edge: Some(edge) }));
+            }
+            if source.len() == before {
+                source.push(row as u32);
+                relationships.push(context.values.intern(Local::Relationship { quad, edge: None }));
+            }
+        }
+        let mut batch = quads.gather(&source);
+        batch.push_column(relationships);
+        Ok(Some(batch))
+    }
+}
+
+impl Reifiers {
+    fn load(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<Reifiers, ExecuteError> {
+        let QuadPattern { subject, predicate, object, graph } = pattern.clone();
+        let mut scan =
+            context.dataset.scan_edges(&EdgePattern { subject, predicate, object, edge: None, graph })?;
+        let mut edges = Vec::new();
+        while let Some(batch) = scan.next_batch()? {
+            context.check()?;
+            edges.extend((0..batch.rows()).map(|row| {
+                let quad = quad_of(&batch, row);
+                Edge {
+                    subject: quad.subject,
+                    predicate: quad.predicate,
+                    object: quad.object,
+                    graph: if merges { TermId::UNDEFINED } else { quad.graph },
+                    edge: batch.column(4)[row],
+                }
+            }));
+        }
+        edges.sort_unstable();
+        edges.dedup();
+        Ok(Reifiers { edges, merges })
+    }
+
+    fn of(&self, quad: &Quad) -> impl Iterator<Item = TermId> + '_ {
+        let graph = if self.merges { TermId::UNDEFINED } else { quad.graph };
+        let key = (quad.subject, quad.predicate, quad.object, graph);
+        let of = |edge: &Edge| (edge.subject, edge.predicate, edge.object, edge.graph);
+        let start = self.edges.partition_point(|edge| of(edge) < key);
+        self.edges[start..].iter().take_while(move |edge| of(edge) == key).map(|edge| edge.edge)
+    }
+}
+
+impl EdgeProbe {
+    /// Makes a probe whose keys bind the variables `key`, all of which the scan has.
+    pub fn new(plan: &EdgePlan, key: Vec<Variable>, context: Arc<Context>) -> EdgeProbe {
+        EdgeProbe { context, shape: shape_of(plan), plan: plan.clone(), key, base: None }
+    }
+
+    /// Returns the patterns of a key.
+    fn patterns(&mut self, key: &[TermId]) -> Result<Vec<ResolvedScan>, ExecuteError> {
+        let base = match &self.base {
+            Some(base) => base,
+            None => {
+                let base = match edge_constant(&self.plan, &self.context)? {
+                    Some(None) => Vec::new(),
+                    _ => resolve_all(&self.plan, &self.context)?,
+                };
+                self.base.insert(base)
+            }
+        };
+        let scope = GraphScope::resolve(&self.plan.graph, &self.context)?;
+        let mut found = Vec::new();
+        for resolved in base {
+            if let Some(narrowed) = narrow(resolved, &self.plan, &scope, &self.key, key, &self.context) {
+                found.push(narrowed);
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Puts a key's ids into a pattern; `None` if nothing can match.
+fn narrow(
+    resolved: &ResolvedScan,
+    plan: &EdgePlan,
+    scope: &GraphScope,
+    variables: &[Variable],
+    key: &[TermId],
+    context: &Context,
+) -> Option<ResolvedScan> {
+    let mut narrowed = resolved.clone();
+    let ResolvedScan { pattern, merges } = &mut narrowed;
+    fn bind(place: &mut Option<TermId>, id: TermId) -> bool {
+        place.replace(id).is_none_or(|other| other == id)
+    }
+    for (variable, id) in variables.iter().zip(key).filter(|(_, id)| !id.is_undefined()) {
+        if plan.edge.variable() == Some(*variable) {
+            // The relationship tells its triple.
+            let local = context.values.get(*id)?;
+            let Local::Relationship { quad, .. } = &*local else { return None };
+            let places = [
+                (&mut pattern.subject, quad.subject),
+                (&mut pattern.predicate, quad.predicate),
+                (&mut pattern.object, quad.object),
+            ];
+            for (place, id) in places {
+                if !bind(place, id) {
+                    return None;
+                }
+            }
+            continue;
+        }
+        if id.as_local().is_some() {
+            return None;
+        }
+        let places = [
+            (&plan.subject, &mut pattern.subject),
+            (&plan.predicate, &mut pattern.predicate),
+            (&plan.object, &mut pattern.object),
+        ];
+        for (slot, place) in places {
+            if slot.variable() == Some(*variable) && !bind(place, *id) {
+                return None;
+            }
+        }
+        if plan.graph.variable() == Some(*variable) {
+            pattern.graph = scope.narrow(*id).filter?;
+            *merges = false;
+        }
+    }
+    Some(narrowed)
+}
+
+impl Probe for EdgeProbe {
+    fn layout(&self) -> &Layout {
+        &self.shape.layout
+    }
+
+    fn key(&self) -> &[Variable] {
+        &self.key
+    }
+
+    fn prefetch(&mut self, keys: &[&[TermId]]) -> Result<(), ExecuteError> {
+        let mut patterns = Vec::new();
+        for key in keys {
+            patterns.extend(self.patterns(key)?.into_iter().map(|resolved| resolved.pattern));
+        }
+        self.context.dataset.prefetch(&patterns);
+        Ok(())
+    }
+
+    fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
+        for resolved in self.patterns(key)? {
+            let mut reader = EdgeReader::open(&resolved.pattern, resolved.merges, &self.context)?;
+            while let Some(rows) = reader.next_rows(&self.context)? {
+                let mut batch = self.shape.apply(select_edge(rows, &self.plan, &self.context)?);
+                for (variable, id) in self.key.iter().zip(key).filter(|(_, id)| !id.is_undefined()) {
+                    if self.plan.edge.variable() == Some(*variable)
+                        && let Some(column) = self.shape.layout.column(*variable)
+                    {
+                        let keep: Vec<bool> = batch.column(column).iter().map(|own| own == id).collect();
+                        batch.filter(&keep);
+                    }
+                }
+                out.append(&batch);
+            }
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("EdgeLookup {}", describe_edge(&self.plan))
+    }
+}
+
+/// Keeps the rows whose reifier is the one that the plan names.
+fn select_edge(mut rows: Batch, plan: &EdgePlan, context: &Context) -> Result<Batch, ExecuteError> {
+    if let Slot::Constant(_) = &plan.edge {
+        let wanted = edge_constant(plan, context)?.flatten();
+        let is_wanted = |id: &TermId| matches!(context.values.get(*id).as_deref(), Some(Local::Relationship { edge, .. }) if *edge == wanted);
+        let keep: Vec<bool> = rows.column(4).iter().map(is_wanted).collect();
+        rows.filter(&keep);
+    }
+    Ok(rows)
+}
+
+/// Returns the id of a constant edge: `Some(None)` if no quad has it.
+#[expect(clippy::option_option, reason = "no constant, and a constant that is nowhere, differ")]
+fn edge_constant(plan: &EdgePlan, context: &Context) -> Result<Option<Option<TermId>>, ExecuteError> {
+    match &plan.edge {
+        Slot::Constant(term) => Ok(Some(context.dataset.term_id(term)?)),
+        Slot::Variable(_) => Ok(None),
+    }
+}
+
+/// Returns the patterns to read: one, or one for each predicate of the list.
+fn resolve_all(plan: &EdgePlan, context: &Context) -> Result<Vec<ResolvedScan>, ExecuteError> {
+    let scan = as_quad_scan(plan);
+    if plan.predicates.is_empty() {
+        return Ok(resolve(&scan, context)?.into_iter().collect());
+    }
+    let mut found: Vec<ResolvedScan> = Vec::new();
+    for predicate in &plan.predicates {
+        let slot = Slot::Constant(predicate.clone().into());
+        let resolved = resolve(&QuadScan { predicate: slot, ..scan.clone() }, context)?;
+        let is_new = |new: &ResolvedScan| found.iter().all(|old| old.pattern != new.pattern);
+        found.extend(resolved.filter(is_new));
+    }
+    Ok(found)
+}
+
+/// Returns the scan of the triples that are relationships.
+pub fn as_quad_scan(plan: &EdgePlan) -> QuadScan {
+    QuadScan {
+        subject: plan.subject.clone(),
+        predicate: plan.predicate.clone(),
+        object: plan.object.clone(),
+        graph: plan.graph.clone(),
+    }
+}
+
+fn shape_of(plan: &EdgePlan) -> ScanShape {
+    ScanShape::of_places(&[
+        plan.subject.variable(),
+        plan.predicate.variable(),
+        plan.object.variable(),
+        plan.graph.variable(),
+        plan.edge.variable(),
+    ])
+}
+
+fn describe_edge(plan: &EdgePlan) -> String {
+    let [subject, predicate, object, edge] =
+        [&plan.subject, &plan.predicate, &plan.object, &plan.edge].map(describe_slot);
+    let list: Vec<String> = plan.predicates.iter().map(ToString::to_string).collect();
+    format!("{subject} {predicate} {object} as {edge} {}", list.join("|")).trim_end().to_owned()
+}
+
+pub fn quad_of(batch: &Batch, row: usize) -> Quad {
+    Quad {
+        subject: batch.column(0)[row],
+        predicate: batch.column(1)[row],
+        object: batch.column(2)[row],
+        graph: batch.column(3)[row],
+    }
+}
+
+/// Returns whether an id is of an IRI or a blank node.
+pub fn is_node(id: TermId, context: &Context) -> Result<bool, ExecuteError> {
+    Ok(match id.kind() {
+        TermKind::NamedNode | TermKind::BlankNode => true,
+        TermKind::Local => matches!(
+            context.values.get(id).as_deref(),
+            Some(Local::Term(Term::NamedNode(_) | Term::BlankNode(_)))
+        ),
+        _ => false,
+    })
+}

@@ -1,0 +1,338 @@
+//! `IndexScan`: the quads of one pattern, in the order of a permutation.
+
+use std::sync::Arc;
+
+use super::{GraphScope, Operator, Probe};
+use crate::batch::Batch;
+use crate::dataset::Scan;
+use crate::execute::{Context, ExecuteError, Layout};
+use crate::model::{Permutation, QuadPattern, TermId};
+use crate::plan::{QuadScan, Slot, Variable};
+
+/// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
+/// sees what the write made.
+pub struct IndexScan {
+    context: Arc<Context>,
+    scan: QuadScan,
+    permutation: Permutation,
+    shape: ScanShape,
+    sorted_by: Vec<Variable>,
+    reader: Option<QuadReader>,
+    is_open: bool,
+}
+
+/// How rows of (s, p, o, g) become rows of variables.
+#[derive(Clone, Debug)]
+pub struct ScanShape {
+    pub layout: Layout,
+    /// For each column of the layout: its place in (s, p, o, g).
+    places: Vec<usize>,
+    /// Places that must be equal since they hold one variable.
+    equal: Vec<(usize, usize)>,
+}
+
+/// A pattern whose constants are ids.
+#[derive(Clone, Debug)]
+pub struct ResolvedScan {
+    pub pattern: QuadPattern,
+    pub merges: bool,
+}
+
+impl IndexScan {
+    /// Makes a scan in the order of `permutation`; nothing is read yet.
+    pub fn new(scan: &QuadScan, permutation: Permutation, context: Arc<Context>) -> IndexScan {
+        IndexScan {
+            context,
+            shape: ScanShape::of(scan),
+            sorted_by: sort_order(scan, permutation),
+            scan: scan.clone(),
+            permutation,
+            reader: None,
+            is_open: false,
+        }
+    }
+}
+
+impl Operator for IndexScan {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        self.context.check()?;
+        if !self.is_open {
+            self.is_open = true;
+            if let Some(resolved) = resolve(&self.scan, &self.context)? {
+                let reader = QuadReader::open(&resolved, self.permutation, &self.shape, &self.context)?;
+                self.reader = Some(reader);
+            }
+        }
+        match &mut self.reader {
+            Some(reader) => reader.next_batch(&self.shape, &self.context),
+            None => Ok(None),
+        }
+    }
+
+    fn layout(&self) -> &Layout {
+        &self.shape.layout
+    }
+
+    fn sorted_by(&self) -> &[Variable] {
+        &self.sorted_by
+    }
+
+    fn describe(&self) -> String {
+        format!("IndexScan {:?} {}", self.permutation, describe_scan(&self.scan))
+    }
+}
+
+impl ScanShape {
+    pub fn of(scan: &QuadScan) -> ScanShape {
+        let places = [
+            scan.subject.variable(),
+            scan.predicate.variable(),
+            scan.object.variable(),
+            scan.graph.variable(),
+        ];
+        ScanShape::of_places(&places)
+    }
+
+    /// Makes the shape of rows whose column `i` holds `variables[i]`, if that is a variable.
+    pub fn of_places(variables: &[Option<Variable>]) -> ScanShape {
+        let mut shape = ScanShape { layout: Layout::default(), places: Vec::new(), equal: Vec::new() };
+        for (place, variable) in variables.iter().enumerate() {
+            let Some(variable) = variable else { continue };
+            match shape.layout.column(*variable) {
+                Some(column) => shape.equal.push((shape.places[column], place)),
+                None => {
+                    shape.layout.push(*variable, true);
+                    shape.places.push(place);
+                }
+            }
+        }
+        shape
+    }
+
+    /// Turns rows of places into rows of variables.
+    pub fn apply(&self, batch: Batch) -> Batch {
+        let mut batch = batch;
+        for (a, b) in &self.equal {
+            let keep: Vec<bool> =
+                batch.column(*a).iter().zip(batch.column(*b)).map(|(a, b)| a == b).collect();
+            batch.filter(&keep);
+        }
+        let rows = batch.rows();
+        let mut columns: Vec<Vec<TermId>> = batch.into_columns();
+        let taken = self.places.iter().map(|place| std::mem::take(&mut columns[*place])).collect();
+        Batch::new(taken, rows)
+    }
+}
+
+/// Reads one open scan, merging graphs where they are read as one.
+pub struct QuadReader {
+    scan: Box<dyn Scan>,
+    merges: bool,
+    last: Option<[TermId; 3]>,
+}
+
+impl QuadReader {
+    fn open(
+        resolved: &ResolvedScan,
+        permutation: Permutation,
+        _shape: &ScanShape,
+        context: &Context,
+    ) -> Result<QuadReader, ExecuteError> {
+        let scan = context.dataset.scan(&resolved.pattern, permutation)?;
+        Ok(QuadReader { scan, merges: resolved.merges, last: None })
+    }
+
+    /// Opens the quads of a pattern in its best order.
+    pub fn of_pattern(
+        pattern: &QuadPattern,
+        merges: bool,
+        context: &Context,
+    ) -> Result<QuadReader, ExecuteError> {
+        let scan = context.dataset.scan(pattern, Permutation::best_for(pattern))?;
+        Ok(QuadReader { scan, merges, last: None })
+    }
+
+    fn next_batch(&mut self, shape: &ScanShape, context: &Context) -> Result<Option<Batch>, ExecuteError> {
+        while let Some(batch) = self.next_quads()? {
+            let batch = shape.apply(batch);
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
+            context.check()?;
+        }
+        Ok(None)
+    }
+
+    /// Returns rows of (s, p, o, g); perhaps none, which is not yet the end.
+    pub fn next_quads(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        let Some(mut batch) = self.scan.next_batch()? else { return Ok(None) };
+        if self.merges {
+            let mut last = self.last;
+            let keep: Vec<bool> = (0..batch.rows())
+                .map(|row| {
+                    let triple = [batch.column(0)[row], batch.column(1)[row], batch.column(2)[row]];
+                    last.replace(triple) != Some(triple)
+                })
+                .collect();
+            self.last = last;
+            batch.filter(&keep);
+        }
+        Ok(Some(batch))
+    }
+}
+
+/// Looks up a pattern's constants; `None` if one of them is in no quad.
+pub fn resolve(scan: &QuadScan, context: &Context) -> Result<Option<ResolvedScan>, ExecuteError> {
+    let scope = GraphScope::resolve(&scan.graph, context)?;
+    let Some(graph) = scope.filter else { return Ok(None) };
+    let mut pattern = QuadPattern { graph, ..QuadPattern::default() };
+    for (slot, place) in [
+        (&scan.subject, &mut pattern.subject),
+        (&scan.predicate, &mut pattern.predicate),
+        (&scan.object, &mut pattern.object),
+    ] {
+        if let Slot::Constant(term) = slot {
+            match context.dataset.term_id(term)? {
+                Some(id) => *place = Some(id),
+                None => return Ok(None),
+            }
+        }
+    }
+    Ok(Some(ResolvedScan { pattern, merges: scope.merges }))
+}
+
+/// Returns the permutation for a scan: the bound places first, then, if possible, `wanted`.
+pub fn choose_permutation(scan: &QuadScan, wanted: Option<Variable>) -> Permutation {
+    let slots = [&scan.subject, &scan.predicate, &scan.object];
+    let is_constant = |place: usize| matches!(slots[place], Slot::Constant(_));
+    let constants = (0..3).filter(|place| is_constant(*place)).count();
+    let fits =
+        |permutation: &Permutation| permutation.positions().into_iter().take(constants).all(is_constant);
+    let gives = |permutation: &Permutation| {
+        wanted.is_some() && sort_order(scan, *permutation).first() == wanted.as_ref()
+    };
+    let mut candidates = Permutation::ALL.into_iter().filter(fits);
+    let first = candidates.clone().next();
+    // (s, ?, o) has no permutation of its own: the shorter prefix it is.
+    candidates.find(gives).or(first).unwrap_or(Permutation::Spo)
+}
+
+/// Returns the variables by which a permutation sorts the rows of a scan.
+fn sort_order(scan: &QuadScan, permutation: Permutation) -> Vec<Variable> {
+    let places =
+        [scan.subject.variable(), scan.predicate.variable(), scan.object.variable(), scan.graph.variable()];
+    let mut order = Vec::new();
+    // A constant after a variable does no harm: it is the same in all rows.
+    for place in permutation.positions() {
+        match places[place] {
+            Some(variable) if !order.contains(&variable) => order.push(variable),
+            _ => {}
+        }
+    }
+    order
+}
+
+/// Looks up the quads of one pattern, some of whose variables are given.
+pub struct ScanProbe {
+    context: Arc<Context>,
+    scan: QuadScan,
+    shape: ScanShape,
+    key: Vec<Variable>,
+    resolved: Option<Option<(ResolvedScan, GraphScope)>>,
+}
+
+impl ScanProbe {
+    /// Makes a probe whose keys bind the variables `key`, all of which the scan has.
+    pub fn new(scan: &QuadScan, key: Vec<Variable>, context: Arc<Context>) -> ScanProbe {
+        ScanProbe { context, shape: ScanShape::of(scan), scan: scan.clone(), key, resolved: None }
+    }
+
+    /// Returns the pattern of a key, or `None` if nothing can match.
+    fn pattern(&mut self, key: &[TermId]) -> Result<Option<(QuadPattern, bool)>, ExecuteError> {
+        let resolved = match &mut self.resolved {
+            Some(resolved) => resolved,
+            empty => {
+                let scope = GraphScope::resolve(&self.scan.graph, &self.context)?;
+                let resolved = resolve(&self.scan, &self.context)?;
+                empty.insert(resolved.map(|resolved| (resolved, scope)))
+            }
+        };
+        let Some((resolved, scope)) = resolved else { return Ok(None) };
+        let mut pattern = resolved.pattern.clone();
+        let mut merges = resolved.merges;
+        for (variable, id) in self.key.iter().zip(key) {
+            if id.is_undefined() {
+                continue;
+            }
+            if id.as_local().is_some() {
+                // A value that this query computed and no quad holds.
+                return Ok(None);
+            }
+            for (slot, place) in [
+                (&self.scan.subject, &mut pattern.subject),
+                (&self.scan.predicate, &mut pattern.predicate),
+                (&self.scan.object, &mut pattern.object),
+            ] {
+                if slot.variable() == Some(*variable) {
+                    *place = Some(*id);
+                }
+            }
+            if self.scan.graph.variable() == Some(*variable) {
+                let narrowed = scope.narrow(*id);
+                merges = narrowed.merges;
+                match narrowed.filter {
+                    Some(filter) => pattern.graph = filter,
+                    None => return Ok(None),
+                }
+            }
+        }
+        Ok(Some((pattern, merges)))
+    }
+}
+
+impl Probe for ScanProbe {
+    fn layout(&self) -> &Layout {
+        &self.shape.layout
+    }
+
+    fn key(&self) -> &[Variable] {
+        &self.key
+    }
+
+    fn prefetch(&mut self, keys: &[&[TermId]]) -> Result<(), ExecuteError> {
+        let mut patterns = Vec::with_capacity(keys.len());
+        for key in keys {
+            patterns.extend(self.pattern(key)?.map(|(pattern, _)| pattern));
+        }
+        self.context.dataset.prefetch(&patterns);
+        Ok(())
+    }
+
+    fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
+        let Some((pattern, merges)) = self.pattern(key)? else { return Ok(()) };
+        let mut reader = QuadReader::of_pattern(&pattern, merges, &self.context)?;
+        while let Some(batch) = reader.next_batch(&self.shape, &self.context)? {
+            out.append(&batch);
+        }
+        Ok(())
+    }
+
+    fn describe(&self) -> String {
+        format!("IndexLookup {}", describe_scan(&self.scan))
+    }
+}
+
+fn describe_scan(scan: &QuadScan) -> String {
+    let slots = [&scan.subject, &scan.predicate, &scan.object].map(describe_slot).join(" ");
+    match &scan.graph {
+        crate::plan::GraphSelector::Default => slots,
+        other => format!("{slots} in {other:?}"),
+    }
+}
+
+pub fn describe_slot(slot: &Slot) -> String {
+    match slot {
+        Slot::Variable(variable) => format!("{variable:?}"),
+        Slot::Constant(term) => term.to_string(),
+    }
+}

@@ -1,0 +1,125 @@
+//! `RowIndex`: a hash index over rows that live elsewhere, as packed arrays.
+
+use crate::model::TermId;
+
+const NONE: u32 = u32::MAX;
+const MULTIPLIER: u64 = 0xf135_7aea_2e62_a9c5;
+
+/// Chains of rows by hash. It stores row numbers only; callers compare the rows themselves.
+#[derive(Debug, Default)]
+pub struct RowIndex {
+    /// Newest entry of each bucket.
+    heads: Vec<u32>,
+    /// For each entry: the next one in its bucket, its hash and its row.
+    next: Vec<u32>,
+    hashes: Vec<u64>,
+    rows: Vec<u32>,
+}
+
+/// Where a walk along one chain stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Chain {
+    entry: u32,
+    hash: u64,
+}
+
+impl RowIndex {
+    pub fn with_capacity(rows: usize) -> RowIndex {
+        let mut index = RowIndex {
+            heads: Vec::new(),
+            next: Vec::with_capacity(rows),
+            hashes: Vec::with_capacity(rows),
+            rows: Vec::with_capacity(rows),
+        };
+        index.resize(rows);
+        index
+    }
+
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Adds a row. Chains yield the rows added last first.
+    pub fn insert(&mut self, hash: u64, row: u32) {
+        if self.rows.len() >= self.heads.len() {
+            self.resize(self.rows.len() * 2);
+        }
+        let bucket = self.bucket(hash);
+        let entry = self.rows.len() as u32;
+        self.next.push(self.heads[bucket]);
+        self.hashes.push(hash);
+        self.rows.push(row);
+        self.heads[bucket] = entry;
+    }
+
+    /// Starts at the rows whose hash is `hash`.
+    pub fn chain(&self, hash: u64) -> Chain {
+        let entry = if self.heads.is_empty() { NONE } else { self.heads[self.bucket(hash)] };
+        Chain { entry, hash }
+    }
+
+    /// Returns the next row of a chain.
+    pub fn step(&self, chain: &mut Chain) -> Option<u32> {
+        while chain.entry != NONE {
+            let entry = chain.entry as usize;
+            chain.entry = self.next[entry];
+            if self.hashes[entry] == chain.hash {
+                return Some(self.rows[entry]);
+            }
+        }
+        None
+    }
+
+    /// Returns the bytes that an entry costs.
+    pub const ENTRY_BYTES: usize = 24;
+
+    fn bucket(&self, hash: u64) -> usize {
+        (hash >> 32) as usize & (self.heads.len() - 1)
+    }
+
+    fn resize(&mut self, rows: usize) {
+        let buckets = rows.next_power_of_two().max(16);
+        self.heads.clear();
+        self.heads.resize(buckets, NONE);
+        for entry in 0..self.rows.len() {
+            let bucket = self.bucket(self.hashes[entry]);
+            self.next[entry] = self.heads[bucket];
+            self.heads[bucket] = entry as u32;
+        }
+    }
+}
+
+/// Returns the hash of each row over some columns.
+pub fn hash_rows(columns: &[&[TermId]], rows: usize) -> Vec<u64> {
+    let mut hashes = vec![0; rows];
+    for column in columns {
+        for (hash, id) in hashes.iter_mut().zip(column.iter()) {
+            *hash = mix(*hash, *id);
+        }
+    }
+    hashes
+}
+
+fn mix(hash: u64, id: TermId) -> u64 {
+    let word = (hash.rotate_left(26) ^ id.to_bits()).wrapping_mul(MULTIPLIER);
+    word ^ (word >> 32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chains_hold_every_row_of_a_hash() {
+        let mut index = RowIndex::default();
+        for row in 0..1000 {
+            index.insert(u64::from(row % 7) << 40, row);
+        }
+        for hash in 0..7 {
+            let mut chain = index.chain(hash << 40);
+            let mut rows: Vec<u32> = std::iter::from_fn(|| index.step(&mut chain)).collect();
+            rows.sort_unstable();
+            assert_eq!(rows, (0..1000).filter(|row| u64::from(row % 7) == hash).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `Sort` and `TopN`: rows in the order of keys; equal rows stay as they came.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::{BoxOperator, Operator, bytes_of, drain};
+use crate::batch::{BATCH_ROWS, Batch};
+use crate::execute::expression::{self, Compiled};
+use crate::execute::{Context, ExecuteError, Layout, Reservation};
+use crate::model::TermId;
+use crate::plan::SortOrder;
+
+/// A compiled sort key.
+pub struct Key {
+    pub expression: Compiled,
+    pub descending: bool,
+    pub order: SortOrder,
+}
+
+pub struct Sort {
+    context: Arc<Context>,
+    input: BoxOperator,
+    keys: Vec<Key>,
+    sorted: Option<Batch>,
+    position: usize,
+    reservation: Reservation,
+}
+
+impl Sort {
+    pub fn new(input: BoxOperator, keys: Vec<Key>, context: Arc<Context>) -> Sort {
+        let reservation = context.reserve();
+        Sort { context, input, keys, sorted: None, position: 0, reservation }
+    }
+}
+
+impl Operator for Sort {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        if self.sorted.is_none() {
+            let rows = drain(self.input.as_mut(), &self.context, &mut self.reservation)?;
+            let order = sort_rows(&rows, &self.keys, &self.context, None)?;
+            self.sorted = Some(rows.gather(&order));
+        }
+        let Some(sorted) = &self.sorted else { return Ok(None) };
+        let rows = BATCH_ROWS.min(sorted.rows() - self.position);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let batch = sorted.slice(self.position, rows);
+        self.position += rows;
+        Ok(Some(batch))
+    }
+
+    fn layout(&self) -> &Layout {
+        self.input.layout()
+    }
+
+    fn describe(&self) -> String {
+        format!("Sort ({} keys)", self.keys.len())
+    }
+
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        vec![self.input.as_ref()]
+    }
+}
+
+/// Keeps only the rows that can be among the first, so that its memory is bounded by the limit.
+pub struct TopN {
+    context: Arc<Context>,
+    input: BoxOperator,
+    keys: Vec<Key>,
+    offset: usize,
+    limit: usize,
+    sorted: Option<Batch>,
+    position: usize,
+    reservation: Reservation,
+}
+
+impl TopN {
+    pub fn new(
+        input: BoxOperator,
+        keys: Vec<Key>,
+        (offset, limit): (u64, u64),
+        context: Arc<Context>,
+    ) -> TopN {
+        let reservation = context.reserve();
+        let clamp = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
+        let (offset, limit) = (clamp(offset), clamp(limit));
+        TopN { context, input, keys, offset, limit, sorted: None, position: 0, reservation }
+    }
+
+    fn run(&mut self) -> Result<Batch, ExecuteError> {
+        let wanted = self.offset.saturating_add(self.limit);
+        let mut held = Batch::empty(self.input.layout().width());
+        if self.limit == 0 {
+            return Ok(held);
+        }
+        while let Some(batch) = self.input.next_batch()? {
+            self.context.check()?;
+            self.reservation.grow(bytes_of(batch.rows(), batch.width()))?;
+            held.append(&batch);
+            if held.rows() >= wanted.saturating_mul(2).max(4 * BATCH_ROWS) {
+                held = self.prune(&held, wanted)?;
+            }
+        }
+        let held = self.prune(&held, wanted)?;
+        let offset = self.offset.min(held.rows());
+        Ok(held.slice(offset, held.rows() - offset))
+    }
+
+    fn prune(&mut self, held: &Batch, wanted: usize) -> Result<Batch, ExecuteError> {
+        let order = sort_rows(held, &self.keys, &self.context, Some(wanted))?;
+        let kept = held.gather(&order);
+        self.reservation.release();
+        self.reservation.grow(bytes_of(kept.rows(), kept.width()))?;
+        Ok(kept)
+    }
+}
+
+impl Operator for TopN {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        if self.sorted.is_none() {
+            self.sorted = Some(self.run()?);
+        }
+        let Some(sorted) = &self.sorted else { return Ok(None) };
+        let rows = BATCH_ROWS.min(sorted.rows() - self.position);
+        if rows == 0 {
+            return Ok(None);
+        }
+        let batch = sorted.slice(self.position, rows);
+        self.position += rows;
+        Ok(Some(batch))
+    }
+
+    fn layout(&self) -> &Layout {
+        self.input.layout()
+    }
+
+    fn describe(&self) -> String {
+        format!("TopN {} after {} ({} keys)", self.limit, self.offset, self.keys.len())
+    }
+
+    fn inputs(&self) -> Vec<&dyn Operator> {
+        vec![self.input.as_ref()]
+    }
+}
+
+/// Returns the rows in order, the first `wanted` of them if that is given.
+fn sort_rows(
+    rows: &Batch,
+    keys: &[Key],
+    context: &Context,
+    wanted: Option<usize>,
+) -> Result<Vec<u32>, ExecuteError> {
+    let mut ranks = Vec::with_capacity(keys.len());
+    for key in keys {
+        let ids = key.expression.evaluate(rows, context)?;
+        ranks.push((rank(&ids, key.order, context)?, key.descending));
+    }
+    let compare = |a: &u32, b: &u32| {
+        for (ranks, descending) in &ranks {
+            let ordering = ranks[*a as usize].cmp(&ranks[*b as usize]);
+            let ordering = if *descending { ordering.reverse() } else { ordering };
+            if ordering != Ordering::Equal {
+                return ordering;
+            }
+        }
+        // Rows that compare equal stay in order, also where only some are kept.
+        a.cmp(b)
+    };
+    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
+    if let Some(wanted) = wanted.filter(|wanted| *wanted < order.len()) {
+        order.select_nth_unstable_by(wanted, compare);
+        order.truncate(wanted);
+    }
+    order.sort_unstable_by(compare);
+    Ok(order)
+}
+
+/// Returns the place of each id among the distinct ids, so that sorting compares plain numbers.
+/// Ids that the order holds equal get one place.
+fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u32>, ExecuteError> {
+    let mut distinct: Vec<TermId> = ids.to_vec();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let keys = expression::sort_keys(&distinct, order, context)?;
+    let mut sorted: Vec<u32> = (0..distinct.len() as u32).collect();
+    sorted.sort_unstable_by(|a, b| keys[*a as usize].cmp(&keys[*b as usize]));
+    let mut places = FxHashMap::default();
+    let mut place = 0;
+    for (index, id) in sorted.iter().enumerate() {
+        if index > 0 && keys[sorted[index - 1] as usize] != keys[*id as usize] {
+            place += 1;
+        }
+        places.insert(distinct[*id as usize], place);
+    }
+    Ok(ids.iter().map(|id| places[id]).collect())
+}

@@ -1,0 +1,579 @@
+//! The physical planner: which operator does what a logical operator asks for.
+//!
+//! It decides by estimates and sort orders only: which permutation a scan reads, and whether a join
+//! merges, hashes, looks up or evaluates its right side for the left rows at hand. An estimate that
+//! is wrong costs time, never an answer.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustc_hash::FxHashMap;
+
+use super::correlate::{has_writes, is_correlated};
+use super::expression::{self, Compiled};
+use super::operator::{
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, Distinct, DistinctEdges, DistinctRows,
+    EdgeProbe, EdgeScan, Extend, Filter, Fold, HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin,
+    Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe, Project, Rows, ScanProbe,
+    SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan,
+    choose_permutation, resolve,
+};
+use super::{Context, ExecuteError, Layout};
+use crate::batch::Batch;
+use crate::dataset::Statistics;
+use crate::model::{Term, TermId};
+use crate::plan::{ApplyKind, Expression, Function, LogicalPlan, QuadScan, Slot, SortKey, Variable};
+
+/// What the planner thinks that things cost.
+#[derive(Clone, Copy, Debug)]
+pub struct Costs {
+    /// How many rows may be read in a scan in the time of one lookup.
+    pub lookup: f64,
+    /// Below so many rows a scan is read whole rather than looked into.
+    pub scan_at_once: f64,
+}
+
+impl Default for Costs {
+    fn default() -> Costs {
+        Costs { lookup: 40.0, scan_at_once: 256.0 }
+    }
+}
+
+/// Turns logical plans into operators; cheap to clone.
+#[derive(Clone)]
+pub struct Planner {
+    context: Arc<Context>,
+    /// The rows that Argument leaves stand for.
+    argument: Option<(Layout, Arc<Batch>)>,
+    estimates: Arc<Estimates>,
+    costs: Costs,
+}
+
+/// What the dataset said about the scans of this query.
+#[derive(Default)]
+struct Estimates {
+    scans: Mutex<FxHashMap<QuadScan, u64>>,
+    statistics: std::sync::OnceLock<Arc<Statistics>>,
+}
+
+impl Planner {
+    pub fn new(context: Arc<Context>) -> Planner {
+        Planner::with_costs(context, Costs::default())
+    }
+
+    pub fn with_costs(context: Arc<Context>, costs: Costs) -> Planner {
+        Planner { context, argument: None, estimates: Arc::default(), costs }
+    }
+
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+
+    /// Returns a planner for a subplan that is given `rows`.
+    pub fn with_argument(&self, layout: Layout, rows: Arc<Batch>) -> Planner {
+        Planner { argument: Some((layout, rows)), ..self.clone() }
+    }
+
+    /// Builds the operators of a plan. Nothing is read from the graph but estimates.
+    pub fn build(&self, plan: &LogicalPlan) -> Result<BoxOperator, ExecuteError> {
+        self.build_sorted(plan, None)
+    }
+
+    /// Builds a plan whose rows come, if that is free, sorted by `wanted`.
+    fn build_sorted(
+        &self,
+        plan: &LogicalPlan,
+        wanted: Option<Variable>,
+    ) -> Result<BoxOperator, ExecuteError> {
+        let context = self.context.clone();
+        Ok(match plan {
+            LogicalPlan::QuadScan(scan) => {
+                Box::new(IndexScan::new(scan, choose_permutation(scan, wanted), context))
+            }
+            LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
+            LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
+            LogicalPlan::Values { variables, rows } => {
+                let mut ids = Vec::with_capacity(rows.len());
+                for row in rows {
+                    let row = row.iter().map(|value| expression::id_of_value(value, &context));
+                    ids.push(row.collect::<Result<Vec<_>, _>>()?);
+                }
+                Box::new(Rows::of_ids(variables, &ids))
+            }
+            LogicalPlan::Argument { variables } => Box::new(self.argument_rows(variables)?),
+            LogicalPlan::Join { left, right } => self.build_join(left, right, wanted)?,
+            LogicalPlan::LeftJoin { left, right, condition } => {
+                let own = self.build_sorted(left, wanted)?;
+                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                let shape = JoinShape::optional(own.layout(), matcher.layout());
+                let condition = self.compile_all(condition, &shape.layout)?;
+                Box::new(LeftJoin::new(own, matcher, condition, context))
+            }
+            LogicalPlan::SemiJoin { left, right } => {
+                let own = self.build_sorted(left, wanted)?;
+                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                Box::new(SemiJoin::semi(own, matcher))
+            }
+            LogicalPlan::AntiJoin { left, right } => {
+                let own = self.build_sorted(left, wanted)?;
+                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                Box::new(SemiJoin::anti(own, matcher))
+            }
+            LogicalPlan::Minus { left, right } => {
+                let own = self.build_sorted(left, wanted)?;
+                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                if own.layout().shared(matcher.layout()).is_empty() {
+                    return Ok(own);
+                }
+                Box::new(MinusJoin::new(own, matcher))
+            }
+            LogicalPlan::Apply { input, subplan, kind } => self.build_apply(input, subplan, kind)?,
+            LogicalPlan::Union(inputs) => {
+                let inputs = inputs.iter().map(|input| self.build(input)).collect::<Result<_, _>>()?;
+                Box::new(Union::new(inputs))
+            }
+            LogicalPlan::Filter { input, condition } => {
+                let own = self.build_sorted(input, wanted)?;
+                self.build_filter(own, self.estimate(input), condition)?
+            }
+            LogicalPlan::Extend { input, variable, expression } => {
+                let own = self.build_sorted(input, wanted)?;
+                self.refuse_bound(&own, *variable)?;
+                let compiled = self.compile(expression, own.layout())?;
+                Box::new(Extend::new(own, *variable, compiled, context))
+            }
+            LogicalPlan::Unwind { input, list, variable } => {
+                let own = self.build(input)?;
+                self.refuse_bound(&own, *variable)?;
+                let compiled = self.compile(list, own.layout())?;
+                Box::new(Unwind::new(own, *variable, compiled, context))
+            }
+            LogicalPlan::Project { input, variables } => {
+                Box::new(Project::new(self.build_sorted(input, wanted)?, variables))
+            }
+            LogicalPlan::Distinct { input } => {
+                Box::new(Distinct::new(self.build_sorted(input, wanted)?, context))
+            }
+            LogicalPlan::Aggregate { input, keys, aggregates } => {
+                let own = self.build(input)?;
+                Box::new(Aggregate::new(own, keys, aggregates, context)?)
+            }
+            LogicalPlan::Sort { input, keys } => {
+                let own = self.build(input)?;
+                let keys = self.sort_keys(keys, own.layout())?;
+                Box::new(Sort::new(own, keys, context))
+            }
+            LogicalPlan::TopN { input, keys, offset, limit } => {
+                let own = self.build(input)?;
+                let keys = self.sort_keys(keys, own.layout())?;
+                Box::new(TopN::new(own, keys, (*offset, *limit), context))
+            }
+            LogicalPlan::Slice { input, offset, limit } => {
+                let own = self.build(input)?;
+                let offset = self.compile_all(offset, &Layout::default())?;
+                let limit = self.compile_all(limit, &Layout::default())?;
+                Box::new(Slice::new(own, offset, limit, has_writes(input), context))
+            }
+            LogicalPlan::Assert { input, condition, message } => {
+                let own = self.build_sorted(input, wanted)?;
+                let compiled = self.compile(condition, own.layout())?;
+                Box::new(Assert::new(own, compiled, message.clone(), context))
+            }
+            LogicalPlan::DistinctEdges { input, edges } => {
+                Box::new(DistinctEdges::new(self.build_sorted(input, wanted)?, edges, context))
+            }
+            LogicalPlan::Service { endpoint, silent, text, variables } => match endpoint {
+                Slot::Constant(Term::NamedNode(endpoint)) => {
+                    Box::new(Service::new(endpoint.clone(), *silent, text, variables, context))
+                }
+                _ => {
+                    return Err(ExecuteError::Unsupported(
+                        "the endpoint of a SERVICE must be bound by what stands before it".to_owned(),
+                    ));
+                }
+            },
+            LogicalPlan::Call { input, procedure, arguments, yields } => {
+                let own = self.build(input)?;
+                let arguments = arguments.iter().map(|argument| self.compile(argument, own.layout()));
+                let arguments = arguments.collect::<Result<_, _>>()?;
+                Box::new(Call::new(own, procedure, arguments, yields, context)?)
+            }
+            LogicalPlan::Modify { input, changes } => {
+                Box::new(Modify::new(self.build(input)?, changes, context)?)
+            }
+            LogicalPlan::Merge { input, pattern, create, on_match, on_create } => {
+                let own = self.build(input)?;
+                Box::new(Merge::new(own, pattern, create, (on_match, on_create), self)?)
+            }
+        })
+    }
+
+    fn argument_rows(&self, variables: &[Variable]) -> Result<Rows, ExecuteError> {
+        let Some((layout, rows)) = &self.argument else {
+            return Err(ExecuteError::Plan("an Argument stands outside any Apply".to_owned()));
+        };
+        let mut own = Layout::default();
+        let mut columns: Vec<&[TermId]> = Vec::new();
+        let undefined = vec![TermId::UNDEFINED; rows.rows()];
+        for variable in variables {
+            if own.contains(*variable) {
+                continue;
+            }
+            own.push(*variable, layout.is_defined(*variable));
+            columns.push(layout.column(*variable).map_or(&undefined, |column| rows.column(column)));
+        }
+        // A leaf that asks for a part of the bindings must not repeat that part.
+        let mut distinct = DistinctRows::new(columns.len(), &self.context);
+        distinct.number(&columns, rows.rows())?;
+        Ok(Rows::with_layout("Argument", own, Arc::new(distinct.into_rows())))
+    }
+
+    fn build_join(
+        &self,
+        left: &LogicalPlan,
+        right: &LogicalPlan,
+        wanted: Option<Variable>,
+    ) -> Result<BoxOperator, ExecuteError> {
+        if left.is_unit() {
+            return self.build_sorted(right, wanted);
+        }
+        if right.is_unit() {
+            return self.build_sorted(left, wanted);
+        }
+        let (few, many) = (self.estimate(left), self.estimate(right));
+        let must_be_first = has_writes(left) || has_writes(right) || needs_left(right);
+        let (left, right, few, many) = match many < few && !must_be_first {
+            true => (right, left, many, few),
+            false => (left, right, few, many),
+        };
+        let shared: BTreeSet<Variable> = left.variables().intersection(&right.variables()).copied().collect();
+        if let LogicalPlan::QuadScan(scan) = right
+            && !must_be_first
+            && many <= few * self.costs.lookup
+            && let Some(merged) = self.build_merge_join(left, scan, &shared, wanted)?
+        {
+            return Ok(merged);
+        }
+        let first = wanted.filter(|wanted| left.variables().contains(wanted));
+        let own = self.build_sorted(left, first)?;
+        let matcher = self.matcher(own.layout(), few, right)?;
+        if matcher.is_hash() && !must_be_first {
+            // The smaller side is hashed, the larger one streams.
+            let streaming = self.build_sorted(right, wanted)?;
+            let matcher = HashMatcher::new(own, streaming.layout(), self.context.clone());
+            return Ok(Box::new(InnerJoin::new(streaming, Box::new(matcher))));
+        }
+        Ok(Box::new(InnerJoin::new(own, matcher)))
+    }
+
+    /// Builds a merge join if both sides come sorted by a shared variable.
+    fn build_merge_join(
+        &self,
+        left: &LogicalPlan,
+        scan: &QuadScan,
+        shared: &BTreeSet<Variable>,
+        wanted: Option<Variable>,
+    ) -> Result<Option<BoxOperator>, ExecuteError> {
+        for variable in wanted.iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
+            let permutation = choose_permutation(scan, Some(*variable));
+            let right = IndexScan::new(scan, permutation, self.context.clone());
+            let right: BoxOperator = Box::new(right);
+            if right.sorted_by().first() != Some(variable) {
+                continue;
+            }
+            let own = self.build_sorted(left, Some(*variable))?;
+            if own.sorted_by().first() == Some(variable)
+                && shared.iter().all(|variable| own.layout().is_defined(*variable))
+            {
+                let join = MergeJoin::new(own, right, *variable, self.context.clone());
+                return Ok(Some(Box::new(join)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Chooses how the right side of a join is found for rows of `left`, about `rows` of them.
+    fn matcher(
+        &self,
+        left: &Layout,
+        rows: f64,
+        right: &LogicalPlan,
+    ) -> Result<Box<dyn Matcher>, ExecuteError> {
+        let context = self.context.clone();
+        if let Some(probe) = self.probe(left, rows, right)? {
+            return Ok(Box::new(BindMatcher::new(probe, left, context)));
+        }
+        let shared: Vec<Variable> =
+            right.variables().into_iter().filter(|variable| left.is_defined(*variable)).collect();
+        let is_leaf = right.inputs().is_empty();
+        if !shared.is_empty()
+            && !is_leaf
+            && !is_correlated(right)
+            && !has_writes(right)
+            && (rows * self.costs.lookup < self.largest_scan(right) || needs_left(right))
+        {
+            return Ok(Box::new(SubplanMatcher::reduced(right, shared, left, self)?));
+        }
+        Ok(Box::new(HashMatcher::new(self.build(right)?, left, context)))
+    }
+
+    /// Returns a probe of a leaf, if looking it up for each left row is better than reading it all.
+    fn probe(
+        &self,
+        left: &Layout,
+        rows: f64,
+        right: &LogicalPlan,
+    ) -> Result<Option<Box<dyn Probe>>, ExecuteError> {
+        let context = self.context.clone();
+        let key: Vec<Variable> = right.variables().into_iter().filter(|v| left.contains(*v)).collect();
+        let is_better = || {
+            let all = self.estimate(right);
+            !key.is_empty() && all > self.costs.scan_at_once && rows * self.costs.lookup < all
+        };
+        Ok(match right {
+            LogicalPlan::QuadScan(scan) if is_better() => Some(Box::new(ScanProbe::new(scan, key, context))),
+            LogicalPlan::EdgeScan(scan) if is_better() => Some(Box::new(EdgeProbe::new(scan, key, context))),
+            LogicalPlan::Path(path) => {
+                let mut key = PathProbe::key_candidates(path);
+                key.retain(|variable| left.contains(*variable));
+                match key.is_empty()
+                    || right.variables().iter().any(|v| left.contains(*v) && !key.contains(v))
+                {
+                    true => None,
+                    false => Some(Box::new(PathProbe::new(path, key, context)?)),
+                }
+            }
+            LogicalPlan::Service { endpoint: Slot::Variable(endpoint), silent, text, variables }
+                if left.contains(*endpoint) =>
+            {
+                let mut whole = vec![*endpoint];
+                whole.extend(key.into_iter().filter(|variable| variable != endpoint));
+                Some(Box::new(ServiceProbe::new(whole, *silent, text, variables, context)))
+            }
+            _ => None,
+        })
+    }
+
+    fn build_apply(
+        &self,
+        input: &LogicalPlan,
+        subplan: &LogicalPlan,
+        kind: &ApplyKind,
+    ) -> Result<BoxOperator, ExecuteError> {
+        let context = self.context.clone();
+        let own = self.build(input)?;
+        let matcher: Box<dyn Matcher> = if is_correlated(subplan) || has_writes(subplan) {
+            Box::new(SubplanMatcher::correlated(subplan, own.layout(), self)?)
+        } else {
+            self.matcher(own.layout(), self.estimate(input), subplan)?
+        };
+        Ok(match kind {
+            ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
+            ApplyKind::Left => Box::new(LeftJoin::new(own, matcher, None, context)),
+            ApplyKind::Exists(variable) => {
+                Box::new(ApplyFold::new(own, matcher, Fold::Exists, *variable, context))
+            }
+            ApplyKind::Count(variable) => {
+                Box::new(ApplyFold::new(own, matcher, Fold::Count, *variable, context))
+            }
+            ApplyKind::Collect(variable, collected) => {
+                Box::new(ApplyFold::new(own, matcher, Fold::Collect(*collected), *variable, context))
+            }
+        })
+    }
+
+    /// Builds a filter; conjuncts that ask whether a plan has rows become semi and anti joins.
+    fn build_filter(
+        &self,
+        input: BoxOperator,
+        rows: f64,
+        condition: &Expression,
+    ) -> Result<BoxOperator, ExecuteError> {
+        let mut conjuncts = Vec::new();
+        flatten(condition, &mut conjuncts);
+        let (exists, plain): (Vec<_>, Vec<_>) =
+            conjuncts.into_iter().partition(|part| existence(part).is_some());
+        let mut own = input;
+        if let Some(condition) = plain.into_iter().cloned().reduce(Expression::and) {
+            let compiled = self.compile(&condition, own.layout())?;
+            own = Box::new(Filter::new(own, compiled, self.context.clone()));
+        }
+        for (plan, is_positive) in exists.into_iter().filter_map(existence) {
+            let matcher = self.exists_matcher(plan, own.layout(), rows)?;
+            own = match is_positive {
+                true => Box::new(SemiJoin::semi(own, matcher)),
+                false => Box::new(SemiJoin::anti(own, matcher)),
+            };
+        }
+        Ok(own)
+    }
+
+    /// Returns what finds the rows of a plan that are compatible with rows of `left`.
+    pub fn exists_matcher(
+        &self,
+        plan: &LogicalPlan,
+        left: &Layout,
+        rows: f64,
+    ) -> Result<Box<dyn Matcher>, ExecuteError> {
+        if is_correlated(plan) {
+            return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
+        }
+        self.matcher(left, rows, plan)
+    }
+
+    fn compile(&self, expression: &Expression, layout: &Layout) -> Result<Compiled, ExecuteError> {
+        expression::compile(expression, layout, &self.context)
+    }
+
+    fn compile_all(
+        &self,
+        expression: &Option<Expression>,
+        layout: &Layout,
+    ) -> Result<Option<Compiled>, ExecuteError> {
+        expression.as_ref().map(|expression| self.compile(expression, layout)).transpose()
+    }
+
+    fn sort_keys(&self, keys: &[SortKey], layout: &Layout) -> Result<Vec<SortBy>, ExecuteError> {
+        let compile = |key: &SortKey| {
+            let expression = self.compile(&key.expression, layout)?;
+            Ok(SortBy { expression, descending: key.descending, order: key.order })
+        };
+        keys.iter().map(compile).collect()
+    }
+
+    fn refuse_bound(&self, input: &BoxOperator, variable: Variable) -> Result<(), ExecuteError> {
+        match input.layout().contains(variable) {
+            true => Err(ExecuteError::Plan(format!("{variable:?} is bound twice"))),
+            false => Ok(()),
+        }
+    }
+
+    /// Returns the largest number of rows that a leaf of the plan would read.
+    fn largest_scan(&self, plan: &LogicalPlan) -> f64 {
+        match plan {
+            LogicalPlan::Path(_) => f64::MAX,
+            LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) => self.estimate(plan),
+            _ => plan.inputs().into_iter().map(|input| self.largest_scan(input)).fold(0.0, f64::max),
+        }
+    }
+
+    /// Returns about how many rows a plan has.
+    fn estimate(&self, plan: &LogicalPlan) -> f64 {
+        use LogicalPlan::*;
+        match plan {
+            QuadScan(scan) => self.estimate_scan(scan) as f64,
+            EdgeScan(scan) => self.estimate_scan(&as_quad_scan(scan)) as f64,
+            Path(_) => 1e6,
+            Values { rows, .. } => rows.len() as f64,
+            Argument { .. } => self.argument.as_ref().map_or(1.0, |(_, rows)| rows.rows() as f64),
+            Join { left, right } => self.estimate_join(left, right),
+            LeftJoin { left, right, .. } => self.estimate(left).max(self.estimate_join(left, right)),
+            SemiJoin { left, .. } | AntiJoin { left, .. } | Minus { left, .. } => self.estimate(left) * 0.7,
+            Filter { input, .. } => self.estimate(input) * 0.3,
+            Union(inputs) => inputs.iter().map(|input| self.estimate(input)).sum(),
+            Aggregate { keys, .. } if keys.is_empty() => 1.0,
+            Aggregate { input, .. } | Distinct { input } => self.estimate(input) * 0.5,
+            TopN { limit, input, .. } => self.estimate(input).min(*limit as f64),
+            Slice { limit: Some(Expression::Constant(crate::model::Value::Integer(n))), input, .. } => {
+                self.estimate(input).min(*n as f64)
+            }
+            Unwind { input, .. } => self.estimate(input) * 10.0,
+            Service { .. } => 1e3,
+            Apply { input, .. } | Merge { input, .. } => self.estimate(input),
+            _ => plan.inputs().first().map_or(1.0, |input| self.estimate(input)),
+        }
+    }
+
+    fn estimate_scan(&self, scan: &QuadScan) -> u64 {
+        let lock = || self.estimates.scans.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lock().get(scan) {
+            return *known;
+        }
+        let estimate = match resolve(scan, &self.context) {
+            Ok(Some(resolved)) => self.context.dataset.estimate(&resolved.pattern).unwrap_or(1000),
+            // A failure shows when the scan is opened.
+            _ => 0,
+        };
+        lock().insert(scan.clone(), estimate);
+        estimate
+    }
+
+    fn estimate_join(&self, left: &LogicalPlan, right: &LogicalPlan) -> f64 {
+        let (a, b) = (self.estimate(left), self.estimate(right));
+        let shared: Vec<Variable> = left.variables().intersection(&right.variables()).copied().collect();
+        if shared.is_empty() {
+            return a * b;
+        }
+        let distinct = |plan: &LogicalPlan, rows: f64| {
+            let of = |variable: &Variable| self.distinct(plan, *variable).unwrap_or(rows);
+            shared.iter().map(of).fold(1.0, f64::max).min(rows).max(1.0)
+        };
+        a * b / distinct(left, a).max(distinct(right, b))
+    }
+
+    /// Returns about how many values a variable has in a scan.
+    fn distinct(&self, plan: &LogicalPlan, variable: Variable) -> Option<f64> {
+        let LogicalPlan::QuadScan(QuadScan { subject, predicate: Slot::Constant(predicate), object, .. }) =
+            plan
+        else {
+            return None;
+        };
+        let statistics = self.estimates.statistics.get_or_init(|| self.context.dataset.statistics());
+        let id = self.context.dataset.term_id(predicate).ok()??;
+        let figures = statistics.predicates.get(&id)?;
+        match (subject.variable() == Some(variable), object.variable() == Some(variable)) {
+            (true, _) => Some(figures.distinct_subjects as f64),
+            (_, true) => Some(figures.distinct_objects as f64),
+            _ => None,
+        }
+    }
+}
+
+/// Returns whether a plan can only run on rows of what stands before it.
+fn needs_left(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Service { endpoint: Slot::Variable(_), .. } => true,
+        LogicalPlan::Path(path) => path.edge_properties.is_some(),
+        _ => plan.inputs().into_iter().any(needs_left),
+    }
+}
+
+fn flatten<'a>(condition: &'a Expression, conjuncts: &mut Vec<&'a Expression>) {
+    match condition {
+        Expression::Call(Function::And, parts) => parts.iter().for_each(|part| flatten(part, conjuncts)),
+        other => conjuncts.push(other),
+    }
+}
+
+/// Returns the plan of a condition that asks for its rows, and whether it asks for some or none.
+fn existence(condition: &Expression) -> Option<(&LogicalPlan, bool)> {
+    match condition {
+        Expression::Exists(plan) => Some((plan, true)),
+        Expression::Call(Function::Not, parts) => match parts.as_slice() {
+            [Expression::Exists(plan)] => Some((plan, false)),
+            [Expression::Call(Function::EffectiveBoolean, inner)] => match inner.as_slice() {
+                [Expression::Exists(plan)] => Some((plan, false)),
+                _ => None,
+            },
+            _ => None,
+        },
+        Expression::Call(Function::EffectiveBoolean, parts) => match parts.as_slice() {
+            [part] => existence(part),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// Returns, for EXPLAIN, the operators as indented lines.
+pub fn describe(operator: &dyn super::Operator, depth: usize, out: &mut String) {
+    out.push_str(&"  ".repeat(depth));
+    out.push_str(&operator.describe());
+    if !operator.sorted_by().is_empty() {
+        out.push_str(&format!(" [sorted by {:?}]", operator.sorted_by()));
+    }
+    out.push('\n');
+    for input in operator.inputs() {
+        describe(input, depth + 1, out);
+    }
+}
