@@ -93,7 +93,7 @@ struct Rows {
 
 impl Rows {
     fn new(permutation: Permutation, capacity: usize) -> Rows {
-        Rows { permutation, columns: vec![Vec::with_capacity(capacity); 4], count: 0 }
+        Rows { permutation, columns: (0..4).map(|_| Vec::with_capacity(capacity)).collect(), count: 0 }
     }
 
     fn push(&mut self, key: QuadKey) {
