@@ -19,6 +19,7 @@ pub mod network;
 pub mod execute;
 pub mod language;
 pub mod optimize;
+pub mod results;
 pub mod workspace;
 
 // Floor 4
@@ -26,4 +27,3 @@ pub mod replication;
 
 // Floor 5
 pub mod engine;
-pub mod results;

@@ -99,12 +99,9 @@ pub enum Answer {
     Updated(UpdateSummary),
     /// The logical plan, before and after optimisation, and the physical plan.
     Explanation(String),
-    /// Rows, and how they nest into GraphQL's response; `None` for introspection alone.
-    GraphQl(GraphQlAnswer),
-}
-
-pub struct GraphQlAnswer {
-    pub data: Option<(Rows, Shape)>,
-    /// The answer to `__schema` and `__type` fields, merged into the response by its writer.
-    pub introspection: Option<serde_json::Map<String, serde_json::Value>>,
+    /// Rows, and how they nest into GraphQL's response; introspection is part of the shape.
+    GraphQl {
+        rows: Rows,
+        shape: Shape,
+    },
 }

@@ -218,7 +218,7 @@ fn mistakes_are_told_with_their_place() {
             (1, 1),
             "several operations",
         ),
-        ("{ ...F } fragment F on Query { ...F }", none.clone(), "GRAPHQL_VALIDATION_FAILED", (1, 1), ""),
+        ("{ ...F } fragment F on Query { ...F }", none.clone(), "GRAPHQL_VALIDATION_FAILED", (1, 30), ""),
     ] {
         check_error(text, variables, code, place, words);
     }

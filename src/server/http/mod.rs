@@ -1,0 +1,280 @@
+//! HTTP: the SPARQL 1.1 Protocol, Cypher and GraphQL over HTTP, branches and status.
+//!
+//! `docs/http_api.md` lists the routes, the media types and every status. Socket threads read
+//! requests and send chunks; queries run on the threads of a bounded pool.
+
+mod accept;
+mod address;
+mod answer;
+mod branches;
+mod cypher;
+mod graphql;
+mod home;
+mod problem;
+mod request;
+mod sparql;
+mod stream;
+
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Path, Request as HttpRequest, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::routing::any;
+use tokio::net::TcpListener;
+
+use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
+use self::problem::Problem;
+use self::request::{Parameters, header_text};
+use self::stream::QueryPool;
+use crate::engine::{Engine, EngineError, Language, Request, RequestLimits};
+
+/// The header that names the commit an answer was read at, or that a write made.
+pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
+const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
+/// The header that gives a write its commit message.
+const MESSAGE_HEADER: HeaderName = HeaderName::from_static("reefloom-message");
+
+/// What the server is set to.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    pub read_only: bool,
+    pub body_bytes_max: usize,
+    /// Queries that run at once.
+    pub query_threads: usize,
+    /// Queries that may wait for a thread before more are sent away with 429.
+    pub queries_waiting_max: usize,
+    pub limits: RequestLimits,
+    /// After a request to shut down, how long running answers may take to end.
+    pub grace: Duration,
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        HttpOptions {
+            read_only: false,
+            body_bytes_max: 16 << 20,
+            query_threads: cores.max(2) * 2,
+            queries_waiting_max: 256,
+            limits: RequestLimits::default(),
+            grace: Duration::from_secs(5),
+        }
+    }
+}
+
+/// Serves HTTP on `listener` until `shutdown` completes, then ends running answers gracefully.
+///
+/// # Errors
+/// If the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    engine: Arc<Engine>,
+    options: HttpOptions,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let grace = options.grace;
+    let app = Arc::new(App {
+        pool: QueryPool::new(options.query_threads, options.queries_waiting_max),
+        engine,
+        options,
+    });
+    let (told, tell) = tokio::sync::oneshot::channel();
+    let graceful = async move {
+        shutdown.await;
+        let _ = told.send(());
+    };
+    let server = axum::serve(listener, router(app)).with_graceful_shutdown(graceful);
+    tokio::select! {
+        result = server => result,
+        () = async {
+            if tell.await.is_err() {
+                // The server ended by itself; the other arm has its result.
+                std::future::pending::<()>().await;
+            }
+            tokio::time::sleep(grace).await;
+        } => Ok(()),
+    }
+}
+
+struct App {
+    engine: Arc<Engine>,
+    options: HttpOptions,
+    pool: QueryPool,
+}
+
+fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/", any(home::page))
+        .route("/healthz", any(home::healthz))
+        .route("/readyz", any(home::readyz))
+        .route("/v1/cluster/status", any(home::status))
+        .route("/sparql", any(sparql_short))
+        .route("/cypher", any(cypher_short))
+        .route("/graphql", any(graphql_short))
+        .route("/{workspace}/sparql", any(sparql_at))
+        .route("/{workspace}/cypher", any(cypher_at))
+        .route("/{workspace}/graphql", any(graphql_at))
+        .route("/{workspace}/branches", any(branches::collection))
+        .route("/{workspace}/branches/{branch}", any(branches::one))
+        .route("/{workspace}/commits", any(branches::commits))
+        .fallback(no_route)
+        .layer(middleware::from_fn(common_headers))
+        .with_state(app)
+}
+
+/// What every handler gets.
+struct Call {
+    app: Arc<App>,
+    parts: Parts,
+    query: Parameters,
+    request_id: String,
+}
+
+/// Sixteen hex digits, unlikely to come twice.
+#[derive(Clone)]
+struct RequestId(String);
+
+impl Call {
+    fn new(app: Arc<App>, request: HttpRequest) -> (Call, Body) {
+        let (parts, body) = request.into_parts();
+        let query = Parameters::of_query(&parts);
+        let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+        (Call { app, parts, query, request_id }, body)
+    }
+
+    fn is(&self, method: Method) -> bool {
+        self.parts.method == method
+    }
+
+    /// GET, or HEAD, whose body is left out on the way.
+    fn is_get(&self) -> bool {
+        self.is(Method::GET) || self.is(Method::HEAD)
+    }
+
+    fn accept(&self) -> Option<String> {
+        header_text(&self.parts.headers, header::ACCEPT)
+    }
+
+    fn address(&self, segment: Option<&str>) -> Result<Address, Problem> {
+        let header = header_text(&self.parts.headers, HeaderName::from_static(BRANCH_HEADER));
+        Address::new(segment, self.query.one(BRANCH_PARAMETER)?, header.as_deref())
+            .map_err(|why| Problem::bad_request("AMBIGUOUS_ADDRESS", why))
+    }
+
+    /// Makes a request to the engine that reads.
+    fn request(&self, language: Language, text: impl Into<String>, address: &Address) -> Request {
+        let mut request = Request::new(language, text, now_ms());
+        request.workspace.clone_from(&address.workspace);
+        request.at.clone_from(&address.at);
+        request.limits = self.app.options.limits;
+        request.message = header_text(&self.parts.headers, MESSAGE_HEADER);
+        request.cancel = Arc::new(AtomicBool::new(false));
+        request
+    }
+
+    /// Refuses what changes data where that is not allowed.
+    fn check_may_write(&self) -> Result<(), Problem> {
+        if self.app.options.read_only {
+            return Err(Problem::new(StatusCode::FORBIDDEN, "READ_ONLY", "this node serves reading only"));
+        }
+        request::check_origin(&self.parts.headers)
+    }
+
+    /// Asks the engine something short that may touch the disk, off the socket threads.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        ask: impl FnOnce(&Engine) -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, Problem> {
+        let engine = self.app.engine.clone();
+        match tokio::task::spawn_blocking(move || ask(&engine)).await {
+            Ok(result) => result.map_err(answer::from_engine),
+            Err(_) => {
+                Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "it failed inside"))
+            }
+        }
+    }
+
+    /// Returns the commit that the client says it has, from If-None-Match.
+    fn known_commits(&self) -> Option<String> {
+        self.is_get().then(|| header_text(&self.parts.headers, header::IF_NONE_MATCH)).flatten()
+    }
+}
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}
+
+type Reply = Response<Body>;
+
+async fn sparql_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    sparql::handle(app, None, request).await
+}
+
+async fn sparql_at(State(app): State<Arc<App>>, Path(segment): Path<String>, request: HttpRequest) -> Reply {
+    sparql::handle(app, Some(segment), request).await
+}
+
+async fn cypher_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    cypher::handle(app, None, request).await
+}
+
+async fn cypher_at(State(app): State<Arc<App>>, Path(segment): Path<String>, request: HttpRequest) -> Reply {
+    cypher::handle(app, Some(segment), request).await
+}
+
+async fn graphql_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    graphql::handle(app, None, request).await
+}
+
+async fn graphql_at(State(app): State<Arc<App>>, Path(segment): Path<String>, request: HttpRequest) -> Reply {
+    graphql::handle(app, Some(segment), request).await
+}
+
+async fn no_route(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    let (call, _) = Call::new(app, request);
+    let detail = format!("nothing is served at {}", call.parts.uri.path());
+    Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_PATH", detail)
+        .hint("query URLs are /{workspace}@{ref}/sparql, /cypher and /graphql; GET / lists the rest")
+        .into_json_response(&call.request_id)
+}
+
+/// Gives each request its id, answers preflights, and adds the headers that all answers have.
+async fn common_headers(mut request: HttpRequest, next: Next) -> Reply {
+    let mut bytes = [0; 8];
+    // An id is for reading logs; without randomness it is merely less useful.
+    let _ = getrandom::fill(&mut bytes);
+    let id = data_encoding::HEXLOWER.encode(&bytes);
+    request.extensions_mut().insert(RequestId(id.clone()));
+    let is_preflight = request.method() == Method::OPTIONS;
+    let mut response = if is_preflight { preflight() } else { next.run(request).await };
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    let exposed = "ETag, Reefloom-Commit, X-Request-Id, Allow, Retry-After";
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        headers.insert(REQUEST_ID_HEADER, id);
+    }
+    response
+}
+
+fn preflight() -> Reply {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    let headers: &mut HeaderMap = response.headers_mut();
+    let methods = HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS");
+    headers.insert(header::ALLOW, methods.clone());
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
+    let allowed = "Accept, Authorization, Content-Type, If-None-Match, Reefloom-Branch, Reefloom-Message";
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
+    response
+}
