@@ -6,9 +6,7 @@ use nom::multi::{separated_list0, separated_list1};
 use nom::sequence::{delimited, preceded};
 
 use super::clause;
-use super::input::{
-    Parsed, Tokens, any_name, check_chain, is_reserved, keyword, nested, symbol, variable,
-};
+use super::input::{Parsed, Tokens, any_name, check_chain, is_reserved, keyword, nested, symbol, variable};
 use super::pattern::{is_path_start, label_expression, path_pattern, pattern_list, shortest_path};
 use crate::language::cypher::ast::{
     Clause, ClauseKind, Comparison, Expr, ExprKind, LabelExpression, Operator, Pattern, ProjectionItem,
