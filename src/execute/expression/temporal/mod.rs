@@ -4,10 +4,12 @@
 //! years run to +-999,999,999. Literals are XSD's where the value fits, and `pg:` ones otherwise.
 
 mod arithmetic;
+mod between;
 mod component;
 mod construct;
 mod parse;
 mod text;
+mod truncate;
 mod zone;
 
 pub(super) use arithmetic::{add, add_durations, negate, scale, subtract};
