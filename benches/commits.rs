@@ -64,8 +64,7 @@ fn main() {
             let graph = TermId::UNDEFINED;
             transaction.insert(Quad { subject, predicate, object, graph }).expect("blocks are at hand");
         }
-        transaction.write("a call", n as i64).expect("the store takes it");
-        transaction.publish().expect("nobody else writes");
+        transaction.commit("a call", n as i64).expect("nobody else writes");
         slowest_ms = slowest_ms.max(begin.elapsed().as_secs_f64() * 1e3);
     }
     let each_ms = start.elapsed().as_secs_f64() * 1e3 / commits.max(1) as f64;

@@ -356,6 +356,31 @@ fn run(steps: Vec<Step>) {
     }
 }
 
+#[test]
+fn facts_hold_after_a_large_load_on_top() {
+    let store = Arc::new(MemoryStore::new());
+    let workspace = Workspace::create(access(&store), Settings::default(), 0).unwrap();
+    let node = |n: u64| NamedNode::new_unchecked(format!("http://example.org/n{n}"));
+    let quad = |n: u64| -> TermQuad {
+        let (subject, graph) = (node(n % 3000), graph((n % 3) as u8));
+        match n / 3000 {
+            0 => TermQuad::new(subject, predicate(0), node(9000 + n % 5), graph),
+            1 => TermQuad::new(subject, predicate(1), node(n * 7 % 3000), graph),
+            2 => TermQuad::new(subject, predicate(2), Literal::from(n as i64 % 10), graph),
+            _ => TermQuad::new(subject, predicate((n % 3) as u8), node(n * 11 % 6000), graph),
+        }
+    };
+    let mut model = BTreeMap::new();
+    for (time, range) in [0..2000, 2000..4500, 4500..9000, 9000..12_000].into_iter().enumerate() {
+        let quads: Vec<TermQuad> = range.map(quad).collect();
+        model.extend(quads.iter().map(|quad| (quad.to_string(), quad.clone())));
+        let loaded = workspace.load(MAIN, [Ok::<_, std::io::Error>(quads)], "load", time as i64).unwrap();
+        let snapshot = workspace.snapshot(loaded.commit).unwrap();
+        assert_eq!(snapshot.overlay_len() > 0, time > 0);
+        check_facts(&*snapshot, &memory(&model));
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

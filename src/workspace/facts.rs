@@ -27,12 +27,9 @@ pub fn statistics(base: &Statistics, overlay: &Overlay) -> Statistics {
         figures.distinct_subjects = (figures.distinct_subjects + delta.added).min(figures.quads);
         figures.distinct_objects = (figures.distinct_objects + delta.added).min(figures.quads);
     }
-    for edge in overlay.added_edges.iter() {
-        statistics.predicates.entry(edge.predicate).or_default().edges += 1;
-    }
-    for edge in &overlay.removed_edges {
-        let figures = statistics.predicates.entry(edge.predicate).or_default();
-        figures.edges = figures.edges.saturating_sub(1);
+    for (predicate, delta) in &overlay.edges {
+        let figures = statistics.predicates.entry(*predicate).or_default();
+        figures.edges = delta.apply(figures.edges);
     }
     statistics.predicates.retain(|_, figures| *figures != PredicateStatistics::default());
     let new_ids = overlay.terms_len();

@@ -96,6 +96,9 @@ impl Workspace {
     ) -> Result<Option<(CommitId, BlockId)>, WorkspaceError> {
         let mut at = Some(from);
         while let Some(commit) = at {
+            if let Some(snapshot) = self.inner.snapshots.get(commit) {
+                return Ok(snapshot.manifest());
+            }
             if let Some(root) = self.inner.refs.manifest(commit)? {
                 return Ok(Some((commit, root)));
             }

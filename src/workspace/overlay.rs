@@ -32,6 +32,8 @@ pub struct Overlay {
     /// How the quads of each graph and each predicate changed in number.
     pub graphs: OrdMap<TermId, Delta>,
     pub predicates: OrdMap<TermId, Delta>,
+    /// How the edges of each predicate changed in number.
+    pub edges: OrdMap<TermId, Delta>,
 }
 
 /// How many were added and removed.
@@ -45,6 +47,16 @@ impl Delta {
     /// Returns a count of the base after the change.
     pub fn apply(self, base: u64) -> u64 {
         (base + self.added).saturating_sub(self.removed)
+    }
+
+    /// Counts one that came, or came back.
+    fn add(&mut self, restored: bool) {
+        if restored { self.removed -= 1 } else { self.added += 1 }
+    }
+
+    /// Counts one that went, or was withdrawn.
+    fn remove(&mut self, withdrawn: bool) {
+        if withdrawn { self.added -= 1 } else { self.removed += 1 }
     }
 }
 
@@ -118,12 +130,14 @@ impl Overlay {
         if !restored {
             self.added.insert(quad);
         }
-        if let Some(edge) = edge
-            && self.removed_edges.remove(&edge).is_none()
-        {
-            self.added_edges.insert(&edge);
+        if let Some(edge) = edge {
+            let restored = self.removed_edges.remove(&edge).is_some();
+            if !restored {
+                self.added_edges.insert(&edge);
+            }
+            change(&mut self.edges, edge.predicate, |delta| delta.add(restored));
         }
-        self.count(quad, |delta| if restored { delta.removed -= 1 } else { delta.added += 1 });
+        self.count(quad, |delta| delta.add(restored));
     }
 
     /// Removes a quad that was there; `edge` is what it reified, if it did.
@@ -132,24 +146,29 @@ impl Overlay {
         if !withdrawn {
             self.removed.insert(quad);
         }
-        if let Some(edge) = edge
-            && !self.added_edges.remove(&edge)
-        {
-            self.removed_edges.insert(edge);
+        if let Some(edge) = edge {
+            let withdrawn = self.added_edges.remove(&edge);
+            if !withdrawn {
+                self.removed_edges.insert(edge);
+            }
+            change(&mut self.edges, edge.predicate, |delta| delta.remove(withdrawn));
         }
-        self.count(quad, |delta| if withdrawn { delta.added -= 1 } else { delta.removed += 1 });
+        self.count(quad, |delta| delta.remove(withdrawn));
     }
 
-    fn count(&mut self, quad: &Quad, change: impl Fn(&mut Delta)) {
-        for (map, key) in [(&mut self.graphs, quad.graph), (&mut self.predicates, quad.predicate)] {
-            let mut delta = map.get(&key).copied().unwrap_or_default();
-            change(&mut delta);
-            if delta == Delta::default() {
-                map.remove(&key);
-            } else {
-                map.insert(key, delta);
-            }
-        }
+    fn count(&mut self, quad: &Quad, by: impl Fn(&mut Delta)) {
+        change(&mut self.graphs, quad.graph, &by);
+        change(&mut self.predicates, quad.predicate, &by);
+    }
+}
+
+fn change(deltas: &mut OrdMap<TermId, Delta>, key: TermId, by: impl Fn(&mut Delta)) {
+    let mut delta = deltas.get(&key).copied().unwrap_or_default();
+    by(&mut delta);
+    if delta == Delta::default() {
+        deltas.remove(&key);
+    } else {
+        deltas.insert(key, delta);
     }
 }
 
@@ -315,10 +334,6 @@ impl EdgeSet {
         self.by_predicate.remove(&by_predicate(edge));
         self.by_edge.remove(&by_edge(edge));
         self.by_subject.remove(&by_subject(edge)).is_some()
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Edge> + '_ {
-        self.by_subject.iter().map(|key| of_subject(*key))
     }
 
     /// Returns the edges that match.

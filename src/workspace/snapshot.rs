@@ -66,6 +66,11 @@ impl Snapshot {
         self.view.overlay.len() as u64
     }
 
+    /// Returns the commit whose run is the base, and the root of that run.
+    pub(super) fn manifest(&self) -> Option<(CommitId, BlockId)> {
+        self.manifest
+    }
+
     pub(super) fn view(&self) -> &View {
         &self.view
     }
@@ -147,7 +152,8 @@ pub struct SnapshotCache {
 }
 
 impl SnapshotCache {
-    fn get(&self, commit: CommitId) -> Option<Arc<Snapshot>> {
+    /// Returns the snapshot of a commit if it is open.
+    pub fn get(&self, commit: CommitId) -> Option<Arc<Snapshot>> {
         let mut cache = self.latest_first.lock().unwrap_or_else(PoisonError::into_inner);
         let index = cache.iter().position(|snapshot| snapshot.commit == commit)?;
         let snapshot = cache.remove(index)?;

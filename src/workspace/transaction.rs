@@ -56,6 +56,21 @@ impl Transaction {
     /// Makes the changes a commit: sealed, stored and durable, but on no branch yet. Returns the
     /// parent if nothing changed in effect.
     pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
+        let id = self.put(message, time_ms)?;
+        self.workspace.inner.store.sync()?;
+        Ok(id)
+    }
+
+    /// Writes and publishes in one, at the price of one sync instead of two.
+    ///
+    /// # Errors
+    /// As [`Transaction::publish`].
+    pub fn commit(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
+        self.put(message, time_ms)?;
+        self.publish()
+    }
+
+    fn put(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
         let mut state = self.write_lock();
         let id = if state.changes.is_empty() {
             self.parent.commit()
@@ -124,7 +139,7 @@ impl State {
 }
 
 impl Workspace {
-    /// Seals and stores a commit on top of `parent`, durably.
+    /// Seals and stores a commit on top of `parent`; durable with the next sync or change of a ref.
     pub(super) fn write_commit(
         &self,
         parent: CommitId,
@@ -146,7 +161,6 @@ impl Workspace {
         };
         let (id, block) = commit.seal(&self.inner.author, &self.inner.key);
         self.inner.store.put(&[block])?;
-        self.inner.store.sync()?;
         Ok(id)
     }
 }
