@@ -12,7 +12,8 @@ pub struct Exists {
 
 impl Exists {
     pub fn evaluate(&self, frame: &Frame<'_>) -> Result<Vec<Option<bool>>, ExecuteError> {
-        let _ = (frame.to_batch()?, &self.plan, &self.layout);
-        Err(ExecuteError::Unsupported("EXISTS inside an expression".to_owned()))
+        let batch = frame.to_batch()?;
+        let found = crate::execute::operator::exists(&self.plan, &self.layout, &batch, frame.context)?;
+        Ok(found.into_iter().map(Some).collect())
     }
 }
