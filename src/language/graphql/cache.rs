@@ -85,7 +85,7 @@ impl SchemaCache {
     /// # Errors
     /// As [`DerivedSchema::new`].
     pub fn get(&self, schema: &Schema, vocabulary: &Vocabulary) -> Result<Arc<DerivedSchema>, String> {
-        let is_same = |entry: &Entry| entry.vocabulary == *vocabulary && entry.schema == *schema;
+        let is_same = |entry: &Entry| entry.vocabulary == *vocabulary && derive_alike(&entry.schema, schema);
         {
             let mut schemas = self.schemas.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(place) = schemas.iter().position(is_same) {
@@ -107,4 +107,26 @@ impl SchemaCache {
         });
         Ok(derived)
     }
+}
+
+/// Returns whether two sets of facts derive the same schema: they may differ in counts, which every
+/// commit changes.
+fn derive_alike(a: &Schema, b: &Schema) -> bool {
+    let predicates = || a.predicates.iter().zip(&b.predicates);
+    let classes = || a.classes.iter().zip(&b.classes);
+    a.predicates.len() == b.predicates.len()
+        && a.classes.len() == b.classes.len()
+        && predicates().all(|((a, a_info), (b, b_info))| {
+            a == b
+                && a_info.is_functional == b_info.is_functional
+                && a_info.has_node_objects == b_info.has_node_objects
+                && a_info.has_literal_objects == b_info.has_literal_objects
+                && a_info.datatypes == b_info.datatypes
+                && a_info.object_classes == b_info.object_classes
+        })
+        && classes().all(|((a, a_info), (b, b_info))| {
+            a == b
+                && a_info.predicates == b_info.predicates
+                && a_info.inverse_predicates == b_info.inverse_predicates
+        })
 }

@@ -23,7 +23,6 @@ pub(super) struct ObjectType {
     pub class: NamedNode,
     /// The class's name as a label.
     pub label: String,
-    pub instances: u64,
     pub fields: BTreeMap<String, Field>,
 }
 
@@ -142,7 +141,6 @@ impl Catalog {
             self.types.push(ObjectType {
                 name,
                 label: vocabulary.name(class.as_str()),
-                instances: schema.classes.get(&class).map_or(0, |info| info.instances),
                 class,
                 fields: BTreeMap::new(),
             });

@@ -212,11 +212,7 @@ fn entity() -> Object {
 }
 
 fn object(catalog: &Catalog, ty: &ObjectType) -> Object {
-    let object = node_fields(Object::new(&ty.name).description(format!(
-        "Instances of <{}>; {} when the schema was made.",
-        ty.class.as_str(),
-        ty.instances
-    )));
+    let object = node_fields(Object::new(&ty.name).description(class_text(ty)));
     ty.fields.iter().fold(object, |object, (name, known)| {
         let from = format!("<{}>", known.predicate.as_str());
         object.field(match &known.kind {
