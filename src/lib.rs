@@ -27,3 +27,11 @@ pub mod replication;
 
 // Floor 5
 pub mod engine;
+
+// Floor 6
+// pub mod server;
+
+// Floor 7
+// pub mod cli;
+// pub mod config;
+pub mod telemetry;

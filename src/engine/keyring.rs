@@ -36,9 +36,6 @@ pub struct Entry {
     pub name: String,
     id: String,
     epoch_secret: String,
-    /// Where its peers were last heard of, as libp2p addresses with peer id.
-    #[serde(default)]
-    pub peers: Vec<String>,
 }
 
 impl Keyring {
@@ -48,8 +45,7 @@ impl Keyring {
             return Ok(keyring);
         }
         let mut seed = random_bytes::<32>();
-        let content =
-            Content { version: VERSION, node_seed: HEXLOWER.encode(&seed), workspaces: Vec::new() };
+        let content = Content { version: VERSION, node_seed: HEXLOWER.encode(&seed), workspaces: Vec::new() };
         seed.zeroize();
         let keyring = Keyring { path: folder.join(FILE), content };
         keyring.save()?;
@@ -93,12 +89,11 @@ impl Keyring {
     }
 
     /// Adds a workspace, or renews the entry of the same id, durably.
-    pub fn add(&mut self, name: &str, key: &EpochKey, peers: Vec<String>) -> io::Result<()> {
+    pub fn add(&mut self, name: &str, key: &EpochKey) -> io::Result<()> {
         let entry = Entry {
             name: name.to_owned(),
             id: HEXLOWER.encode(&key.workspace().0),
             epoch_secret: HEXLOWER.encode(key.secret()),
-            peers,
         };
         self.content.workspaces.retain(|other| other.id != entry.id);
         self.content.workspaces.push(entry);
@@ -168,7 +163,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut keyring = Keyring::open_or_create(folder.path()).unwrap();
         let key = EpochKey::generate(WorkspaceId(random_bytes()));
-        keyring.add("fleet", &key, vec!["/ip4/127.0.0.1/tcp/1".to_owned()]).unwrap();
+        keyring.add("fleet", &key).unwrap();
         let again = Keyring::open(folder.path()).unwrap().unwrap();
         assert_eq!(again.node_key().public(), keyring.node_key().public());
         assert_eq!(again.workspaces()[0].epoch_key().unwrap().secret(), key.secret());
@@ -183,7 +178,12 @@ mod tests {
     #[test]
     fn a_damaged_keyring_is_refused_with_its_place() {
         let folder = tempfile::tempdir().unwrap();
-        for text in ["", "{", "{\"version\":9,\"node_seed\":\"\",\"workspaces\":[]}", "{\"version\":1,\"node_seed\":\"zz\",\"workspaces\":[]}"] {
+        for text in [
+            "",
+            "{",
+            "{\"version\":9,\"node_seed\":\"\",\"workspaces\":[]}",
+            "{\"version\":1,\"node_seed\":\"zz\",\"workspaces\":[]}",
+        ] {
             fs::write(folder.path().join(FILE), text).unwrap();
             let message = Keyring::open(folder.path()).err().unwrap().to_string();
             assert!(message.contains("keyring.json"), "{message}");

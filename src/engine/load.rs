@@ -12,6 +12,7 @@ use std::thread;
 
 use oxrdfio::{RdfFormat, RdfParseError, RdfParser, RdfSyntaxError};
 
+use super::{CommitId, Engine, EngineError};
 use crate::model::{GraphName, NamedNode};
 
 /// How many quads travel together from a parser to its consumer.
@@ -153,13 +154,61 @@ impl Iterator for QuadReader {
     }
 }
 
-/// Parses quads from bytes at hand (LOAD, Graph Store requests); names them `path` in errors.
+/// What a load did.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub workspace: String,
+    pub branch: String,
+    pub commit: CommitId,
+    pub quads_read: u64,
+    /// Those that the branch did not have.
+    pub quads_added: u64,
+    pub skipped: Skipped,
+}
+
+impl Engine {
+    /// Loads all that `reader` reads as one commit, or nothing if it fails. `progress` is told how
+    /// many quads were read so far.
+    pub fn load(
+        &self,
+        workspace: Option<&str>,
+        branch: Option<&str>,
+        mut reader: QuadReader,
+        message: &str,
+        now_ms: i64,
+        progress: &dyn Fn(u64),
+    ) -> Result<Loaded, EngineError> {
+        let hosted = self.hosted(workspace)?;
+        let workspace = hosted.workspace();
+        let branch = match branch {
+            Some(branch) => branch.to_owned(),
+            None => workspace.default_branch()?,
+        };
+        let mut quads_read = 0;
+        let batches = reader.by_ref().inspect(|batch| {
+            quads_read += batch.as_ref().map_or(0, Vec::len) as u64;
+            progress(quads_read);
+        });
+        let loaded = workspace.load(&branch, batches, message, now_ms)?;
+        Ok(Loaded {
+            workspace: hosted.name().to_owned(),
+            branch,
+            commit: loaded.commit,
+            quads_read: loaded.quads_read,
+            quads_added: loaded.quads_added,
+            skipped: reader.finish(),
+        })
+    }
+}
+
+/// Parses quads from bytes at hand, whose format is an extension or media type; errors name `path`.
 pub fn parse_bytes(
     bytes: &[u8],
-    format: RdfFormat,
+    format: &str,
     path: &Path,
     graph: GraphName,
 ) -> Result<Vec<oxrdf::Quad>, LoadError> {
+    let format = format_of(path, Some(format))?;
     let mut quads = Vec::new();
     let parser = parser_for(format, path, graph).for_reader(bytes);
     parse(path, parser, false, &mut Skipped::default(), |batch| {

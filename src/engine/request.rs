@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::execute::{Rows, UpdateSummary};
-use crate::model::{Map, NamedNode, Triple};
+use crate::execute::{Rows, Triples, UpdateSummary};
+use crate::model::{Map, NamedNode};
 use crate::plan::Shape;
 use crate::workspace::CommitId;
 
@@ -87,6 +87,9 @@ impl Request {
 pub struct Response {
     pub workspace: String,
     pub commit: CommitId,
+    pub language: Language,
+    /// The workspace's prefixes, for formats that abbreviate.
+    pub prefixes: Vec<(String, String)>,
     pub answer: Answer,
 }
 
@@ -94,7 +97,7 @@ pub enum Answer {
     Rows(Rows),
     Boolean(bool),
     /// Distinct triples (CONSTRUCT, DESCRIBE).
-    Graph(Vec<Triple>),
+    Graph(Triples),
     /// What a SPARQL update changed.
     Updated(UpdateSummary),
     /// The logical plan, before and after optimisation, and the physical plan.

@@ -14,7 +14,7 @@ use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, Distinct, DistinctEdges, DistinctRows,
     EdgeProbe, EdgeScan, Extend, Filter, Fold, HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin,
-    Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe, Project, Rows, ScanProbe,
+    Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe, Project, RowsAtHand, ScanProbe,
     SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan,
     choose_permutation, resolve,
 };
@@ -98,7 +98,7 @@ impl Planner {
                     let row = row.iter().map(|value| expression::id_of_value(value, &context));
                     ids.push(row.collect::<Result<Vec<_>, _>>()?);
                 }
-                Box::new(Rows::of_ids(variables, &ids))
+                Box::new(RowsAtHand::of_ids(variables, &ids))
             }
             LogicalPlan::Argument { variables } => Box::new(self.argument_rows(variables)?),
             LogicalPlan::Join { left, right } => self.build_join(left, right, wanted)?,
@@ -208,7 +208,7 @@ impl Planner {
         })
     }
 
-    fn argument_rows(&self, variables: &[Variable]) -> Result<Rows, ExecuteError> {
+    fn argument_rows(&self, variables: &[Variable]) -> Result<RowsAtHand, ExecuteError> {
         let Some((layout, rows)) = &self.argument else {
             return Err(ExecuteError::Plan("an Argument stands outside any Apply".to_owned()));
         };
@@ -225,7 +225,7 @@ impl Planner {
         // A leaf that asks for a part of the bindings must not repeat that part.
         let mut distinct = DistinctRows::new(columns.len(), &self.context);
         distinct.number(&columns, rows.rows())?;
-        Ok(Rows::with_layout("Argument", own, Arc::new(distinct.into_rows())))
+        Ok(RowsAtHand::with_layout("Argument", own, Arc::new(distinct.into_rows())))
     }
 
     fn build_join(

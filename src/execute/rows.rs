@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::changes::fill;
 use super::expression;
-use super::operator::{BoxOperator, GraphScope, QuadReader};
+use super::operator::{BoxOperator, GraphScope, QuadReader, RowsAtHand, drain};
 use super::writer::triple_of;
 use super::{Context, ExecuteError, Layout, Reservation};
 use crate::batch::Batch;
@@ -24,13 +24,15 @@ pub struct Rows {
     places: Vec<Option<usize>>,
     emitted: u64,
     is_cut_off: bool,
+    /// What buffered rows hold of the budget.
+    buffer: Option<Reservation>,
 }
 
 impl Rows {
     pub(super) fn new(query: &Query, operator: BoxOperator, context: Arc<Context>) -> Rows {
         let columns = query.columns.iter().map(|column| column.name.clone()).collect();
         let places = query.columns.iter().map(|column| operator.layout().column(column.variable)).collect();
-        Rows { context, operator, columns, places, emitted: 0, is_cut_off: false }
+        Rows { context, operator, columns, places, emitted: 0, is_cut_off: false, buffer: None }
     }
 
     /// The names of the columns, in order.
@@ -77,6 +79,16 @@ impl Rows {
             }
         }
         Ok(Some(rows))
+    }
+
+    /// Runs the query to its end and keeps its rows, accounted for in its budget.
+    pub fn buffered(mut self) -> Result<Rows, ExecuteError> {
+        let mut reservation = self.context.reserve();
+        let rows = Arc::new(drain(self.operator.as_mut(), &self.context, &mut reservation)?);
+        let layout = self.operator.layout().clone();
+        self.operator = Box::new(RowsAtHand::with_layout("Buffered", layout, rows));
+        self.buffer = Some(reservation);
+        Ok(self)
     }
 
     /// The context that the query runs in.

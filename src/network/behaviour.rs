@@ -48,8 +48,7 @@ pub(super) enum Command {
 /// Builds a swarm and lets it listen. Must run inside the node's runtime.
 pub(super) fn build(options: &NodeOptions) -> Result<(Swarm<Behaviour>, Vec<ListenerId>), NetworkError> {
     let start = |error: &dyn std::fmt::Display| NetworkError::Start(error.to_string());
-    let keypair =
-        identity::Keypair::ed25519_from_bytes(options.identity_seed).map_err(|error| start(&error))?;
+    let keypair = options.keypair();
     let mut swarm = SwarmBuilder::with_existing_identity(keypair)
         .with_tokio()
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, yamux::Config::default)

@@ -27,6 +27,7 @@ mod serve;
 
 pub use error::NetworkError;
 pub use fetch::{Fetch, FetchReport};
+pub use libp2p::multiaddr::Protocol;
 pub use libp2p::{Multiaddr, PeerId};
 pub use node::{HeadExchange, Node};
 pub use options::{Limits, NodeOptions};

@@ -1,6 +1,7 @@
 use std::time::Duration;
 
-use libp2p::Multiaddr;
+use libp2p::identity::Keypair;
+use libp2p::{Multiaddr, PeerId};
 
 /// How a [`super::Node`] is set up.
 #[derive(Clone)]
@@ -62,6 +63,16 @@ impl NodeOptions {
     /// Returns options that listen on `listen` under the identity of `identity_seed`.
     pub fn new(listen: Vec<Multiaddr>, identity_seed: [u8; 32]) -> NodeOptions {
         NodeOptions { listen, identity_seed, limits: Limits::default() }
+    }
+
+    /// Returns the keys that the identity seed stands for.
+    pub(super) fn keypair(&self) -> Keypair {
+        Keypair::ed25519_from_bytes(self.identity_seed).expect("any 32 bytes are an ed25519 seed")
+    }
+
+    /// Returns the name that the node has in the network.
+    pub fn peer_id(&self) -> PeerId {
+        self.keypair().public().to_peer_id()
     }
 }
 

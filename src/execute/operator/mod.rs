@@ -60,7 +60,7 @@ pub(super) use sort::{Key as SortBy, Sort, TopN};
 pub(super) use subplan_matcher::SubplanMatcher;
 pub(super) use union::Union;
 pub(super) use unwind::Unwind;
-pub(super) use values::Rows;
+pub(super) use values::Rows as RowsAtHand;
 
 use std::sync::Arc;
 

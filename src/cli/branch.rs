@@ -1,0 +1,56 @@
+use super::{Failure, open, output};
+use crate::config::Config;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  reefloom branch                 list them; * marks the default
+  reefloom branch review          make one where the default branch stands
+  reefloom branch fix --from main~2")]
+pub struct Arguments {
+    /// The branch to make; without it, branches are listed
+    name: Option<String>,
+    /// Where it begins: a branch, commit:<cid>, main~2 [default: the default branch]
+    #[arg(long, value_name = "REF", requires = "name")]
+    from: Option<String>,
+    /// Delete a branch (its commits stay reachable by id until collected)
+    #[arg(long, value_name = "BRANCH", conflicts_with = "name")]
+    delete: Option<String>,
+}
+
+#[derive(clap::Args)]
+pub struct SwitchArguments {
+    branch: String,
+}
+
+pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
+    let engine = open(config)?;
+    let hosted = engine.hosted(config.workspace.as_deref())?;
+    if let Some(name) = &arguments.delete {
+        hosted.delete_branch(name)?;
+        let object = serde_json::json!({"deleted": name});
+        return output::print(config, &object, || format!("deleted branch {name}"));
+    }
+    if let Some(name) = &arguments.name {
+        let commit = hosted.create_branch(name, arguments.from.as_deref().or(config.at.as_deref()))?;
+        let object = serde_json::json!({"branch": name, "commit": commit.to_string()});
+        return output::print(config, &object, || format!("made branch {name} at {commit}"));
+    }
+    for branch in hosted.branches()? {
+        let object = serde_json::json!({
+            "branch": branch.name, "commit": branch.commit.to_string(), "default": branch.is_default,
+        });
+        output::print(config, &object, || {
+            format!("{} {} {}", if branch.is_default { "*" } else { " " }, branch.name, branch.commit)
+        })?;
+    }
+    Ok(())
+}
+
+pub fn switch(config: &Config, arguments: SwitchArguments) -> Result<(), Failure> {
+    let engine = open(config)?;
+    let hosted = engine.hosted(config.workspace.as_deref())?;
+    hosted.switch(&arguments.branch)?;
+    let object = serde_json::json!({"default": arguments.branch});
+    output::print(config, &object, || format!("{} is now the default branch", arguments.branch))
+}

@@ -1,0 +1,43 @@
+use super::{Failure, output};
+use crate::config::Config;
+use crate::engine::{Engine, EngineOptions, WorkspaceSettings};
+
+#[derive(clap::Args)]
+#[command(after_help = "Example: reefloom init ships --base https://ships.example.org/ns#")]
+pub struct Arguments {
+    /// The workspace's name: letters, digits, - and _
+    name: String,
+    /// The IRI that labels, types and keys without a prefix belong to; ends in # or /
+    #[arg(long, value_name = "IRI")]
+    base: Option<String>,
+    /// A prefix for names and queries; may be given more than once
+    #[arg(long = "prefix", value_name = "PREFIX=IRI")]
+    prefixes: Vec<String>,
+    /// Queries that name no graph read all graphs as one
+    #[arg(long)]
+    union_default_graph: bool,
+}
+
+pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
+    let mut settings = WorkspaceSettings::default();
+    settings.union_default_graph = arguments.union_default_graph;
+    if let Some(base) = arguments.base {
+        settings.vocabulary.base = base;
+    }
+    for prefix in &arguments.prefixes {
+        let (name, iri) = prefix
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("--prefix takes PREFIX=IRI, not '{prefix}'")))?;
+        settings.vocabulary.prefixes.retain(|(known, _)| known != name);
+        settings.vocabulary.prefixes.push((name.to_owned(), iri.to_owned()));
+    }
+    settings.vocabulary.prefixes.sort();
+    let engine = Engine::open(EngineOptions::new(&config.data))?;
+    let hosted = engine.create_workspace(&arguments.name, settings, output::now_ms())?;
+    let object = serde_json::json!({
+        "workspace": hosted.name(), "id": hosted.workspace().id().to_string(), "data": config.data,
+    });
+    output::print(config, &object, || {
+        format!("made workspace {} in {}", hosted.name(), config.data.display())
+    })
+}

@@ -1,0 +1,97 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Failure, demo, output};
+use crate::config::Config;
+use crate::engine::{Engine, EngineOptions, RunningNode};
+use crate::server::{Server, ServerOptions};
+
+/// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
+const DEMO_FOLDER: &str = "./reefloom-demo";
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Loopback only, unless --http names another address: there are no accounts yet, so whoever reaches the
+port may read and write. Port 0 picks a free one and prints it. Ctrl-C ends.")]
+pub struct Arguments {
+    /// Serve a small maritime demo, made on the first run
+    #[arg(long)]
+    demo: bool,
+    /// Where clients connect [default: 127.0.0.1:4242]
+    #[arg(long, value_name = "ADDR:PORT")]
+    http: Option<String>,
+    /// Where peers connect [default: 127.0.0.1:4243]
+    #[arg(long, value_name = "ADDR:PORT")]
+    p2p: Option<String>,
+    /// Refuse writes
+    #[arg(long)]
+    read_only: bool,
+    /// Neither ask peers nor answer them
+    #[arg(long)]
+    offline: bool,
+}
+
+pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
+    let folder = match (arguments.demo, &config.data_is_default) {
+        (true, true) => PathBuf::from(DEMO_FOLDER),
+        _ => config.data.clone(),
+    };
+    let http = address(arguments.http.as_deref().unwrap_or(&config.http))?;
+    let p2p = address(arguments.p2p.as_deref().unwrap_or(&config.p2p))?;
+    let options = EngineOptions { offline: arguments.offline, ..EngineOptions::new(&folder) };
+    let engine = Arc::new(Engine::open(options)?);
+    if arguments.demo {
+        demo::fill(&engine)?;
+    }
+    let Some(first) = engine.workspaces().into_iter().next() else {
+        return Err(Failure::not_found(format!(
+            "{} holds no workspace; make one with `reefloom init NAME`, or try `reefloom serve --demo`",
+            folder.display()
+        )));
+    };
+    let peers = if arguments.offline { Vec::new() } else { engine.listen(p2p)? };
+    let options = ServerOptions { read_only: arguments.read_only, ..ServerOptions::new(http) };
+    let server = Server::start(Arc::clone(&engine), options)
+        .map_err(|error| Failure::other(format!("cannot listen on {http}: {error}")))?;
+    let running = RunningNode { pid: std::process::id(), http: server.address(), p2p: peers };
+    let _note = running.announce(&folder)?;
+    greet(config, &running, first.name(), arguments.demo)?;
+    server.run_until_interrupted()?;
+    Ok(())
+}
+
+fn address(text: &str) -> Result<SocketAddr, Failure> {
+    text.parse().map_err(|_| Failure::usage(format!("'{text}' is no ADDR:PORT, such as 127.0.0.1:4242")))
+}
+
+fn greet(config: &Config, node: &RunningNode, workspace: &str, is_demo: bool) -> Result<(), Failure> {
+    let url = format!("http://{}", node.http);
+    let object = serde_json::json!({"http": url, "p2p": node.p2p.first(), "workspace": workspace});
+    output::print(config, &object, || {
+        let peers = node.p2p.first().map_or_else(|| "offline".to_owned(), |p2p| format!("peers at {p2p}"));
+        let mut text = format!("serving {workspace} at {url} ({peers}); Ctrl-C ends\n\n");
+        for language in ["sparql", "cypher", "graphql"] {
+            text.push_str(&format!("  {url}/{workspace}/{language}\n"));
+        }
+        if is_demo {
+            text.push_str(&format!("  {url}/{workspace}@{}/sparql   (the other branch)\n", demo::BRANCH));
+            text.push_str("\nOne question in each language:\n\n");
+            text.push_str(&questions(&url));
+        }
+        text.trim_end().to_owned()
+    })
+}
+
+/// Returns the demo's questions as commands to paste.
+fn questions(url: &str) -> String {
+    let body = |key: &str, text: &str| serde_json::json!({ key: text }).to_string();
+    format!(
+        "  curl -s {url}/sparql -H 'Accept: application/sparql-results+json' --data-urlencode 'query={}'\n\n\
+         \x20 curl -s {url}/cypher -H 'Content-Type: application/json' -d '{}'\n\n\
+         \x20 curl -s {url}/graphql -H 'Content-Type: application/json' -d '{}'\n",
+        demo::SPARQL,
+        body("statement", demo::CYPHER),
+        body("query", demo::GRAPHQL)
+    )
+}

@@ -1,0 +1,58 @@
+use std::path::PathBuf;
+
+use super::query::{self, LanguageName};
+use super::{Failure, open, output};
+use crate::config::Config;
+use crate::engine::{Answer, Language, Request};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  reefloom update 'INSERT DATA { <http://e/s> <http://e/p> 1 }'
+  reefloom update 'CREATE (:Port {name: \"Oslo\"})' --branch draft -m 'a port'")]
+pub struct Arguments {
+    /// The text; read from a file with -f, or from standard input if neither is given
+    text: Option<String>,
+    #[arg(long, short = 'f', conflicts_with = "text")]
+    file: Option<PathBuf>,
+    /// sparql or cypher; guessed from the text if left out
+    #[arg(long, short)]
+    language: Option<LanguageName>,
+    /// The branch to write to [default: the workspace's default branch]
+    #[arg(long, short)]
+    branch: Option<String>,
+    /// The commit's message
+    #[arg(long, short)]
+    message: Option<String>,
+    /// A parameter, its value in JSON (or else taken as a string)
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    parameters: Vec<String>,
+}
+
+pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
+    let text = query::read_text(arguments.text, arguments.file)?;
+    let language = match arguments.language.unwrap_or_else(|| query::guess(&text)) {
+        LanguageName::Sparql => Language::SparqlUpdate,
+        LanguageName::Cypher => Language::Cypher,
+        LanguageName::Graphql => Language::GraphQl,
+    };
+    let mut request = Request::new(language, text, output::now_ms());
+    request.parameters = query::parameters(&arguments.parameters)?;
+    request.workspace = config.workspace.clone();
+    request.at = arguments.branch.or_else(|| config.at.clone());
+    request.may_write = true;
+    request.message = arguments.message;
+    let engine = open(config)?;
+    let response = engine.run(&request)?;
+    match response.answer {
+        Answer::Updated(summary) => {
+            let object = serde_json::json!({
+                "commit": response.commit.to_string(), "inserted": summary.quads_inserted, "deleted": summary.quads_removed,
+            });
+            output::print(config, &object, || {
+                format!("{} quads added, {} removed\ncommit {}", summary.quads_inserted, summary.quads_removed, response.commit)
+            })
+        }
+        _ => query::print(config, None, response),
+    }
+}

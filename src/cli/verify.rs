@@ -1,0 +1,33 @@
+use super::{Failure, open, output};
+use crate::config::Config;
+
+#[derive(clap::Args)]
+#[command(after_help = "Exit code 8 if anything is corrupt; blocks that are merely elsewhere are counted, not blamed.")]
+pub struct Arguments {}
+
+pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
+    let engine = open(config)?;
+    let mut corrupt = 0;
+    for hosted in engine.workspaces() {
+        let report = hosted.verify()?;
+        corrupt += report.corrupt.len();
+        let object = serde_json::json!({
+            "workspace": hosted.name(), "commits": report.commits, "blocks": report.blocks,
+            "missing": report.missing.len(), "corrupt": report.corrupt,
+        });
+        output::print(config, &object, || {
+            let mut text = format!(
+                "{}: {} commits, {} blocks, {} elsewhere, {} corrupt",
+                hosted.name(), report.commits, report.blocks, report.missing.len(), report.corrupt.len()
+            );
+            for fault in &report.corrupt {
+                text.push_str(&format!("\n  {fault}"));
+            }
+            text
+        })?;
+    }
+    match corrupt {
+        0 => Ok(()),
+        count => Err(Failure::verification(format!("{count} block(s) or commit(s) failed verification"))),
+    }
+}

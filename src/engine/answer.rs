@@ -1,0 +1,122 @@
+//! Answers as bytes: which writer of `results` an answer goes through.
+
+use std::io::{self, Write};
+
+use super::{Answer, EngineError, Language, Response};
+use crate::execute::{ExecuteError, Rows};
+use crate::plan::Shape;
+use crate::results::{
+    GraphFormat, GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TableWriter, TriplesWriter,
+    write_boolean,
+};
+
+/// A form that answers can be written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFormat {
+    /// For people, in a terminal.
+    Table,
+    /// SPARQL results, Cypher records or a GraphQL response, as the language has it.
+    Json,
+    /// SPARQL results only.
+    Solutions(SolutionsFormat),
+    /// Graphs only.
+    Graph(GraphFormat),
+}
+
+/// Why writing an answer stopped: the query failed on the way, or whoever reads it did.
+#[derive(Debug)]
+pub enum WriteError {
+    Engine(EngineError),
+    Io(io::Error),
+}
+
+impl Response {
+    /// Writes the answer, pulling rows as it goes.
+    ///
+    /// # Errors
+    /// A query may fail when part of the answer is written already.
+    pub fn write(self, format: AnswerFormat, writer: &mut dyn Write) -> Result<(), WriteError> {
+        match self.answer {
+            Answer::Boolean(value) => match format {
+                AnswerFormat::Table => writeln!(writer, "{value}").map_err(WriteError::Io),
+                AnswerFormat::Solutions(format) => Ok(write_boolean(format, writer, value).map(drop)?),
+                _ => Ok(write_boolean(SolutionsFormat::Json, writer, value).map(drop)?),
+            },
+            Answer::Explanation(text) => Ok(writer.write_all(text.as_bytes())?),
+            Answer::Graph(mut triples) => {
+                let format = match format {
+                    AnswerFormat::Graph(format) => format,
+                    AnswerFormat::Json => GraphFormat::JsonLd,
+                    _ => GraphFormat::Turtle,
+                };
+                let mut triples_writer = TriplesWriter::new(format, writer, &self.prefixes);
+                while let Some(triples) = triples.next_triples()? {
+                    for triple in &triples {
+                        triples_writer.write(triple)?;
+                    }
+                }
+                Ok(triples_writer.finish().map(drop)?)
+            }
+            Answer::Updated(summary) => Ok(writeln!(
+                writer,
+                "{{\"commit\":\"{}\",\"inserted\":{},\"deleted\":{}}}",
+                self.commit, summary.quads_inserted, summary.quads_removed
+            )?),
+            Answer::GraphQl { rows, shape } => write_graphql(rows, &shape, writer),
+            Answer::Rows(rows) => match (format, self.language) {
+                (AnswerFormat::Table, _) => write_table(rows, writer),
+                (AnswerFormat::Json, Language::Cypher) => write_records(rows, writer),
+                (AnswerFormat::Solutions(format), _) => write_solutions(rows, format, writer),
+                _ => write_solutions(rows, SolutionsFormat::Json, writer),
+            },
+        }
+    }
+}
+
+fn write_table(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
+    let mut table = TableWriter::new(writer, rows.columns());
+    while let Some(values) = rows.next_values()? {
+        table.write_values(&values)?;
+    }
+    Ok(table.finish().map(drop)?)
+}
+
+fn write_solutions(
+    mut rows: Rows,
+    format: SolutionsFormat,
+    writer: &mut dyn Write,
+) -> Result<(), WriteError> {
+    let mut solutions = SolutionsWriter::new(format, writer, rows.columns())?;
+    while let Some(terms) = rows.next_terms()? {
+        solutions.write(&terms)?;
+    }
+    Ok(solutions.finish().map(drop)?)
+}
+
+fn write_records(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
+    let mut records = RecordsWriter::new(writer, rows.columns())?;
+    while let Some(values) = rows.next_values()? {
+        records.write(&values)?;
+    }
+    Ok(records.finish(&[]).map(drop)?)
+}
+
+fn write_graphql(mut rows: Rows, shape: &Shape, writer: &mut dyn Write) -> Result<(), WriteError> {
+    let mut response = GraphqlWriter::new(writer, shape)?;
+    while let Some(values) = rows.next_values()? {
+        response.write(&values)?;
+    }
+    Ok(response.finish(&[]).map(drop)?)
+}
+
+impl From<io::Error> for WriteError {
+    fn from(error: io::Error) -> WriteError {
+        WriteError::Io(error)
+    }
+}
+
+impl From<ExecuteError> for WriteError {
+    fn from(error: ExecuteError) -> WriteError {
+        WriteError::Engine(error.into())
+    }
+}

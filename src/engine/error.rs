@@ -1,0 +1,124 @@
+use crate::block::BlockError;
+use crate::blockstore::StoreError;
+use crate::dataset::DatasetError;
+use crate::execute::ExecuteError;
+use crate::language::SyntaxError;
+use crate::network::NetworkError;
+
+/// Why a request has no answer. A variant for each thing that a caller can do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The text breaks its language's rules, at one place or more.
+    #[error("{}", describe(.errors, .text))]
+    Syntax { errors: Vec<SyntaxError>, text: String },
+    /// The request cannot be carried out as it stands; the message says what is wrong with it.
+    #[error("{0}")]
+    Invalid(String),
+    #[error("there is no {kind} '{name}'")]
+    NotFound { kind: &'static str, name: String },
+    #[error("the {kind} '{name}' exists already")]
+    AlreadyExists { kind: &'static str, name: String },
+    /// Somebody else moved the branch meanwhile.
+    #[error("{0}")]
+    Conflict(String),
+    #[error("{0}")]
+    Forbidden(String),
+    /// Blocks are needed that no peer at hand has; the same request may work later.
+    #[error("{missing} block(s) that the answer needs are out of reach (first: {first})")]
+    Unavailable { missing: usize, first: String },
+    /// Bytes on our own disk are not what they should be.
+    #[error("{0}")]
+    Corrupt(String),
+    #[error("the request was cancelled")]
+    Cancelled,
+    #[error("the request ran past its deadline")]
+    Timeout,
+    #[error("the query needs more memory than its budget of {budget_bytes} bytes")]
+    MemoryExceeded { budget_bytes: usize },
+    /// A rule of the language was broken by a value that only running it could show.
+    #[error(transparent)]
+    Runtime(ExecuteError),
+    /// The data folder: locked, read-only, full, or of another version.
+    #[error("{0}")]
+    Storage(String),
+    #[error("{0}")]
+    Network(String),
+}
+
+impl EngineError {
+    /// Returns what the caller might do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            EngineError::Unavailable { .. } => {
+                Some("a peer that has them must be reachable: start it, then ask again".to_owned())
+            }
+            EngineError::Conflict(_) => Some("ask again: the write was not made".to_owned()),
+            EngineError::MemoryExceeded { .. } => Some("narrow the query, or add a LIMIT".to_owned()),
+            _ => None,
+        }
+    }
+
+    pub(super) fn syntax(error: SyntaxError, text: &str) -> EngineError {
+        EngineError::Syntax { errors: vec![error], text: text.to_owned() }
+    }
+}
+
+/// Returns each mistake with its line of the text and a caret below it.
+fn describe(errors: &[SyntaxError], text: &str) -> String {
+    let describe_one = |error: &SyntaxError| {
+        let line = text.lines().nth(error.line as usize - 1).unwrap_or_default();
+        let caret = " ".repeat((error.column as usize).saturating_sub(1));
+        format!("{} (line {}, column {})\n    {line}\n    {caret}^", error.message, error.line, error.column)
+    };
+    errors.iter().map(describe_one).collect::<Vec<_>>().join("\n")
+}
+
+impl From<DatasetError> for EngineError {
+    fn from(error: DatasetError) -> EngineError {
+        match error {
+            DatasetError::Unavailable { missing, first } => EngineError::Unavailable { missing, first },
+            DatasetError::Corrupt { .. } | DatasetError::NoKey { .. } => {
+                EngineError::Corrupt(error.to_string())
+            }
+            DatasetError::UnknownId(_) | DatasetError::Io(_) => EngineError::Storage(error.to_string()),
+        }
+    }
+}
+
+impl From<ExecuteError> for EngineError {
+    fn from(error: ExecuteError) -> EngineError {
+        match error {
+            ExecuteError::Dataset(error) => error.into(),
+            ExecuteError::Cancelled => EngineError::Cancelled,
+            ExecuteError::Deadline => EngineError::Timeout,
+            ExecuteError::MemoryExceeded { budget } => EngineError::MemoryExceeded { budget_bytes: budget },
+            ExecuteError::ReadOnly => EngineError::Forbidden(error.to_string()),
+            other => EngineError::Runtime(other),
+        }
+    }
+}
+
+impl From<BlockError> for EngineError {
+    fn from(error: BlockError) -> EngineError {
+        match &error {
+            BlockError::Unavailable(ids) => EngineError::Unavailable {
+                missing: ids.len(),
+                first: ids.first().map(ToString::to_string).unwrap_or_default(),
+            },
+            BlockError::Io(_) => EngineError::Storage(error.to_string()),
+            _ => EngineError::Corrupt(error.to_string()),
+        }
+    }
+}
+
+impl From<StoreError> for EngineError {
+    fn from(error: StoreError) -> EngineError {
+        EngineError::Storage(error.to_string())
+    }
+}
+
+impl From<NetworkError> for EngineError {
+    fn from(error: NetworkError) -> EngineError {
+        EngineError::Network(error.to_string())
+    }
+}

@@ -1,0 +1,344 @@
+//! `Hosted`: one workspace that this node holds, and how it answers.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Response};
+use crate::dataset::Dataset;
+use crate::execute::{self, Context, Limits};
+use crate::language::{cypher, graphql, sparql};
+use crate::model::NamedNode;
+use crate::optimize::{optimize, optimize_update};
+use crate::plan::{self, Form, GraphSelector, Query, Session, Statement, Update};
+use crate::replication::Replica;
+use crate::workspace::{CommitId, Settings, Transaction, Verification, Workspace, WorkspaceError};
+
+/// How often a write is tried again when another writer was faster.
+const TRIES_MAX: usize = 16;
+
+/// One workspace under the name that this node knows it by.
+pub struct Hosted {
+    name: String,
+    workspace: Workspace,
+    /// Writers of this node take turns, so that they do not make each other start again.
+    writing: Mutex<()>,
+    schemas: graphql::SchemaCache,
+    pub(super) replica: Option<Replica>,
+}
+
+impl Hosted {
+    pub(super) fn new(name: String, workspace: Workspace, replica: Option<Replica>) -> Hosted {
+        Hosted { name, workspace, writing: Mutex::new(()), schemas: graphql::SchemaCache::default(), replica }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    /// Returns the commit that a ref names; the default branch's if `None`.
+    pub fn resolve(&self, at: Option<&str>) -> Result<CommitId, EngineError> {
+        match at {
+            Some(at) => Ok(self.workspace.resolve(at)?),
+            None => Ok(self.workspace.branch(&self.workspace.default_branch()?)?),
+        }
+    }
+
+    pub fn branches(&self) -> Result<Vec<BranchInfo>, EngineError> {
+        let default = self.workspace.default_branch()?;
+        let branches = self.workspace.branches()?.into_iter();
+        Ok(branches.map(|(name, commit)| BranchInfo { is_default: name == default, name, commit }).collect())
+    }
+
+    /// Makes a branch at a ref; at the default branch if `None`.
+    pub fn create_branch(&self, name: &str, from: Option<&str>) -> Result<CommitId, EngineError> {
+        let commit = self.resolve(from)?;
+        self.workspace.create_branch(name, commit)?;
+        Ok(commit)
+    }
+
+    pub fn delete_branch(&self, name: &str) -> Result<(), EngineError> {
+        Ok(self.workspace.delete_branch(name)?)
+    }
+
+    /// Makes a branch the default one.
+    pub fn switch(&self, name: &str) -> Result<(), EngineError> {
+        Ok(self.workspace.set_default_branch(name)?)
+    }
+
+    /// Returns at most `count` commits, newest first.
+    pub fn log(&self, at: Option<&str>, count: usize) -> Result<Vec<LogEntry>, EngineError> {
+        let commits = self.workspace.log(self.resolve(at)?)?.take(count);
+        commits
+            .map(|signed| {
+                let signed = signed?;
+                let commit = &signed.commit;
+                Ok(LogEntry {
+                    id: signed.id,
+                    parents: commit.parents.clone(),
+                    author: commit.author,
+                    time_ms: commit.time_ms,
+                    message: commit.message.clone(),
+                })
+            })
+            .collect()
+    }
+
+    /// Checks every block, commit and signature that is here.
+    pub fn verify(&self) -> Result<Verification, EngineError> {
+        Ok(self.workspace.verify()?)
+    }
+
+    /// Answers a request.
+    pub(super) fn run(&self, request: &Request) -> Result<Response, EngineError> {
+        let settings = self.workspace.settings()?;
+        match request.language {
+            Language::SparqlUpdate => self.write(request, &settings),
+            _ => self.read(request, &settings),
+        }
+    }
+
+    fn read(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
+        let commit = self.resolve(request.at.as_deref())?;
+        let dataset: Arc<dyn Dataset> = self.workspace.snapshot(commit)?;
+        let session = session(request, settings, dataset.as_ref())?;
+        let answer = match request.language {
+            Language::SparqlQuery => {
+                let query = sparql::parse_query(&request.text, &session, None)
+                    .map_err(|error| EngineError::syntax(error, &request.text))?;
+                answer_query(query, request, &session, &dataset)?
+            }
+            Language::Cypher => {
+                let compiled = compile_cypher(request, &session)?;
+                if compiled.query.writes && !compiled.explain {
+                    return self.write(request, settings);
+                }
+                let request = &Request { explain: compiled.explain, ..request.clone() };
+                let session = Session { default_graph: compiled.graph, ..session };
+                answer_query(compiled.query, request, &session, &dataset)?
+            }
+            _ => self.answer_graphql(request, &session, &dataset)?,
+        };
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
+        Response {
+            workspace: self.name.clone(),
+            commit,
+            language: request.language,
+            prefixes: settings.vocabulary.prefixes.clone(),
+            answer,
+        }
+    }
+
+    /// Runs a writing statement on the branch that the request names, and publishes its commit.
+    fn write(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
+        if !request.may_write {
+            return Err(EngineError::Forbidden(
+                "this door only reads; send writes where they belong".to_owned(),
+            ));
+        }
+        let branch = match &request.at {
+            None => self.workspace.default_branch()?,
+            Some(at) => match self.workspace.branch(at) {
+                Ok(_) => at.clone(),
+                Err(_) => {
+                    let commit = self.workspace.resolve(at)?;
+                    return Err(EngineError::Forbidden(format!(
+                        "'{at}' is commit {commit}; only branches can be written to"
+                    )));
+                }
+            },
+        };
+        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 1..TRIES_MAX {
+            match self.try_write(request, settings, &branch) {
+                Err(EngineError::Conflict(_)) => {}
+                result => return result,
+            }
+        }
+        self.try_write(request, settings, &branch)
+    }
+
+    fn try_write(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        branch: &str,
+    ) -> Result<Response, EngineError> {
+        let transaction = Arc::new(self.workspace.begin(branch)?);
+        let dataset: Arc<dyn Dataset> = transaction.clone();
+        let session = session(request, settings, dataset.as_ref())?;
+        let answer = match request.language {
+            Language::SparqlUpdate => {
+                let update = sparql::parse_update(&request.text, &session, None)
+                    .map_err(|error| EngineError::syntax(error, &request.text))?;
+                let update = optimize_update(update, dataset.as_ref())?;
+                if request.explain {
+                    Answer::Explanation(explain_update(update))
+                } else {
+                    let context = writing_context(request, &session, &transaction);
+                    Answer::Updated(execute::execute_update(&update, context)?)
+                }
+            }
+            _ => {
+                let compiled = compile_cypher(request, &session)?;
+                let query = optimize(compiled.query, dataset.as_ref())?;
+                let session = Session { default_graph: compiled.graph, ..session };
+                // All rows are pulled before the commit: a failure on the way must leave no trace.
+                let rows = execute::execute(&query, writing_context(request, &session, &transaction))?;
+                Answer::Rows(rows.buffered()?)
+            }
+        };
+        let commit = match &answer {
+            Answer::Explanation(_) => transaction.parent(),
+            _ => publish(&transaction, request)?,
+        };
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    fn answer_graphql(
+        &self,
+        request: &Request,
+        session: &Session,
+        dataset: &Arc<dyn Dataset>,
+    ) -> Result<Answer, EngineError> {
+        let name = request.operation.as_deref();
+        let compiled = graphql::compile(&request.text, name, &request.parameters, session, &self.schemas)
+            .map_err(|errors| EngineError::Syntax { errors, text: request.text.clone() })?;
+        Ok(match answer_query(compiled.query, request, session, dataset)? {
+            Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
+            other => other,
+        })
+    }
+}
+
+fn explain_update(update: Update) -> String {
+    let Update { operations, variables } = update;
+    let queries = operations.into_iter().map(|root| {
+        let columns = Vec::new();
+        plan::explain(&Query { root, form: Form::Rows, columns, variables: variables.clone(), writes: true })
+    });
+    queries.collect::<Vec<_>>().join("\n")
+}
+
+fn publish(transaction: &Transaction, request: &Request) -> Result<CommitId, EngineError> {
+    let first_line = || request.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
+    let message = request.message.clone().unwrap_or_else(first_line);
+    transaction.write(&message, request.now_ms)?;
+    Ok(transaction.publish()?)
+}
+
+fn answer_query(
+    query: Query,
+    request: &Request,
+    session: &Session,
+    dataset: &Arc<dyn Dataset>,
+) -> Result<Answer, EngineError> {
+    debug_assert_eq!(plan::validate(&query), Ok(()));
+    let optimized = optimize(query.clone(), dataset.as_ref())?;
+    let context = reading_context(request, session, dataset.clone());
+    if request.explain {
+        let physical = execute::explain(&optimized, context)?;
+        return Ok(Answer::Explanation(format!(
+            "logical plan\n{}\noptimised plan\n{}\nphysical plan\n{physical}",
+            plan::explain(&query),
+            plan::explain(&optimized)
+        )));
+    }
+    Ok(match &optimized.form {
+        Form::Rows => Answer::Rows(execute::execute(&optimized, context)?),
+        Form::Ask => Answer::Boolean(execute::ask(&optimized, context)?),
+        Form::Construct(_) | Form::Describe { .. } => Answer::Graph(execute::triples(&optimized, context)?),
+    })
+}
+
+/// Returns what lowering is told: the dataset that the request names, else the workspace's own.
+fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Result<Session, EngineError> {
+    let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
+    let default_graph = if chosen {
+        GraphSelector::Merge(request.default_graphs.clone())
+    } else if settings.union_default_graph {
+        GraphSelector::Everything
+    } else {
+        GraphSelector::Default
+    };
+    let named_graphs: Option<Vec<NamedNode>> = chosen.then(|| request.named_graphs.clone());
+    Ok(Session {
+        default_graph,
+        named_graphs,
+        vocabulary: settings.vocabulary.clone(),
+        schema: dataset.schema()?.as_ref().clone(),
+    })
+}
+
+/// A Cypher statement, ready to be optimised.
+struct CompiledCypher {
+    query: Query,
+    explain: bool,
+    graph: GraphSelector,
+}
+
+fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher, EngineError> {
+    let compiled = cypher::compile(&request.text, session, &request.parameters)
+        .map_err(|error| EngineError::syntax(error, &request.text))?;
+    let Statement::Query(query) = compiled.statement else {
+        return Err(EngineError::Invalid("a Cypher statement is a query".to_owned()));
+    };
+    let explain = request.explain || compiled.mode == cypher::Mode::Explain;
+    Ok(CompiledCypher { query, explain, graph: compiled.graph })
+}
+
+fn reading_context(request: &Request, session: &Session, dataset: Arc<dyn Dataset>) -> Arc<Context> {
+    let mut context = Context::new(dataset);
+    configure(&mut context, request, session);
+    Arc::new(context)
+}
+
+fn writing_context(request: &Request, session: &Session, transaction: &Arc<Transaction>) -> Arc<Context> {
+    let mut context = Context::writing(transaction.clone());
+    configure(&mut context, request, session);
+    Arc::new(context)
+}
+
+fn configure(context: &mut Context, request: &Request, session: &Session) {
+    context.parameters = request.parameters.clone();
+    context.vocabulary = session.vocabulary.clone();
+    context.default_graph = session.default_graph.clone();
+    context.now_ms = request.now_ms;
+    context.cancel = request.cancel.clone();
+    context.limits = Limits {
+        deadline: Some(Instant::now() + request.limits.timeout),
+        memory_bytes_max: request.limits.memory_bytes_max,
+        rows_max: None,
+    };
+}
+
+impl From<WorkspaceError> for EngineError {
+    fn from(error: WorkspaceError) -> EngineError {
+        match error {
+            WorkspaceError::UnknownRef(name) => EngineError::NotFound { kind: "branch or commit", name },
+            WorkspaceError::BranchExists(name) => EngineError::AlreadyExists { kind: "branch", name },
+            WorkspaceError::Conflict { .. } => EngineError::Conflict(error.to_string()),
+            WorkspaceError::InvalidBranchName(..)
+            | WorkspaceError::MessageTooLong(_)
+            | WorkspaceError::Input(_) => EngineError::Invalid(error.to_string()),
+            WorkspaceError::DefaultBranch(_) => EngineError::Forbidden(error.to_string()),
+            WorkspaceError::UnknownWorkspace(id) => {
+                EngineError::NotFound { kind: "workspace", name: id.to_string() }
+            }
+            WorkspaceError::WorkspaceExists(id) => {
+                EngineError::AlreadyExists { kind: "workspace", name: id.to_string() }
+            }
+            WorkspaceError::DamagedRef { .. } => EngineError::Corrupt(error.to_string()),
+            WorkspaceError::Block(error) => error.into(),
+            WorkspaceError::Dataset(error) => error.into(),
+            WorkspaceError::Store(error) => error.into(),
+            WorkspaceError::Term(_) => EngineError::Invalid(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a node says of itself.
+
+use serde::Serialize;
+
+use super::{CommitId, Engine, EngineError, Hosted};
+use crate::crypto::PublicKey;
+use crate::dataset::Dataset;
+
+/// A branch and where it stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BranchInfo {
+    pub name: String,
+    pub commit: CommitId,
+    pub is_default: bool,
+}
+
+/// A commit as `log` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    pub id: CommitId,
+    pub parents: Vec<CommitId>,
+    pub author: PublicKey,
+    pub time_ms: i64,
+    pub message: String,
+}
+
+/// A node at a glance.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Status {
+    /// The node's public key, in hex.
+    pub node: String,
+    pub blocks: u64,
+    /// On disk, everything included.
+    pub bytes: u64,
+    /// Blocks of our own disk that failed verification and are not replaced yet.
+    pub corrupt: Vec<String>,
+    pub workspaces: Vec<WorkspaceStatus>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct WorkspaceStatus {
+    pub name: String,
+    pub id: String,
+    pub branches: Vec<BranchStatus>,
+    /// Addresses of the peers that this workspace was joined from.
+    pub peers: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BranchStatus {
+    pub name: String,
+    pub commit: String,
+    pub is_default: bool,
+    /// `None` if what tells it is out of reach.
+    pub quads: Option<u64>,
+}
+
+impl Engine {
+    /// Describes the node, its workspaces and their branches. Asks no peer.
+    pub fn status(&self) -> Result<Status, EngineError> {
+        let usage = self.store.usage()?;
+        let workspaces = self.workspaces().iter().map(|hosted| hosted.status()).collect::<Result<_, _>>()?;
+        Ok(Status {
+            node: self.author.public().to_string(),
+            blocks: usage.blocks,
+            bytes: usage.disk_bytes,
+            corrupt: self.store.corrupt().iter().map(ToString::to_string).collect(),
+            workspaces,
+        })
+    }
+}
+
+impl Hosted {
+    /// Describes the workspace.
+    pub fn status(&self) -> Result<WorkspaceStatus, EngineError> {
+        let branches = self.branches()?.into_iter().map(|branch| BranchStatus {
+            quads: self.workspace().snapshot(branch.commit).ok().map(|snapshot| snapshot.statistics().quads),
+            commit: branch.commit.to_string(),
+            name: branch.name,
+            is_default: branch.is_default,
+        });
+        Ok(WorkspaceStatus {
+            name: self.name().to_owned(),
+            id: self.workspace().id().to_string(),
+            branches: branches.collect(),
+            peers: self.peers(),
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! One question in three languages: one answer, and where the file says so, one plan.
+//!
+//! The data are the real maritime set; `oxigraph` answers the SPARQL ones as well. Plans are golden
+//! files: `REEFLOOM_BLESS=1 cargo test --test agreement` rewrites them.
+
+mod answer;
+mod question;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use oxigraph::io::RdfFormat;
+use oxigraph::sparql::{QueryResults, SparqlEvaluator};
+use oxigraph::store::Store;
+use reefloom::engine::{
+    Answer, Engine, EngineOptions, Language, LoadOptions, QuadReader, Request, WorkspaceSettings,
+};
+
+use answer::Table;
+use question::{Question, Tongue};
+
+const BASE: &str = "https://data.example.org/maritime/ns#";
+const PREFIXES: &str = "PREFIX : <https://data.example.org/maritime/ns#> \
+    PREFIX xsd: <http://www.w3.org/2001/XMLSchema#> ";
+
+/// Quads of each graph, as the data's own README counts them.
+const GRAPHS: &[(&str, u64)] = &[
+    ("compliance/sdn", 13_310),
+    ("fisheries/gfw", 11_765),
+    ("flags/countries", 5_452),
+    ("flags/mid", 1_159),
+    ("flags/usfleet", 1_698),
+    ("registry/meta", 32),
+    ("registry/unlocode", 34_826),
+    ("registry/wpi", 74_529),
+    ("traffic/ais", 36_807),
+    ("traffic/searoute", 135_499),
+    ("traffic/usvisits", 5_775),
+];
+
+fn data() -> Option<PathBuf> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/maritime/maritime.nq.zst");
+    if path.exists() {
+        return Some(path);
+    }
+    assert!(std::env::var_os("CI").is_none(), "CI must have {}", path.display());
+    eprintln!("SKIPPED: {} is not here; nothing was compared", path.display());
+    None
+}
+
+fn questions() -> Vec<Question> {
+    question::parse(include_str!("maritime.txt"))
+}
+
+fn load(folder: &Path, file: &Path) -> Engine {
+    let engine = Engine::open(EngineOptions::new(folder)).unwrap();
+    let mut settings = WorkspaceSettings { union_default_graph: true, ..WorkspaceSettings::default() };
+    settings.vocabulary.base = BASE.to_owned();
+    engine.create_workspace("maritime", settings, 0).unwrap();
+    let options = LoadOptions { files: vec![file.to_owned()], ..LoadOptions::default() };
+    let loaded =
+        engine.load(None, None, QuadReader::open(&options).unwrap(), "maritime", 0, &|_| {}).unwrap();
+    assert_eq!(loaded.quads_added, 320_852);
+    engine
+}
+
+fn oracle(file: &Path) -> Store {
+    let store = Store::new().unwrap();
+    let bytes = zstd::decode_all(fs::File::open(file).unwrap()).unwrap();
+    store.load_from_reader(RdfFormat::NQuads, &bytes[..]).unwrap();
+    store
+}
+
+fn request(tongue: Tongue, text: &str) -> Request {
+    match tongue {
+        Tongue::Sparql => Request::new(Language::SparqlQuery, format!("{PREFIXES}{text}"), 0),
+        Tongue::Cypher => Request::new(Language::Cypher, text, 0),
+        Tongue::GraphQl => Request::new(Language::GraphQl, text, 0),
+    }
+}
+
+fn ask(engine: &Engine, tongue: Tongue, text: &str) -> Table {
+    let response = engine.run(&request(tongue, text)).unwrap_or_else(|error| panic!("{text}\n{error}"));
+    answer::table(response)
+}
+
+fn ask_oracle(store: &Store, text: &str) -> Table {
+    let mut query = SparqlEvaluator::new().parse_query(&format!("{PREFIXES}{text}")).unwrap();
+    query.dataset_mut().set_default_graph_as_union();
+    let QueryResults::Solutions(solutions) = query.on_store(store).execute().unwrap() else {
+        panic!("a SELECT has solutions");
+    };
+    let variables = solutions.variables().to_vec();
+    let rows = solutions.map(|solution| {
+        let solution = solution.unwrap();
+        variables.iter().map(|variable| answer::cell_of_term(solution.get(variable))).collect()
+    });
+    Table { rows: rows.collect() }
+}
+
+#[test]
+fn three_languages_and_the_oracle_agree() {
+    let Some(file) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let engine = load(folder.path(), &file);
+    let store = oracle(&file);
+
+    let counts = ask(
+        &engine,
+        Tongue::Sparql,
+        "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g ORDER BY ?g",
+    );
+    let expected = GRAPHS.iter().map(|(graph, count)| {
+        vec![format!("https://data.example.org/maritime/graph/{graph}"), count.to_string()]
+    });
+    assert_eq!(counts.rows, expected.collect::<Vec<_>>());
+
+    let mut faults = Vec::new();
+    let questions = questions();
+    assert!(questions.len() >= 25, "{}", questions.len());
+    for question in &questions {
+        let sorted = |mut table: Table| {
+            if !question.is_ordered {
+                table.rows.sort();
+            }
+            table
+        };
+        let expected = sorted(ask_oracle(&store, question.text(Tongue::Sparql).unwrap()));
+        assert!(!expected.rows.is_empty(), "{}: a question without an answer shows nothing", question.name);
+        for (tongue, text) in &question.texts {
+            let actual = sorted(ask(&engine, *tongue, text));
+            if actual != expected {
+                faults.push(format!("{} in {tongue:?}:\n{}", question.name, actual.difference(&expected)));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} disagreement(s)\n{}", faults.len(), faults.join("\n"));
+}
+
+#[test]
+fn equal_questions_have_one_plan() {
+    let Some(file) = data() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let engine = load(folder.path(), &file);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agreement/plans");
+    let mut faults = Vec::new();
+    let questions = questions();
+    let equal: Vec<_> = questions.iter().filter(|question| question.has_one_plan).collect();
+    assert!(equal.iter().filter(|question| question.texts.len() == 3).count() >= 4);
+    assert!(equal.len() >= 8, "{}", equal.len());
+    for question in equal {
+        let path = golden.join(format!("{}.plan", question.name));
+        for (index, (tongue, text)) in question.texts.iter().enumerate() {
+            let plan = optimised_plan(&engine, *tongue, text);
+            if index == 0 && std::env::var_os("REEFLOOM_BLESS").is_some() {
+                fs::create_dir_all(&golden).unwrap();
+                fs::write(&path, &plan).unwrap();
+            }
+            let expected = fs::read_to_string(&path).unwrap_or_default();
+            if plan != expected {
+                faults.push(format!(
+                    "{} in {tongue:?}:\n{plan}-- but the golden file has\n{expected}",
+                    question.name
+                ));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{} plan(s) differ\n{}", faults.len(), faults.join("\n"));
+}
+
+fn optimised_plan(engine: &Engine, tongue: Tongue, text: &str) -> String {
+    let mut request = request(tongue, text);
+    request.explain = true;
+    let Answer::Explanation(text) = engine.run(&request).unwrap().answer else { panic!("no explanation") };
+    let (_, rest) = text.split_once("optimised plan\n").unwrap();
+    let (plan, _) = rest.split_once("\nphysical plan\n").unwrap();
+    plan.trim_end().to_owned() + "\n"
+}

@@ -1,0 +1,246 @@
+//! The command line as a user types it: output, exit codes, mistakes.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+const REEFLOOM: &str = env!("CARGO_BIN_EXE_reefloom");
+const FLEET: &str = "\
+@prefix : <https://ships.example.org/ns#> .
+@prefix xsd: <http://www.w3.org/2001/XMLSchema#> .
+<http://e/v1> a :Vessel ; :name \"Nordlys\" ; :tonnage 4200 ; :calledAt <http://e/p1> .
+<http://e/v2> a :Vessel ; :name \"Skarv\" ; :tonnage 800 ; :calledAt <http://e/p1> , <http://e/p2> .
+<http://e/p1> a :Port ; :name \"Bergen\" .
+<http://e/p2> a :Port ; :name \"Oslo\" .
+";
+
+struct Folder(TempDir);
+
+impl Folder {
+    fn new() -> Folder {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, name: &str, text: impl AsRef<[u8]>) -> String {
+        let path = self.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        Command::new(REEFLOOM)
+            .args(["--data", self.path().join("data").to_str().unwrap()])
+            .args(arguments)
+            .current_dir(self.path())
+            .stdin(Stdio::null())
+            .env_remove("REEFLOOM_WORKSPACE")
+            .output()
+            .unwrap()
+    }
+
+    /// Runs a verb that must succeed and returns its stdout.
+    fn ok(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Runs a verb that must fail with `code`; its message must hold every one of `words`.
+    fn fails(&self, arguments: &[&str], code: i32, words: &[&str]) {
+        let output = self.run(arguments);
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+        for word in words {
+            assert!(message.contains(word), "{arguments:?}: '{word}' is missing in: {message}");
+        }
+        assert!(!message.contains("panicked"), "{message}");
+    }
+
+    fn with_fleet() -> Folder {
+        let folder = Folder::new();
+        folder.ok(&["init", "ships", "--base", "https://ships.example.org/ns#"]);
+        let file = folder.write("fleet.ttl", FLEET);
+        folder.ok(&["load", &file, "-m", "first load"]);
+        folder
+    }
+}
+
+#[test]
+fn a_first_session_works_from_init_to_verify() {
+    let folder = Folder::with_fleet();
+    let sparql = folder.ok(&[
+        "query",
+        "--format",
+        "csv",
+        "PREFIX : <https://ships.example.org/ns#> SELECT ?name { ?v a :Vessel ; :name ?name } ORDER BY ?name",
+    ]);
+    assert_eq!(sparql.replace('\r', ""), "name\nNordlys\nSkarv\n");
+    let cypher = folder.ok(&[
+        "query",
+        "--json",
+        "MATCH (v:Vessel)-[:calledAt]->(p {name: 'Oslo'}) RETURN v.name AS name",
+    ]);
+    let cypher: serde_json::Value = serde_json::from_str(&cypher).unwrap();
+    assert_eq!(cypher["rows"], serde_json::json!([["Skarv"]]), "{cypher}");
+    let graphql =
+        folder.ok(&["query", "{ vessels(where: {tonnage: {gt: 1000}}) { name calledAt { name } } }"]);
+    assert!(
+        graphql.contains("Nordlys") && graphql.contains("Bergen") && !graphql.contains("Skarv"),
+        "{graphql}"
+    );
+
+    folder.ok(&["branch", "draft"]);
+    folder.ok(&[
+        "update",
+        "--branch",
+        "draft",
+        "MATCH (v:Vessel {name: 'Skarv'}) SET v.name = 'Skarven'",
+        "-m",
+        "rename",
+    ]);
+    let name =
+        |at: &str| folder.ok(&["query", "--at", at, "MATCH (v:Vessel) WHERE v.tonnage < 1000 RETURN v.name"]);
+    assert!(name("draft").contains("Skarven"));
+    assert!(!name("main").contains("Skarven"));
+    assert!(!name("draft~1").contains("Skarven"));
+
+    let log = folder.ok(&["log", "draft", "--json"]);
+    let messages: Vec<String> = log
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["message"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    assert_eq!(messages[..2], ["rename", "first load"]);
+    let commit = serde_json::from_str::<serde_json::Value>(log.lines().nth(1).unwrap()).unwrap()["commit"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    assert!(!name(&format!("commit:{commit}")).contains("Skarven"));
+    folder.ok(&["switch", "draft"]);
+    assert!(folder.ok(&["branch"]).contains("* draft"));
+    assert!(folder.ok(&["status"]).contains("ships"));
+    assert!(folder.ok(&["verify"]).contains("0 corrupt"));
+}
+
+#[test]
+fn what_one_language_writes_the_others_read() {
+    let folder = Folder::with_fleet();
+    folder.ok(&["update", "CREATE (:Port {name: 'Narvik', depth: 27})"]);
+    folder.ok(&[
+        "update",
+        "PREFIX : <https://ships.example.org/ns#> INSERT { ?v :calledAt ?p } WHERE { ?v :name 'Nordlys' . ?p :name 'Narvik' }",
+    ]);
+    let cypher = folder.ok(&[
+        "query",
+        "--json",
+        "MATCH (:Vessel {name: 'Nordlys'})-[:calledAt]->(p) RETURN p.name AS n ORDER BY n",
+    ]);
+    assert!(cypher.contains("[\"Bergen\"]") && cypher.contains("[\"Narvik\"]"), "{cypher}");
+    let graphql = folder.ok(&["query", "{ ports(where: {depth: {gte: 27}}) { name } }"]);
+    assert!(graphql.contains("Narvik"), "{graphql}");
+}
+
+#[test]
+fn formats_and_compression_load() {
+    let folder = Folder::new();
+    folder.ok(&["init", "mixed"]);
+    let triple = "<http://e/s> <http://e/p> \"nt\" .\n";
+    let files = [
+        folder.write("a.nt", triple),
+        folder.write(
+            "b.nq.zst",
+            zstd::encode_all("<http://e/s> <http://e/p> \"nq\" <http://e/g> .\n".as_bytes(), 1).unwrap(),
+        ),
+        folder.write("c.trig", "<http://e/g> { <http://e/s> <http://e/p> \"trig\" }"),
+        folder.write("d.jsonld", "{\"@id\": \"http://e/s\", \"http://e/p\": \"jsonld\"}"),
+        folder.write(
+            "e.rdf",
+            "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\" xmlns:e=\"http://e/\">\
+             <rdf:Description rdf:about=\"http://e/s\"><e:p>rdfxml</e:p></rdf:Description></rdf:RDF>",
+        ),
+    ];
+    let arguments: Vec<&str> = ["load"].into_iter().chain(files.iter().map(String::as_str)).collect();
+    assert!(folder.ok(&arguments).contains("5 quads added"));
+    let all = folder.ok(&[
+        "query",
+        "--format",
+        "csv",
+        "SELECT ?o { { ?s ?p ?o } UNION { GRAPH ?g { ?s ?p ?o } } } ORDER BY ?o",
+    ]);
+    assert_eq!(all.replace('\r', "").trim_end(), "o\njsonld\nnq\nnt\nrdfxml\ntrig");
+}
+
+#[test]
+fn mistakes_are_told_with_their_place_and_code() {
+    let folder = Folder::with_fleet();
+    let bad = folder.write("bad.nt", "<http://e/a> <http://e/b> \"c\" .\n<http://e/a> oops .\n");
+    folder.fails(&["load", &bad], 1, &["bad.nt:2:"]);
+    let count = folder.ok(&["query", "--format", "csv", "SELECT (COUNT(*) AS ?n) { ?s ?p ?o }"]);
+    assert!(count.contains("13"), "nothing of a malformed file is loaded: {count}");
+    assert!(folder.ok(&["load", "--lenient", &bad]).contains("1 bad statement(s) skipped"));
+
+    folder.fails(&["query", "SELECT ?x WHERE { ?x ?y }"], 3, &["line 1", "^"]);
+    folder.fails(&["query", "MATCH (v:Vessel RETURN v"], 3, &["line 1", "^"]);
+    folder.fails(&["query", "{ vessels { nothing } }"], 3, &["nothing"]);
+    folder.fails(&["query", "--at", "nowhere", "MATCH (n) RETURN n"], 4, &["nowhere"]);
+    folder.fails(&["query", "-w", "nobody", "MATCH (n) RETURN n"], 4, &["nobody"]);
+    folder.fails(&["branch", "x", "--from", "commit:bafkr4inonsense"], 4, &["nonsense"]);
+    folder.fails(&["init", "ships"], 5, &["exists"]);
+    folder.fails(&["branch", "bad name"], 2, &["bad name"]);
+    folder.fails(&["update", "CREATE (:X)", "--branch", "commit:nothing"], 4, &["nothing"]);
+    folder.fails(&["query", "CREATE (:X)"], 6, &["update"]);
+    folder.fails(&["load", "no-such-file.ttl"], 1, &["no-such-file.ttl"]);
+    folder.fails(&["load", &folder.write("x.csv", "a,b")], 1, &["format"]);
+    folder.fails(&["join", "reefloom1nonsense"], 2, &["ticket"]);
+    folder.fails(&["frobnicate"], 2, &["frobnicate"]);
+    let elsewhere = Folder::new();
+    elsewhere.fails(&["query", "MATCH (n) RETURN n"], 4, &["init"]);
+}
+
+#[test]
+fn help_teaches_every_verb() {
+    let folder = Folder::new();
+    let help = folder.ok(&["--help"]);
+    for verb in
+        ["init", "serve", "load", "query", "update", "branch", "log", "share", "join", "status", "verify"]
+    {
+        assert!(help.contains(&format!("\n  {verb} ")), "{verb}");
+        assert!(folder.ok(&[verb, "--help"]).contains("Usage:"), "{verb}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_folder_that_cannot_be_used_is_told_plainly() {
+    let folder = Folder::with_fleet();
+    let mut held = Command::new(REEFLOOM)
+        .args([
+            "--data",
+            folder.path().join("data").to_str().unwrap(),
+            "serve",
+            "--http",
+            "127.0.0.1:0",
+            "--p2p",
+            "127.0.0.1:0",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first_line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(held.stdout.as_mut().unwrap()), &mut first_line)
+        .unwrap();
+    folder.fails(&["verify"], 1, &["in use"]);
+    held.kill().unwrap();
+    held.wait().unwrap();
+    assert!(folder.ok(&["verify"]).contains("0 corrupt"));
+    let file = folder.write("file", "not a folder");
+    folder.fails(&["status", "--data", &file], 1, &["file"]);
+}
