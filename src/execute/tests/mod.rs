@@ -8,7 +8,7 @@ mod updates;
 use std::sync::Arc;
 
 use super::physical_plan::{Costs, Planner};
-use super::{Context, ExecuteError, execute};
+use super::{Context, ExecuteError, UpdateSummary, execute};
 use crate::dataset::{Dataset, MemoryDataset};
 use crate::model::{GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, Value, pg};
 use crate::plan::{
@@ -205,10 +205,10 @@ pub fn check(plan: &LogicalPlan, dataset: &Arc<MemoryDataset>, expected: &[&str]
     }
 }
 
-/// Runs a statement that writes; returns its context.
-pub fn write(plan: LogicalPlan, dataset: &Arc<MemoryDataset>) -> Result<Arc<Context>, ExecuteError> {
+/// Runs a statement that writes; returns what it changed.
+pub fn write(plan: LogicalPlan, dataset: &Arc<MemoryDataset>) -> Result<UpdateSummary, ExecuteError> {
     let context = Arc::new(Context::writing(dataset.clone()));
     let mut rows = execute(&query(plan), context.clone())?;
     while rows.next_batch()?.is_some() {}
-    Ok(context)
+    Ok(context.summary())
 }
