@@ -1,0 +1,288 @@
+//! Runs one scenario, step by step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use reefloom::dataset::{Dataset, DatasetMut, MemoryDataset};
+use reefloom::execute::{Context, ExecuteError, execute};
+use reefloom::language::cypher::{ProcedureSignatures, compile_with};
+use reefloom::model::{Value, Vocabulary};
+use reefloom::optimize::optimize;
+use reefloom::plan::{GraphSelector, Session, Statement};
+
+use super::notation::{self, Notation};
+use super::procedure::TableProcedure;
+use super::side_effects::{self, Census, census};
+use super::suite::{Scenario, Step, Suite};
+
+/// A result: columns, and rows in order.
+struct Table {
+    columns: Vec<String>,
+    rows: Vec<Vec<Notation>>,
+}
+
+#[derive(Debug)]
+struct Failure {
+    /// "compile time" or "runtime".
+    phase: &'static str,
+    kind: String,
+    detail: String,
+    message: String,
+}
+
+struct World {
+    data: Arc<MemoryDataset>,
+    parameters: BTreeMap<String, Value>,
+    procedures: Vec<Arc<TableProcedure>>,
+    before: Census,
+    outcome: Option<Result<Table, Failure>>,
+}
+
+pub fn run(suite: &Suite, scenario: &Scenario) -> Result<(), String> {
+    let mut world = World {
+        data: Arc::new(MemoryDataset::new()),
+        parameters: BTreeMap::new(),
+        procedures: Vec::new(),
+        before: Census::default(),
+        outcome: None,
+    };
+    scenario.steps.iter().try_for_each(|step| world.step(suite, step))
+}
+
+impl World {
+    fn step(&mut self, suite: &Suite, step: &Step) -> Result<(), String> {
+        let text = step.text.as_str();
+        let query = || step.docstring.as_deref().unwrap_or_default().trim();
+        match text {
+            "any graph" | "an empty graph" => Ok(()),
+            "having executed" => self.prepare(query()),
+            "parameters are" | "parameter values are" => {
+                for row in &step.table {
+                    self.parameters.insert(row[0].clone(), notation::parse(&row[1]).to_value());
+                }
+                Ok(())
+            }
+            "executing query" | "executing control query" => {
+                self.before = census(self.data.as_ref());
+                self.outcome = Some(self.execute(query()));
+                Ok(())
+            }
+            "the result should be empty" => {
+                let table = self.table()?;
+                match table.rows.len() {
+                    0 => Ok(()),
+                    rows => Err(format!("expected no rows, got {rows}")),
+                }
+            }
+            "no side effects" => self.side_effects(&BTreeMap::new()),
+            "the side effects should be" => {
+                let expected = step.table.iter().map(|row| (row[0].clone(), row[1].parse().unwrap()));
+                self.side_effects(&expected.filter(|(_, count)| *count > 0).collect())
+            }
+            _ => self.other_step(suite, text, step),
+        }
+    }
+
+    fn other_step(&mut self, suite: &Suite, text: &str, step: &Step) -> Result<(), String> {
+        if let Some(name) = text.strip_prefix("the ").and_then(|text| text.strip_suffix(" graph")) {
+            let script = suite.graphs.get(name).ok_or_else(|| format!("there is no graph {name}"))?;
+            return self.prepare(script);
+        }
+        if text.starts_with("there exists a procedure") {
+            self.procedures.push(Arc::new(TableProcedure::parse(text, &step.table)));
+            return Ok(());
+        }
+        if let Some(how) = text.strip_prefix("the result should be") {
+            let in_order = how.contains("in order");
+            return self.rows(&step.table, in_order, how.contains("ignoring element order"));
+        }
+        if let Some((kind, rest)) = text.split_once(" should be raised at ") {
+            let kind = kind.rsplit(' ').next().unwrap_or_default();
+            let (phase, detail) = rest.split_once(": ").unwrap_or((rest, "*"));
+            return self.error(kind, phase, detail);
+        }
+        Err(format!("unknown step: {text}"))
+    }
+
+    fn prepare(&mut self, query: &str) -> Result<(), String> {
+        match self.execute(query) {
+            Ok(_) => Ok(()),
+            Err(failure) => Err(format!("the setup fails: {}", failure.show())),
+        }
+    }
+
+    fn execute(&self, text: &str) -> Result<Table, Failure> {
+        let session = Session {
+            default_graph: GraphSelector::Default,
+            named_graphs: None,
+            vocabulary: Vocabulary::default(),
+            schema: self.data.schema().map_err(|error| runtime(error.into()))?.as_ref().clone(),
+        };
+        let signatures: ProcedureSignatures =
+            self.procedures.iter().map(|p| (p.name.clone(), p.signature.clone())).collect();
+        let compiled = compile_with(text, &session, &self.parameters, &signatures).map_err(|error| {
+            let (kind, detail) = error.code.split_once('.').unwrap_or((&error.code, ""));
+            let message = format!("{error}\n{}", error.excerpt(text));
+            Failure { phase: "compile time", kind: kind.into(), detail: detail.into(), message }
+        })?;
+        let Statement::Query(query) = compiled.statement else { unreachable!("Cypher makes queries") };
+        let query = optimize(query, self.data.as_ref()).map_err(|error| runtime(error.into()))?;
+        let writable: Arc<dyn DatasetMut> = self.data.clone();
+        let mut context = Context::writing(writable);
+        context.parameters = self.parameters.clone();
+        context.default_graph = compiled.graph;
+        context.vocabulary = session.vocabulary;
+        context.limits.deadline = Some(Instant::now() + Duration::from_secs(20));
+        for procedure in &self.procedures {
+            context.procedures.register(procedure.name.clone(), procedure.clone());
+        }
+        let columns: Vec<String> = query.columns.iter().map(|column| column.name.clone()).collect();
+        let mut result = execute(&query, Arc::new(context)).map_err(runtime)?;
+        let mut rows = Vec::new();
+        while let Some(batch) = result.next_values().map_err(runtime)? {
+            rows.extend(batch.iter().map(|row| row.iter().map(notation::of_value).collect::<Vec<_>>()));
+        }
+        if columns.is_empty() {
+            rows.clear();
+        }
+        Ok(Table { columns, rows })
+    }
+
+    fn table(&self) -> Result<&Table, String> {
+        match self.outcome.as_ref() {
+            Some(Ok(table)) => Ok(table),
+            Some(Err(failure)) => Err(failure.show()),
+            None => Err("nothing was executed".to_owned()),
+        }
+    }
+
+    fn rows(&self, expected: &[Vec<String>], in_order: bool, ignore_list_order: bool) -> Result<(), String> {
+        let table = self.table()?;
+        let (header, expected) = expected.split_first().ok_or("the scenario has no table")?;
+        let mut places = Vec::new();
+        for name in header {
+            let place = table.columns.iter().position(|column| column == name);
+            places.push(place.ok_or_else(|| format!("no column {name:?} among {:?}", table.columns))?);
+        }
+        if header.len() != table.columns.len() {
+            return Err(format!("expected columns {header:?}, got {:?}", table.columns));
+        }
+        let normal = |value: Notation| if ignore_list_order { value.with_sorted_lists() } else { value };
+        let wanted: Vec<Vec<Notation>> = expected
+            .iter()
+            .map(|row| row.iter().map(|cell| normal(notation::parse(cell))).collect())
+            .collect();
+        let got: Vec<Vec<Notation>> = table
+            .rows
+            .iter()
+            .map(|row| places.iter().map(|place| normal(row[*place].clone())).collect())
+            .collect();
+        let same = |a: &Vec<Notation>, b: &Vec<Notation>| a.iter().zip(b).all(|(a, b)| a.is(b));
+        let equal = if in_order {
+            wanted.len() == got.len() && wanted.iter().zip(&got).all(|(a, b)| same(a, b))
+        } else {
+            let mut left = got.clone();
+            wanted.iter().all(|row| {
+                let found = left.iter().position(|other| same(row, other));
+                found.map(|at| left.swap_remove(at)).is_some()
+            }) && left.is_empty()
+        };
+        match equal {
+            true => Ok(()),
+            false => Err(format!("wrong rows\nexpected {}\ngot      {}", show(&wanted), show(&got))),
+        }
+    }
+
+    fn side_effects(&self, expected: &BTreeMap<String, usize>) -> Result<(), String> {
+        self.table()?;
+        let found = side_effects::differences(&self.before, &census(self.data.as_ref()));
+        match found == *expected {
+            true => Ok(()),
+            false => Err(format!("wrong side effects\nexpected {expected:?}\ngot      {found:?}")),
+        }
+    }
+
+    fn error(&self, kind: &str, phase: &str, detail: &str) -> Result<(), String> {
+        let wanted = format!("expected {kind} at {phase}: {detail}");
+        match self.outcome.as_ref() {
+            Some(Err(failure)) => {
+                let fits = failure.kind == kind
+                    && (phase == "any time" || failure.phase == phase)
+                    && (detail == "*" || failure.detail == detail);
+                if fits { Ok(()) } else { Err(format!("{wanted}\ngot {}", failure.show())) }
+            }
+            Some(Ok(table)) => Err(format!("{wanted}\ngot {} rows: {}", table.rows.len(), show(&table.rows))),
+            None => Err("nothing was executed".to_owned()),
+        }
+    }
+}
+
+impl Failure {
+    fn show(&self) -> String {
+        format!("{} at {}: {}: {}", self.kind, self.phase, self.detail, self.message)
+    }
+}
+
+fn runtime(error: ExecuteError) -> Failure {
+    let message = error.to_string();
+    match error {
+        ExecuteError::Runtime { code, detail, .. } => {
+            Failure { phase: "runtime", kind: format!("{code:?}"), detail: detail.to_owned(), message }
+        }
+        _ => Failure { phase: "runtime", kind: "other".to_owned(), detail: String::new(), message },
+    }
+}
+
+fn show(rows: &[Vec<Notation>]) -> String {
+    let text = format!("{rows:?}");
+    text.chars().take(600).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(query: &str, wanted: &str, table: &[&[&str]]) -> Result<(), String> {
+        let suite = Suite { graphs: BTreeMap::new(), scenarios: Vec::new() };
+        let cells = |row: &&[&str]| row.iter().map(|cell| (*cell).to_owned()).collect();
+        let make = |text: &str, docstring: Option<&str>, table: &[&[&str]]| Step {
+            text: text.to_owned(),
+            docstring: docstring.map(str::to_owned),
+            table: table.iter().map(cells).collect(),
+        };
+        let steps = vec![make("executing query", Some(query), &[]), make(wanted, None, table)];
+        run(&suite, &Scenario { id: String::new(), steps })
+    }
+
+    #[test]
+    fn what_is_wrong_is_noticed() {
+        let query = "UNWIND [1, 2] AS x RETURN x";
+        let any = "the result should be, in any order";
+        let ordered = "the result should be, in order";
+        assert_eq!(outcome(query, any, &[&["x"], &["2"], &["1"]]), Ok(()));
+        assert_eq!(outcome(query, ordered, &[&["x"], &["1"], &["2"]]), Ok(()));
+        for (step, table) in [
+            (ordered, &[["x"], ["2"], ["1"]] as &[_]),
+            (any, &[["x"], ["1"], ["1"]]),
+            (any, &[["x"], ["1"]]),
+            (any, &[["y"], ["1"], ["2"]]),
+            (any, &[["x"], ["1"], ["2.0"]]),
+        ] {
+            let table: Vec<&[&str]> = table.iter().map(|row: &[&str; 1]| row.as_slice()).collect();
+            assert!(outcome(query, step, &table).is_err(), "{table:?}");
+        }
+        assert!(outcome(query, "the result should be empty", &[]).is_err());
+        let create = "CREATE (:A {x: 1})-[:T {y: 2}]->()";
+        let effects: &[&[&str]] =
+            &[&["+nodes", "2"], &["+relationships", "1"], &["+labels", "1"], &["+properties", "2"]];
+        assert_eq!(outcome(create, "the side effects should be", effects), Ok(()));
+        assert!(outcome(create, "the side effects should be", &effects[1..]).is_err());
+        assert!(outcome(create, "no side effects", &[]).is_err());
+        let error = "a SyntaxError should be raised at compile time: UndefinedVariable";
+        assert_eq!(outcome("RETURN x", error, &[]), Ok(()));
+        assert!(outcome("RETURN 1", error, &[]).is_err());
+        assert!(outcome("RETURN count(count(*))", error, &[]).is_err());
+        assert!(outcome("RETURN x", &error.replace("compile time", "runtime"), &[]).is_err());
+    }
+}

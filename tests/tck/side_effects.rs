@@ -1,0 +1,92 @@
+//! Side effects: the property graph that a dataset reads as, before and after.
+//!
+//! Written from `docs/property_graph.md` alone, so that it also checks what the engine wrote.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use reefloom::dataset::Dataset;
+use reefloom::model::{Permutation, QuadPattern, Term, pg, rdf};
+
+/// What the TCK counts, each thing under a name that stays when nothing happens to it.
+#[derive(Default)]
+pub struct Census {
+    nodes: BTreeSet<String>,
+    /// How many relationships there are of one subject, type and object.
+    relationships: BTreeMap<String, usize>,
+    /// (entity, key, value).
+    properties: BTreeSet<(String, String, String)>,
+    labels: BTreeSet<String>,
+}
+
+pub fn census(dataset: &dyn Dataset) -> Census {
+    let mut quads = Vec::new();
+    let mut scan = dataset.scan(&QuadPattern::default(), Permutation::Spo).unwrap();
+    while let Some(batch) = scan.next_batch().unwrap() {
+        let columns = batch.into_columns();
+        for row in 0..columns[0].len() {
+            let terms = dataset.terms(&[columns[0][row], columns[1][row], columns[2][row]]).unwrap();
+            quads.push(terms);
+        }
+    }
+    let reifies = Term::from(pg::REIFIES.into_owned());
+    let kind = Term::from(rdf::TYPE.into_owned());
+    let marker = Term::from(pg::NODE.into_owned());
+    let is_node = |term: &Term| matches!(term, Term::NamedNode(_) | Term::BlankNode(_));
+    let mut reifiers: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut all_reifiers = BTreeSet::new();
+    for quad in quads.iter().filter(|quad| quad[1] == reifies) {
+        if let Term::Triple(triple) = &quad[2] {
+            let key = format!("{} {} {}", triple.subject, triple.predicate, triple.object);
+            reifiers.entry(key).or_default().push(quad[0].to_string());
+            all_reifiers.insert(quad[0].to_string());
+        }
+    }
+    let mut census = Census::default();
+    for quad in &quads {
+        let [subject, predicate, object] = [&quad[0], &quad[1], &quad[2]].map(Term::to_string);
+        if quad[1] == reifies {
+            continue;
+        }
+        if !all_reifiers.contains(&subject) {
+            census.nodes.insert(subject.clone());
+        }
+        if quad[1] == kind {
+            if quad[2] != marker {
+                census.labels.insert(object);
+            }
+        } else if is_node(&quad[2]) {
+            census.nodes.insert(object.clone());
+            let key = format!("{subject} {predicate} {object}");
+            let count = reifiers.get(&key).map_or(1, Vec::len);
+            census.relationships.insert(key, count);
+        } else {
+            census.properties.insert((subject, predicate, object));
+        }
+    }
+    census
+}
+
+/// Returns the differences in the TCK's words, those that are not zero.
+pub fn differences(before: &Census, after: &Census) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    let mut count = |name: &str, amount: usize| {
+        if amount > 0 {
+            found.insert(name.to_owned(), amount);
+        }
+    };
+    let more = |a: &Census, b: &Census| -> usize {
+        a.relationships
+            .iter()
+            .map(|(key, count)| count.saturating_sub(b.relationships.get(key).copied().unwrap_or(0)))
+            .sum()
+    };
+    count("+nodes", after.nodes.difference(&before.nodes).count());
+    count("-nodes", before.nodes.difference(&after.nodes).count());
+    count("+relationships", more(after, before));
+    count("-relationships", more(before, after));
+    count("+properties", after.properties.difference(&before.properties).count());
+    count("-properties", before.properties.difference(&after.properties).count());
+    count("+labels", after.labels.difference(&before.labels).count());
+    count("-labels", before.labels.difference(&after.labels).count());
+    found
+}
