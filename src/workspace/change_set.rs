@@ -202,8 +202,11 @@ impl Changes {
             let source = Contents { id: *id, reader };
             let mut ids = Vec::new();
             for part in &change_set.dictionary {
-                for term in source.decode(part, BlockKind::Dictionary, graph::decode_terms)? {
-                    ids.push((TermKind::of(&term), view.intern(&term)?));
+                let terms = source.decode(part, BlockKind::Dictionary, graph::decode_terms)?;
+                let known = view.term_ids(&terms)?;
+                for (term, id) in terms.iter().zip(known) {
+                    let id = id.map_or_else(|| view.intern(term), Ok)?;
+                    ids.push((TermKind::of(term), id));
                 }
             }
             Ok(Changes {
