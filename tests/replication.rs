@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oxrdf::{GraphName, Literal, NamedNode, Quad, Term};
 use reefloom::block::BlockError;
@@ -12,7 +12,7 @@ use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{Permutation, QuadPattern};
 use reefloom::network::{Limits, Multiaddr, Node, NodeOptions};
-use reefloom::replication::{BranchMove, Replica, ReplicationError, Ticket};
+use reefloom::replication::{BranchMove, Follow, Replica, ReplicationError, Ticket};
 use reefloom::workspace::{Access, CommitId, MAIN, Settings, Workspace};
 use tempfile::TempDir;
 
@@ -251,6 +251,21 @@ fn branches_follow_where_they_can_and_are_told_apart_where_not() {
             assert_eq!(member.main(), at);
         }
     }
+}
+
+#[test]
+fn following_moves_branches_by_itself() {
+    let (dir_a, dir_b) = (folder(), folder());
+    let a = Member::create(1, dir_a.path());
+    let b = Member::join(2, dir_b.path(), &a.ticket()).unwrap();
+    let _follow = Follow::start(b.replica.clone(), Duration::from_millis(50)).unwrap();
+    let commit = a.load(vessels(0, 5), 1);
+    let begin = Instant::now();
+    while b.main() != commit {
+        assert!(begin.elapsed() < Duration::from_secs(20), "the branch did not follow");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert_eq!(b.count_all().unwrap(), 25);
 }
 
 #[test]

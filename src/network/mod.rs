@@ -24,6 +24,8 @@ mod proof;
 mod requester;
 mod responder;
 mod serve;
+#[cfg(test)]
+mod simulation;
 
 pub use error::NetworkError;
 pub use fetch::{Fetch, FetchReport};

@@ -61,8 +61,11 @@ pub(super) struct Shared {
     listen_addrs: Mutex<Vec<Multiaddr>>,
     peers: Mutex<PeerTable>,
     workspaces: Mutex<HashMap<WorkspaceTag, Arc<Workspace>>>,
-    links: Mutex<HashMap<(WorkspaceTag, PeerId), Arc<AsyncMutex<LinkSlot>>>>,
+    links: Mutex<Links>,
 }
+
+/// One slot for each workspace and peer; whoever holds its lock may connect.
+type Links = HashMap<(WorkspaceTag, PeerId), Arc<AsyncMutex<LinkSlot>>>;
 
 impl Node {
     /// Starts a node; returns once it listens.

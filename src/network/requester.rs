@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::message::{Message, Refusal, RequestId, VERSION, Violation, WANT_IDS_MAX};
+use super::message::{
+    Message, Refusal, RequestId, VERSION, Violation, WANT_IDS_MAX, WINDOW_BYTES_MAX, WINDOW_BYTES_MIN,
+};
 use super::proof::{Proof, WorkspaceTag};
 use super::responder::{IDS_OUTSTANDING_MAX, REQUESTS_OUTSTANDING_MAX};
 use crate::block::{BlockId, UntrustedBlock};
@@ -58,7 +60,11 @@ enum Asked {
 
 impl Requester {
     /// Starts a stream; its first message is in the outbox.
+    ///
+    /// The window is at least two of the largest blocks: credit is given back by the quarter of it, and
+    /// what is held back meanwhile must not keep a block from fitting.
     pub(super) fn new(tag: WorkspaceTag, nonce: [u8; 32], window_bytes: u32, proof: Proof) -> Requester {
+        let window_bytes = window_bytes.clamp(2 * WINDOW_BYTES_MIN, WINDOW_BYTES_MAX);
         Requester {
             state: State::Greeting,
             window_bytes,

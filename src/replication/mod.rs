@@ -7,6 +7,7 @@
 
 mod error;
 mod fetcher;
+mod follow;
 mod heads;
 mod identity;
 mod peers;
@@ -16,5 +17,6 @@ mod ticket;
 
 pub use error::ReplicationError;
 pub use fetcher::{FetchCounters, Fetcher, Rejection};
+pub use follow::Follow;
 pub use replica::{BranchMove, Replica, SyncReport};
 pub use ticket::{Ticket, TicketError};
