@@ -4,7 +4,7 @@
 //! So a text that failed is parsed again with wide gaps between its tokens, which no look-ahead
 //! crosses; and what was expected is found by trying it.
 
-use spargebra::{SparqlParser, SparqlSyntaxError};
+use spargebra::SparqlSyntaxError;
 
 use super::CODE;
 use crate::language::SyntaxError;
@@ -63,22 +63,22 @@ const CANDIDATES: [(&str, &str); 44] = [
 ];
 
 /// Parses as a query or as an update; only whether and where it fails is asked.
-pub type Parse = fn(SparqlParser, &str) -> Result<(), SparqlSyntaxError>;
+type Parse<'a> = &'a dyn Fn(&str) -> Result<(), SparqlSyntaxError>;
 
 /// Explains why `parse` refused the text.
-pub fn explain(text: &str, parser: &SparqlParser, parse: Parse, error: &SparqlSyntaxError) -> SyntaxError {
+pub fn explain(text: &str, parse: Parse<'_>, error: &SparqlSyntaxError) -> SyntaxError {
     let message = error.to_string();
     let Some(first_guess) = place(text, &message) else {
         return SyntaxError::at(text, 0, CODE, message);
     };
-    let offset = precise_place(text, parser, parse).unwrap_or(first_guess);
+    let offset = precise_place(text, parse).unwrap_or(first_guess);
     let found = match text.get(offset..).and_then(|rest| rest.split_whitespace().next()) {
         Some(word) => format!("'{}'", word.chars().take(24).collect::<String>()),
         None => "the end of the text".to_owned(),
     };
     let explained = match sentence(&message) {
         Some(sentence) => format!("{sentence} (before {found})"),
-        None => match expected(text.get(..offset).unwrap_or_default(), parser, parse).as_slice() {
+        None => match expected(text.get(..offset).unwrap_or_default(), parse).as_slice() {
             [] => format!("unexpected {found}"),
             [one] => format!("unexpected {found}; expected {one}"),
             many => format!("unexpected {found}; expected one of {}", many.join(", ")),
@@ -105,7 +105,7 @@ fn sentence(message: &str) -> Option<&str> {
 }
 
 /// Returns the start of the token that cannot stand where it does.
-fn precise_place(text: &str, parser: &SparqlParser, parse: Parse) -> Option<usize> {
+fn precise_place(text: &str, parse: Parse<'_>) -> Option<usize> {
     // (offset in the wide text, offset in the text) of each token.
     let mut starts = Vec::new();
     let mut wide = String::with_capacity(text.len() * 2);
@@ -123,7 +123,7 @@ fn precise_place(text: &str, parser: &SparqlParser, parse: Parse) -> Option<usiz
         }
         position = token.end;
     }
-    let message = parse(parser.clone(), &wide).err()?.to_string();
+    let message = parse(&wide).err()?.to_string();
     let failed = place(&wide, &message)?;
     let end = (wide.trim_end().len(), text.trim_end().len());
     if failed >= end.0 + GAP.len() {
@@ -139,14 +139,14 @@ fn is_loose(token: &str) -> bool {
 }
 
 /// Tries what the text before the mistake can go on with.
-fn expected(before: &str, parser: &SparqlParser, parse: Parse) -> Vec<&'static str> {
+fn expected(before: &str, parse: Parse<'_>) -> Vec<&'static str> {
     if before.len() > TRIAL_BYTES_MAX {
         return Vec::new();
     }
     let goes_on = |candidate: &str| {
         let head = format!("{before} {candidate}");
         let text = format!("{head}{GAP}\u{1}");
-        match parse(parser.clone(), &text) {
+        match parse(&text) {
             Ok(()) => true,
             Err(error) => {
                 place(&text, &error.to_string()).is_some_and(|failed| failed >= head.len() + GAP.len())

@@ -9,11 +9,12 @@ mod mistake;
 mod nesting;
 mod path;
 mod pattern;
+mod preparation;
 mod scope;
 mod term;
 mod update;
 
-use spargebra::{Query as SparqlQuery, SparqlParser};
+use spargebra::{Query as SparqlQuery, SparqlParser, SparqlSyntaxError};
 
 use super::SyntaxError;
 use crate::plan::{Column, Form, LogicalPlan, Query, Session, Statement};
@@ -43,13 +44,7 @@ pub fn parse(text: &str, session: &Session, base: Option<&str>) -> Result<Statem
 
 /// Compiles a query (SELECT, ASK, CONSTRUCT or DESCRIBE).
 pub fn parse_query(text: &str, session: &Session, base: Option<&str>) -> Result<Query, SyntaxError> {
-    nesting::with_stack(nesting::check(text)?, || {
-        let parser = parser(text, base)?;
-        let query = parser.clone().parse_query(text).map_err(|error| {
-            mistake::explain(text, &parser, |parser, text| parser.parse_query(text).map(drop), &error)
-        })?;
-        Ok(lower_query(&query, session))
-    })
+    compile(text, base, |parser, text| parser.parse_query(text), |query| lower_query(&query, session))
 }
 
 /// Compiles a sequence of update operations.
@@ -58,12 +53,40 @@ pub fn parse_update(
     session: &Session,
     base: Option<&str>,
 ) -> Result<crate::plan::Update, SyntaxError> {
+    compile(text, base, |parser, text| parser.parse_update(text), |parsed| update::lower(&parsed, session))
+}
+
+type Parse<P> = fn(SparqlParser, &str) -> Result<P, SparqlSyntaxError>;
+
+fn compile<P, T: Send>(
+    text: &str,
+    base: Option<&str>,
+    parse: Parse<P>,
+    lower: impl FnOnce(P) -> Result<T, String> + Send,
+) -> Result<T, SyntaxError> {
     nesting::with_stack(nesting::check(text)?, || {
-        let parser = parser(text, base)?;
-        let parsed = parser.clone().parse_update(text).map_err(|error| {
-            mistake::explain(text, &parser, |parser, text| parser.parse_update(text).map(drop), &error)
-        })?;
-        Ok(update::lower(&parsed, session))
+        preparation::check_triple_terms(text)?;
+        let text = preparation::prepare(text);
+        let parser = parser(&text, base)?;
+        let explain = |text: &str, error: &SparqlSyntaxError| {
+            mistake::explain(text, &|text| parse(parser.clone(), text).map(drop), error)
+        };
+        let parsed = match parse(parser.clone(), &text) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let again = preparation::with_reused_names(&text);
+                match again.and_then(|again| parse(parser.clone(), &again).ok()) {
+                    Some(parsed) => parsed,
+                    None => return Err(explain(&text, &error)),
+                }
+            }
+        };
+        if let Some(plain) = preparation::with_plain_iris(&text)
+            && let Err(error) = parse(parser.clone(), &plain)
+        {
+            return Err(explain(&plain, &error));
+        }
+        lower(parsed).map_err(|message| SyntaxError::at(&text, 0, CODE, message))
     })
 }
 
@@ -76,7 +99,9 @@ fn parser(text: &str, base: Option<&str>) -> Result<SparqlParser, SyntaxError> {
     }
 }
 
-fn lower_query(query: &SparqlQuery, session: &Session) -> Query {
+/// # Errors
+/// What is wrong with a query that the grammar lets pass.
+fn lower_query(query: &SparqlQuery, session: &Session) -> Result<Query, String> {
     let base = query.base_iri().map(|iri| iri.as_str().to_owned());
     let mut lowering = Lowering::new(session, base);
     lowering.set_dataset(query.dataset());
@@ -127,9 +152,15 @@ fn lower_table(
     (root, columns)
 }
 
-fn finish(lowering: Lowering, mut root: LogicalPlan, form: Form, columns: Vec<Column>) -> Query {
+fn finish(
+    lowering: Lowering,
+    mut root: LogicalPlan,
+    form: Form,
+    columns: Vec<Column>,
+) -> Result<Query, String> {
+    lowering.mistake.map_or(Ok(()), Err)?;
     correlate::close(&mut root);
-    Query { root, form, columns, variables: lowering.variables, writes: false }
+    Ok(Query { root, form, columns, variables: lowering.variables, writes: false })
 }
 
 #[cfg(test)]
@@ -181,6 +212,9 @@ mod tests {
             ("INSERT DATA { ?s ?p ?o }", 1, 25, "Variables are not allowed"),
             ("INSERT DATA { <e:s> <e:p> <e:o> ", 1, 32, "'}'"),
             ("", 1, 1, "the end of the text"),
+            ("SELECT * { BIND(<<( 'x' <e:p> 1 )>> AS ?t) }", 1, 21, "subject of a triple term"),
+            ("SELECT * { FILTER (?x<?a&&?b>?y) }", 1, 32, "unexpected"),
+            ("SELECT (SUM(COUNT(*)) AS ?x) {}", 1, 1, "aggregate"),
         ] {
             let error = parse(text, &session(), None).unwrap_err();
             assert!(error.message.contains(expected), "{text}: {error}");

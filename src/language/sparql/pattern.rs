@@ -180,6 +180,11 @@ impl Lowering {
             aggregate.argument = aggregate.argument.map(|argument| correlated(argument, &row));
             computed.push((self.named(variable.as_str()), aggregate));
         }
+        let own: BTreeSet<Variable> = computed.iter().map(|(variable, _)| *variable).collect();
+        let reads_own = |expression: &Expression| !expression.variables().is_disjoint(&own);
+        if computed.iter().any(|(_, aggregate)| aggregate.argument.as_ref().is_some_and(reads_own)) {
+            self.mistake = Some("an aggregate stands within an aggregate".to_owned());
+        }
         let counts_rows =
             computed.iter().any(|(_, aggregate)| aggregate.argument.is_none() && aggregate.distinct);
         let input = if counts_rows {

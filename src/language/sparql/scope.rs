@@ -15,6 +15,8 @@ pub struct Lowering {
     pub graph: GraphSelector,
     /// What GRAPH may name; any graph, if `None`.
     pub named_graphs: Option<Vec<NamedNode>>,
+    /// What the grammar lets pass and the language does not.
+    pub mistake: Option<String>,
     /// Names in force; blank nodes as `_:label`.
     names: HashMap<String, Variable>,
 }
@@ -26,6 +28,7 @@ impl Lowering {
             base,
             graph: session.default_graph.clone(),
             named_graphs: session.named_graphs.clone(),
+            mistake: None,
             names: HashMap::new(),
         }
     }

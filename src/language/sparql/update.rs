@@ -14,7 +14,7 @@ use crate::plan::{
     Update, Variables,
 };
 
-pub fn lower(update: &SparqlUpdate, session: &Session) -> Update {
+pub fn lower(update: &SparqlUpdate, session: &Session) -> Result<Update, String> {
     let base = update.base_iri.as_ref().map(|iri| iri.as_str().to_owned());
     let mut variables = Variables::default();
     let mut operations = Vec::with_capacity(update.operations.len());
@@ -22,11 +22,12 @@ pub fn lower(update: &SparqlUpdate, session: &Session) -> Update {
         let mut lowering = Lowering::new(session, base.clone());
         lowering.variables = variables;
         let mut plan = lower_operation(operation, &mut lowering);
+        lowering.mistake.take().map_or(Ok(()), Err)?;
         close(&mut plan);
         operations.push(plan);
         variables = lowering.variables;
     }
-    Update { operations, variables }
+    Ok(Update { operations, variables })
 }
 
 fn lower_operation(operation: &Operation, lowering: &mut Lowering) -> LogicalPlan {

@@ -1,0 +1,263 @@
+//! SPARQL tests: parse, optimise and execute on the plain dataset, and compare.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use oxrdf::{Dataset as RdfDataset, GraphName, NamedNode, Quad, Term};
+use reefloom::dataset::{Dataset, MemoryDataset};
+use reefloom::execute::{self, Context, GraphLoader, Limits, ServiceHandler};
+use reefloom::language::sparql;
+use reefloom::model::{GraphFilter, Permutation, QuadPattern, TermId, Vocabulary};
+use reefloom::optimize::{optimize, optimize_update};
+use reefloom::plan::{Form, GraphSelector, Query, Schema, Session, Variable};
+use reefloom::results::{SolutionsFormat, SolutionsWriter};
+
+use crate::compare::{same_dataset, same_solutions};
+use crate::files::Suites;
+use crate::manifest::Case;
+use crate::solutions::{self, Expected, Solutions};
+
+/// 2026-01-01T00:00:00Z; tests ask for any fixed moment.
+const NOW_MS: i64 = 1_767_225_600_000;
+const TIME_MAX: Duration = Duration::from_secs(20);
+
+pub fn parses(suites: &Suites, case: &Case, is_update: bool) -> Result<(), String> {
+    let text = suites.text(&case.action)?;
+    let base = Some(case.action.as_str());
+    if is_update {
+        sparql::parse_update(&text, &session(), base).map(drop).map_err(|error| error.to_string())
+    } else {
+        sparql::parse_query(&text, &session(), base).map(drop).map_err(|error| error.to_string())
+    }
+}
+
+pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
+    let text = suites.text(&case.action)?;
+    let (dataset, session) = world(suites, case, &text)?;
+    let query = sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
+    let expected = match case.results.first() {
+        Some(result) => solutions::read(suites, result)?,
+        None => return Err("the test has no result".to_owned()),
+    };
+    // An order is asked for where the outermost query sorts.
+    let sorts = has_sort(&query);
+    let actual = run(&query, &dataset, services(suites, case)?)?;
+    match (actual, expected) {
+        (Expected::Boolean(actual), Expected::Boolean(expected)) if actual == expected => Ok(()),
+        (Expected::Boolean(actual), Expected::Boolean(_)) => Err(format!("the answer is {actual}")),
+        (Expected::Graph(actual), Expected::Graph(expected)) => same_dataset(actual, expected),
+        (Expected::Solutions(actual), Expected::Solutions(expected)) => {
+            same_solutions(&actual, &expected, sorts || expected.is_ordered, case.is_lax)
+        }
+        _ => Err("the result is of another kind".to_owned()),
+    }
+}
+
+/// CSV says less than the terms: its text is compared, row by row.
+pub fn csv_query(suites: &Suites, case: &Case) -> Result<(), String> {
+    let text = suites.text(&case.action)?;
+    let (dataset, session) = world(suites, case, &text)?;
+    let query = sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
+    let Expected::Solutions(actual) = run(&query, &dataset, BTreeMap::new())? else {
+        return Err("the query has no table".to_owned());
+    };
+    let mut writer = SolutionsWriter::new(SolutionsFormat::Csv, Vec::new(), &actual.variables)
+        .map_err(|error| error.to_string())?;
+    writer.write(&actual.rows).map_err(|error| error.to_string())?;
+    let bytes = writer.finish().map_err(|error| error.to_string())?;
+    let expected = suites.text(case.results.first().ok_or("the test has no result")?)?;
+    let (actual, expected) = (csv_lines(&String::from_utf8_lossy(&bytes)), csv_lines(&expected));
+    if actual == expected { Ok(()) } else { Err(format!("written {actual:?}\nexpected {expected:?}")) }
+}
+
+/// Returns the header, then the lines in an order of their own, blank node labels blotted out.
+fn csv_lines(text: &str) -> Vec<String> {
+    let blot = |line: &str| {
+        let cells = line.split(',').map(|cell| if cell.starts_with("_:") { "_:" } else { cell });
+        cells.collect::<Vec<_>>().join(",")
+    };
+    let mut lines: Vec<String> = text.lines().map(blot).collect();
+    if let Some(rows) = lines.get_mut(1..) {
+        rows.sort_unstable();
+    }
+    lines
+}
+
+pub fn update(suites: &Suites, case: &Case) -> Result<(), String> {
+    let text = suites.text(&case.action)?;
+    let dataset = Arc::new(MemoryDataset::new());
+    fill(suites, &dataset, &case.data, &case.graphs)?;
+    let update = sparql::parse_update(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
+    let update = optimize_update(update, &*dataset).map_err(|error| error.to_string())?;
+    let mut context = Context::writing(dataset.clone());
+    context.now_ms = NOW_MS;
+    context.loader = Some(Arc::new(NoLoader));
+    context.limits = Limits { deadline: Some(Instant::now() + TIME_MAX), ..Limits::default() };
+    execute::execute_update(&update, Arc::new(context)).map_err(|error| error.to_string())?;
+    let expected = MemoryDataset::new();
+    fill(suites, &expected, &case.results, &case.result_graphs)?;
+    same_dataset(contents(&*dataset)?, contents(&expected)?)
+}
+
+/// Loads what a query is asked of: its documents, else those that its dataset clauses name.
+fn world(suites: &Suites, case: &Case, text: &str) -> Result<(Arc<MemoryDataset>, Session), String> {
+    let dataset = Arc::new(MemoryDataset::new());
+    fill(suites, &dataset, &case.data, &case.graphs)?;
+    if case.data.is_empty() && case.graphs.is_empty() {
+        let mut documents: Vec<String> = Vec::new();
+        let parser = spargebra::SparqlParser::new().with_base_iri(&case.action).map_err(|error| error.to_string())?;
+        if let Ok(query) = parser.parse_query(text)
+            && let Some(clauses) = query.dataset()
+        {
+            let named = clauses.named.iter().flatten();
+            documents.extend(clauses.default.iter().chain(named).map(|name| name.as_str().to_owned()));
+        }
+        documents.sort();
+        documents.dedup();
+        let graphs: Vec<_> = documents.into_iter().map(|document| (document.clone(), document)).collect();
+        fill(suites, &dataset, &[], &graphs)?;
+    }
+    Ok((dataset, session()))
+}
+
+fn fill(
+    suites: &Suites,
+    dataset: &MemoryDataset,
+    data: &[String],
+    graphs: &[(String, String)],
+) -> Result<(), String> {
+    let mut quads = Vec::new();
+    for document in data {
+        quads.extend(suites.quads(document, GraphName::DefaultGraph)?);
+    }
+    for (name, document) in graphs {
+        let name = NamedNode::new(name).map_err(|error| error.to_string())?;
+        quads.extend(suites.quads(document, name.into())?);
+    }
+    for quad in &quads {
+        dataset.insert_quad(quad).map_err(|error| error.to_string())?;
+    }
+    Ok(())
+}
+
+fn session() -> Session {
+    Session {
+        default_graph: GraphSelector::Default,
+        named_graphs: None,
+        vocabulary: Vocabulary::default(),
+        schema: Schema::default(),
+    }
+}
+
+type Services = BTreeMap<String, Arc<MemoryDataset>>;
+
+fn run(query: &Query, dataset: &Arc<MemoryDataset>, services: Services) -> Result<Expected, String> {
+    let query = if std::env::var_os("REEFLOOM_UNOPTIMISED").is_some() {
+        query.clone()
+    } else {
+        optimize(query.clone(), &**dataset).map_err(|error| error.to_string())?
+    };
+    let mut context = Context::new(dataset.clone());
+    context.now_ms = NOW_MS;
+    context.limits = Limits { deadline: Some(Instant::now() + TIME_MAX), ..Limits::default() };
+    context.services = Some(Arc::new(Endpoints(services)));
+    let context = Arc::new(context);
+    let failed = |error: execute::ExecuteError| error.to_string();
+    match &query.form {
+        Form::Ask => execute::ask(&query, context).map(Expected::Boolean).map_err(failed),
+        Form::Rows => {
+            let mut result = execute::execute(&query, context).map_err(failed)?;
+            let variables = result.columns().to_vec();
+            let mut rows = Vec::new();
+            while let Some(more) = result.next_terms().map_err(failed)? {
+                rows.extend(more);
+            }
+            Ok(Expected::Solutions(Solutions { variables, rows, is_ordered: false }))
+        }
+        Form::Construct(_) | Form::Describe { .. } => {
+            let mut triples = execute::triples(&query, context).map_err(failed)?;
+            let mut graph = RdfDataset::new();
+            while let Some(more) = triples.next_triples().map_err(failed)? {
+                graph.extend(more.into_iter().map(|triple| triple.in_graph(GraphName::DefaultGraph)));
+            }
+            Ok(Expected::Graph(graph))
+        }
+    }
+}
+
+/// Returns whether the rows of the query come in an order it asks for.
+fn has_sort(query: &Query) -> bool {
+    use reefloom::plan::LogicalPlan;
+    fn sorts(plan: &LogicalPlan) -> bool {
+        match plan {
+            LogicalPlan::Sort { .. } | LogicalPlan::TopN { .. } => true,
+            LogicalPlan::Project { input, .. }
+            | LogicalPlan::Distinct { input }
+            | LogicalPlan::Slice { input, .. } => sorts(input),
+            _ => false,
+        }
+    }
+    sorts(&query.root)
+}
+
+fn contents(dataset: &dyn Dataset) -> Result<RdfDataset, String> {
+    let failed = |error: reefloom::dataset::DatasetError| error.to_string();
+    let pattern = QuadPattern { graph: GraphFilter::All, ..QuadPattern::default() };
+    let mut scan = dataset.scan(&pattern, Permutation::Spo).map_err(failed)?;
+    let mut all = RdfDataset::new();
+    while let Some(batch) = scan.next_batch().map_err(failed)? {
+        for row in 0..batch.rows() {
+            let term = |column: usize| dataset.term(batch.column(column)[row]).map_err(failed);
+            let (subject, predicate, object) = (term(0)?, term(1)?, term(2)?);
+            let graph = match batch.column(3)[row] {
+                TermId::UNDEFINED => GraphName::DefaultGraph,
+                id => match dataset.term(id).map_err(failed)? {
+                    Term::NamedNode(name) => name.into(),
+                    Term::BlankNode(node) => node.into(),
+                    term => return Err(format!("{term} names a graph")),
+                },
+            };
+            let triple = oxrdf::Triple::from_terms(subject, predicate, object).map_err(|error| error.to_string())?;
+            all.insert(&Quad::new(triple.subject, triple.predicate, triple.object, graph));
+        }
+    }
+    Ok(all)
+}
+
+fn services(suites: &Suites, case: &Case) -> Result<Services, String> {
+    let mut services = Services::new();
+    for (endpoint, document) in &case.services {
+        let dataset = services.entry(endpoint.clone()).or_default();
+        fill(suites, dataset, std::slice::from_ref(document), &[])?;
+    }
+    Ok(services)
+}
+
+/// The endpoints of a federation test, each a dataset in this process.
+struct Endpoints(Services);
+
+impl ServiceHandler for Endpoints {
+    fn query(
+        &self,
+        endpoint: &NamedNode,
+        text: &str,
+        variables: &[Variable],
+    ) -> Result<Vec<Vec<Option<Term>>>, String> {
+        let dataset = self.0.get(endpoint.as_str()).ok_or_else(|| format!("no endpoint {endpoint}"))?;
+        let query = sparql::parse_query(text, &session(), None).map_err(|error| error.to_string())?;
+        match run(&query, dataset, Services::new())? {
+            Expected::Solutions(solutions) if solutions.variables.len() == variables.len() => Ok(solutions.rows),
+            _ => Err("the endpoint's answer has other columns".to_owned()),
+        }
+    }
+}
+
+/// LOAD in the suites names documents that are not there.
+struct NoLoader;
+
+impl GraphLoader for NoLoader {
+    fn load(&self, source: &NamedNode) -> Result<Vec<Quad>, String> {
+        Err(format!("there is no document {source}"))
+    }
+}
