@@ -35,7 +35,8 @@ pub fn parses(suites: &Suites, case: &Case, is_update: bool) -> Result<(), Strin
 pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
     let (dataset, session) = world(suites, case, &text)?;
-    let query = sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
+    let query =
+        sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
     let expected = match case.results.first() {
         Some(result) => solutions::read(suites, result)?,
         None => return Err("the test has no result".to_owned()),
@@ -58,7 +59,8 @@ pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
 pub fn csv_query(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
     let (dataset, session) = world(suites, case, &text)?;
-    let query = sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
+    let query =
+        sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
     let Expected::Solutions(actual) = run(&query, &dataset, BTreeMap::new())? else {
         return Err("the query has no table".to_owned());
     };
@@ -88,7 +90,8 @@ pub fn update(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
     let dataset = Arc::new(MemoryDataset::new());
     fill(suites, &dataset, &case.data, &case.graphs)?;
-    let update = sparql::parse_update(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
+    let update =
+        sparql::parse_update(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
     let update = optimize_update(update, &*dataset).map_err(|error| error.to_string())?;
     let mut context = Context::writing(dataset.clone());
     context.now_ms = NOW_MS;
@@ -106,7 +109,8 @@ fn world(suites: &Suites, case: &Case, text: &str) -> Result<(Arc<MemoryDataset>
     fill(suites, &dataset, &case.data, &case.graphs)?;
     if case.data.is_empty() && case.graphs.is_empty() {
         let mut documents: Vec<String> = Vec::new();
-        let parser = spargebra::SparqlParser::new().with_base_iri(&case.action).map_err(|error| error.to_string())?;
+        let parser =
+            spargebra::SparqlParser::new().with_base_iri(&case.action).map_err(|error| error.to_string())?;
         if let Ok(query) = parser.parse_query(text)
             && let Some(clauses) = query.dataset()
         {
@@ -218,7 +222,8 @@ fn contents(dataset: &dyn Dataset) -> Result<RdfDataset, String> {
                     term => return Err(format!("{term} names a graph")),
                 },
             };
-            let triple = oxrdf::Triple::from_terms(subject, predicate, object).map_err(|error| error.to_string())?;
+            let triple =
+                oxrdf::Triple::from_terms(subject, predicate, object).map_err(|error| error.to_string())?;
             all.insert(&Quad::new(triple.subject, triple.predicate, triple.object, graph));
         }
     }
@@ -246,8 +251,10 @@ impl ServiceHandler for Endpoints {
     ) -> Result<Vec<Vec<Option<Term>>>, String> {
         let dataset = self.0.get(endpoint.as_str()).ok_or_else(|| format!("no endpoint {endpoint}"))?;
         let query = sparql::parse_query(text, &session(), None).map_err(|error| error.to_string())?;
-        match run(&query, dataset, Services::new())? {
-            Expected::Solutions(solutions) if solutions.variables.len() == variables.len() => Ok(solutions.rows),
+        match run(&query, dataset, self.0.clone())? {
+            Expected::Solutions(solutions) if solutions.variables.len() == variables.len() => {
+                Ok(solutions.rows)
+            }
             _ => Err("the endpoint's answer has other columns".to_owned()),
         }
     }

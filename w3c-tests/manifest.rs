@@ -11,7 +11,7 @@ pub struct Suite {
     manifests: &'static [&'static str],
 }
 
-pub const SUITES: [Suite; 12] = [
+pub const SUITES: [Suite; 13] = [
     Suite { name: "SPARQL 1.0", manifests: &["sparql/sparql10/manifest.ttl"] },
     Suite { name: "SPARQL 1.1 query", manifests: &["sparql/sparql11/manifest-sparql11-query.ttl"] },
     Suite { name: "SPARQL 1.1 update", manifests: &["sparql/sparql11/manifest-sparql11-update.ttl"] },
@@ -31,8 +31,30 @@ pub const SUITES: [Suite; 12] = [
     },
     Suite { name: "SPARQL 1.1 entailment", manifests: &["sparql/sparql11/entailment/manifest.ttl"] },
     Suite { name: "SPARQL 1.2", manifests: &["sparql/sparql12/manifest.ttl"] },
-    Suite { name: "RDF 1.1", manifests: &["rdf/rdf11/manifest.ttl"] },
-    Suite { name: "RDF 1.2", manifests: &["rdf/rdf12/manifest.ttl"] },
+    Suite {
+        name: "RDF 1.1 syntax",
+        manifests: &[
+            "rdf/rdf11/rdf-n-triples/manifest.ttl",
+            "rdf/rdf11/rdf-n-quads/manifest.ttl",
+            "rdf/rdf11/rdf-turtle/manifest.ttl",
+            "rdf/rdf11/rdf-trig/manifest.ttl",
+            "rdf/rdf11/rdf-xml/manifest.ttl",
+        ],
+    },
+    Suite {
+        name: "RDF 1.2 syntax and c14n",
+        manifests: &[
+            "rdf/rdf12/rdf-n-triples/manifest.ttl",
+            "rdf/rdf12/rdf-n-quads/manifest.ttl",
+            "rdf/rdf12/rdf-turtle/manifest.ttl",
+            "rdf/rdf12/rdf-trig/manifest.ttl",
+            "rdf/rdf12/rdf-xml/manifest.ttl",
+        ],
+    },
+    Suite {
+        name: "RDF semantics",
+        manifests: &["rdf/rdf11/rdf-mt/manifest.ttl", "rdf/rdf12/rdf-semantics/manifest.ttl"],
+    },
 ];
 
 /// An entry of a manifest.
