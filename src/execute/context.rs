@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
+
+use rustc_hash::FxHashSet;
 
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
@@ -44,6 +46,7 @@ pub struct Context {
     pub loader: Option<Arc<dyn GraphLoader>>,
     memory: Arc<AtomicUsize>,
     fresh: AtomicU32,
+    deleted: RwLock<FxHashSet<TermId>>,
     summary: Mutex<UpdateSummary>,
     /// This context itself, once it runs something.
     this: OnceLock<Weak<Context>>,
@@ -108,6 +111,7 @@ impl Context {
             memory: Arc::new(AtomicUsize::new(0)),
             fresh: AtomicU32::new(FIRST_FRESH),
             summary: Mutex::default(),
+            deleted: RwLock::default(),
             this: OnceLock::new(),
         }
     }
@@ -121,6 +125,33 @@ impl Context {
     /// Returns what the statement has changed so far.
     pub fn summary(&self) -> UpdateSummary {
         self.summary.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Remembers the nodes and relationships that a clause has deleted.
+    pub(super) fn note_deleted(&self, deleted: &FxHashSet<TermId>) {
+        if !deleted.is_empty() {
+            self.deleted.write().unwrap_or_else(PoisonError::into_inner).extend(deleted);
+        }
+    }
+
+    /// Checks that an earlier clause of the statement has deleted none of these.
+    ///
+    /// # Errors
+    /// EntityNotFound, as Cypher has it for reading what is gone.
+    pub(super) fn check_not_deleted(
+        &self,
+        mut ids: impl Iterator<Item = TermId>,
+    ) -> Result<(), ExecuteError> {
+        let deleted = self.deleted.read().unwrap_or_else(PoisonError::into_inner);
+        if !deleted.is_empty() && ids.any(|id| deleted.contains(&id)) {
+            let message = "a node or relationship that this statement has deleted is read again";
+            return Err(ExecuteError::runtime(
+                super::RuntimeCode::EntityNotFound,
+                "DeletedEntityAccess",
+                message,
+            ));
+        }
+        Ok(())
     }
 
     /// Adds to what the statement has changed.

@@ -58,7 +58,9 @@ pub struct Writer {
     pub summary: UpdateSummary,
     /// Nodes that may have lost, or never had, a quad of their own.
     loose: Vec<TermId>,
-    deleted: FxHashSet<TermId>,
+    pub(super) deleted: FxHashSet<TermId>,
+    /// Whether what is made may have properties that are null: not in MERGE, which would never find it.
+    pub(super) forbids_null: bool,
     /// Nodes deleted without DETACH; they must have no relationships when the clause ends.
     unconnected: Vec<TermId>,
 }
@@ -85,6 +87,7 @@ impl Writer {
             summary: UpdateSummary::default(),
             loose: Vec::new(),
             deleted: FxHashSet::default(),
+            forbids_null: false,
             unconnected: Vec::new(),
         })
     }
@@ -127,6 +130,7 @@ impl Writer {
         labels: &[String],
         properties: &[(String, TermId)],
     ) -> Result<TermId, ExecuteError> {
+        self.check_null(properties)?;
         let node = self.intern(&self.context.mint()?.into())?;
         self.summary.nodes_created += 1;
         self.set_labels(node, labels)?;
@@ -137,6 +141,16 @@ impl Writer {
         Ok(node)
     }
 
+    fn check_null(&self, properties: &[(String, TermId)]) -> Result<(), ExecuteError> {
+        match properties.iter().find(|(_, value)| self.forbids_null && value.is_undefined()) {
+            None => Ok(()),
+            Some((key, _)) => {
+                let message = format!("MERGE cannot use null for the property '{key}'");
+                Err(ExecuteError::runtime(RuntimeCode::SemanticError, "MergeReadOwnWrites", message))
+            }
+        }
+    }
+
     /// Makes a relationship; returns its id.
     pub fn create_edge(
         &mut self,
@@ -145,6 +159,7 @@ impl Writer {
         end: TermId,
         properties: &[(String, TermId)],
     ) -> Result<TermId, ExecuteError> {
+        self.check_null(properties)?;
         for end in [start, end] {
             if !is_node(end, &self.context)? {
                 return Err(ExecuteError::runtime(
@@ -319,7 +334,10 @@ impl Writer {
         }
         let local = self.context.values.get(entity);
         match local.as_deref() {
-            Some(Local::Relationship { quad, edge }) => self.delete_edge(*quad, *edge),
+            Some(Local::Relationship { quad, edge }) => {
+                self.deleted.insert(entity);
+                self.delete_edge(*quad, *edge)
+            }
             Some(Local::Path { nodes, relationships }) => {
                 for relationship in relationships {
                     self.delete(*relationship, detach)?;

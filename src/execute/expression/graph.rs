@@ -164,6 +164,7 @@ pub(super) fn property(key: String) -> Run {
         let entities =
             columns.into_iter().next().unwrap_or(Column::Constant(Datum::Undefined)).into_data(rows);
         let ids = entities.iter().map(|datum| entity_id(datum, context)).collect::<Result<Vec<_>, _>>()?;
+        check_not_deleted(&entities, context)?;
         let predicate = context.dataset.term_id(&context.vocabulary.iri(&key).into())?;
         let mut found = Facts::default();
         if predicate.is_some() {
@@ -178,6 +179,16 @@ pub(super) fn property(key: String) -> Run {
         };
         entities.iter().zip(&ids).map(value).collect()
     }))
+}
+
+/// Checks that no node or relationship among these is gone already.
+fn check_not_deleted(entities: &[Datum], context: &Context) -> Result<(), ExecuteError> {
+    if context.changes.is_none() {
+        return Ok(());
+    }
+    let is_entity = |datum: &&Datum| datum.is_node() || matches!(datum, Datum::Relationship(_));
+    let ids = entities.iter().filter(is_entity).map(|datum| datum.to_id(context));
+    context.check_not_deleted(ids.collect::<Result<Vec<_>, _>>()?.into_iter())
 }
 
 /// Returns a component of a value that is no entity.
@@ -343,6 +354,7 @@ pub(super) fn labels() -> Run {
         let nodes = columns.into_iter().next().unwrap_or(Column::Constant(Datum::Undefined)).into_data(rows);
         let ids =
             nodes.iter().filter(|n| n.is_node()).map(|n| n.to_id(context)).collect::<Result<Vec<_>, _>>()?;
+        context.check_not_deleted(ids.iter().copied())?;
         let labels = label_names(&ids, context)?;
         let value = |node: &Datum| {
             if node.is_undefined() {

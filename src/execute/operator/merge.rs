@@ -73,7 +73,9 @@ impl Merge {
             if found.is_empty() {
                 own.read_row(0, &mut row);
                 row.resize(self.layout.width(), TermId::UNDEFINED);
+                writer.forbids_null = true;
                 self.create.apply(&mut row, &mut writer, &self.context)?;
+                writer.forbids_null = false;
                 row.truncate(self.layout.width());
                 self.on_create.apply(&mut row, &mut writer, &self.context)?;
                 merged.push_row(&row[..self.layout.width()]);

@@ -43,6 +43,7 @@ impl Modify {
             changed.push_row(&row[..changed.width()]);
         }
         writer.end_clause()?;
+        self.context.note_deleted(&writer.deleted);
         self.context.count(&writer.summary);
         Ok(changed)
     }
