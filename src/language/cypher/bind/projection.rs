@@ -41,11 +41,6 @@ impl Binder<'_> {
         }
         for item in &projection.items {
             let kind = self.expression(&item.expression, scope, Context::ITEM)?;
-            let is_variable = matches!(item.expression.kind, ExprKind::Variable(_));
-            if is_with && !item.has_alias && !is_variable {
-                let message = format!("'{}' needs a name: AS ...", item.name);
-                return self.fault(item.expression.span, "NoExpressionAlias", message);
-            }
             if projected.insert(item.name.clone(), kind).is_some() {
                 let message = format!("there are two columns '{}'", item.name);
                 return self.fault(item.expression.span, "ColumnNameConflict", message);
@@ -72,7 +67,14 @@ impl Binder<'_> {
         }
         if let Some(filter) = &projection.filter {
             let visible = if is_barrier { projected.clone() } else { overlaid() };
-            self.condition(filter, &visible, Context::PREDICATE)?;
+            let filter = if is_barrier { replace_columns(filter, projection) } else { filter.clone() };
+            self.condition(&filter, &visible, Context::PREDICATE)?;
+        }
+        for item in projection.items.iter().filter(|item| is_with && !item.has_alias) {
+            if !matches!(item.expression.kind, ExprKind::Variable(_)) {
+                let message = format!("'{}' needs a name: AS ...", item.name);
+                return self.fault(item.expression.span, "NoExpressionAlias", message);
+            }
         }
         Ok(projected)
     }

@@ -277,20 +277,21 @@ impl Lowerer<'_> {
                 graph: self.graph.clone(),
             })
         };
-        let [p1, o1, p2, s2, reified] = std::array::from_fn(|_| self.variables.fresh());
+        let [p1, o1, p2, s2, edge, reified] = std::array::from_fn(|_| self.variables.fresh());
         let reifies: Term = pg::REIFIES.into_owned().into();
         let mut subjects = quads(node, Slot::Variable(p1), o1);
         if self.may_have_edges() {
             let reifiers = quads(node, Slot::Constant(reifies), reified);
             subjects = LogicalPlan::AntiJoin { left: Box::new(subjects), right: Box::new(reifiers) };
         }
-        let is_node = Expression::call(Function::IsNode, [node.into()]);
-        let is_type =
-            Expression::call(Function::SameTerm, [p2.into(), Expression::Constant(Value::Term(rdf_type()))]);
-        let objects = LogicalPlan::Filter {
-            input: Box::new(quads(s2, Slot::Variable(p2), node)),
-            condition: is_node.and(not(is_type)),
-        };
+        let objects = LogicalPlan::EdgeScan(EdgeScan {
+            subject: Slot::Variable(s2),
+            predicate: Slot::Variable(p2),
+            object: Slot::Variable(node),
+            graph: self.graph.clone(),
+            edge: Slot::Variable(edge),
+            predicates: Vec::new(),
+        });
         let only = |plan| LogicalPlan::Project { input: Box::new(plan), variables: vec![node] };
         LogicalPlan::Distinct { input: Box::new(LogicalPlan::Union(vec![only(subjects), only(objects)])) }
     }

@@ -41,7 +41,8 @@ impl Lowerer<'_> {
             rows.wrap(|input| LogicalPlan::Slice { input, offset, limit });
         }
         if let Some(filter) = &projection.filter {
-            self.where_clause(filter, rows);
+            let filter = if is_barrier { replace_columns(filter, projection) } else { filter.clone() };
+            self.where_clause(&filter, rows);
         }
         let variables = variables_of(&projected);
         if is_with {

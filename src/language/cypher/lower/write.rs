@@ -2,8 +2,8 @@
 
 use super::{Binding, Lowerer, Rows};
 use crate::language::cypher::ast::{
-    Clause, ClauseKind, Direction, Expr, ExprKind, LabelExpression, NodePattern, Pattern,
-    RelationshipPattern, RemoveItem, SetItem,
+    Clause, ClauseKind, Direction, Expr, LabelExpression, NodePattern, Pattern, RelationshipPattern,
+    RemoveItem, SetItem,
 };
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
@@ -153,7 +153,6 @@ impl Lowerer<'_> {
         // Names for every part, so that what is found and what is made bind the same variables.
         let named = name_all(pattern);
         let pattern = Pattern { variable: None, ..named.clone() };
-        self.refuse_null_properties(&pattern, rows);
         let shared: Vec<String> = pattern
             .nodes()
             .filter_map(|node| node.variable.as_ref())
@@ -215,29 +214,6 @@ impl Lowerer<'_> {
         changes.push(Change::CreateNode { node: binding.variable, labels, properties });
         making.scope.insert(name.to_owned(), binding);
         binding.variable
-    }
-
-    /// MERGE on a property that is null would make what it then cannot find.
-    fn refuse_null_properties(&mut self, pattern: &Pattern, rows: &mut Rows) {
-        let nodes = pattern.nodes().filter_map(|node| node.properties.as_ref());
-        let relationships = pattern.relationships().filter_map(|r| r.properties.as_ref());
-        let maps: Vec<&Expr> = nodes.chain(relationships).collect();
-        for map in maps {
-            let ExprKind::Map(entries) = &map.kind else { continue };
-            for (key, value) in entries {
-                let is_constant = matches!(
-                    value.kind,
-                    ExprKind::Integer(_) | ExprKind::Float(_) | ExprKind::String(_) | ExprKind::Boolean(_)
-                );
-                if is_constant {
-                    continue;
-                }
-                let value = self.expression(value, rows);
-                let condition = Expression::call(Function::IsDefined, [value]);
-                let message = format!("MERGE cannot use null for the property '{}'", key.text);
-                rows.wrap(|input| LogicalPlan::Assert { input, condition, message });
-            }
-        }
     }
 
     fn set_item(&mut self, item: &SetItem, rows: &mut Rows) -> Change {
