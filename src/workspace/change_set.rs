@@ -267,3 +267,59 @@ impl Contents<'_> {
         Ok(quads)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blockstore::MemoryStore;
+    use crate::crypto::WorkspaceId;
+    use crate::model::NamedNode;
+    use proptest::prelude::*;
+
+    fn key() -> EpochKey {
+        EpochKey::from_secret([1; 32], WorkspaceId([2; 32]))
+    }
+
+    /// Returns the bytes of a change set of so many quads, added and removed in turns.
+    fn bytes_of(count: usize) -> Vec<u8> {
+        let names = (0..count).map(|n| NamedNode::new_unchecked(format!("http://example.org/{n}")).into());
+        let names: Vec<Term> = names.collect();
+        let terms = SortedTerms::of(&names).unwrap();
+        let quads = (0..count).map(|n| {
+            let [subject, predicate, object] = [n, n / 2, n / 3].map(|rank| terms.id(rank));
+            Quad { subject, predicate, object, graph: TermId::UNDEFINED }
+        });
+        let (added, removed) = quads.partition(|quad: &Quad| quad.subject.to_bits().is_multiple_of(2));
+        let written = ChangeSet::write(&terms, added, removed, &key(), &MemoryStore::new()).unwrap();
+        written.seal(&key()).open(BlockKind::ChangeSet, &key()).unwrap().data().to_vec()
+    }
+
+    #[test]
+    fn small_ones_stand_alone_and_large_ones_name_blocks() {
+        for (count, blocks) in [(0, 0), (100, 0), (20_000, 3)] {
+            let change_set = ChangeSet::decode_bytes(&bytes_of(count)).unwrap();
+            assert!(change_set.blocks().count() >= blocks);
+            assert_eq!(change_set.blocks().count() == 0, blocks == 0, "{count}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn changed_bytes_never_panic(count in 0usize..40, at: prop::sample::Index, byte: u8, foreign: Vec<u8>) {
+            let _ = ChangeSet::decode_bytes(&foreign);
+            let mut bytes = bytes_of(count);
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            let block = SealedBlock::seal(BlockKind::ChangeSet, &bytes, &key());
+            let store = Arc::new(MemoryStore::new());
+            store.put(std::slice::from_ref(&block)).unwrap();
+            let reader = Arc::new(BlockReader::new(store, key(), 1 << 20));
+            let mut view = View::default();
+            if let Ok(all) = Changes::read(&[block.id()], &mut view, &reader) {
+                for changes in all {
+                    view.apply(&changes).unwrap();
+                }
+            }
+        }
+    }
+}
