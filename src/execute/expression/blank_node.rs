@@ -21,9 +21,12 @@ pub(super) fn kernel() -> Kernel {
             let Some(label) = label.as_string() else { return Datum::Undefined };
             let mut hasher = Hasher::new();
             hasher.update(label.as_bytes());
-            for column in columns.iter().skip(1) {
-                let id = column.id(row).filter(|id| id.kind() != TermKind::Local).unwrap_or_default();
-                hasher.update(&id.to_bits().to_le_bytes());
+            for (place, column) in columns.iter().enumerate().skip(1) {
+                let id = column.id(row).unwrap_or_default();
+                if !matches!(id.kind(), TermKind::Local | TermKind::Undefined) {
+                    hasher.update(&(place as u64).to_le_bytes());
+                    hasher.update(&id.to_bits().to_le_bytes());
+                }
             }
             hasher.update(context.values.salt());
             let text = data_encoding::HEXLOWER.encode(&hasher.finalize().as_bytes()[..16]);

@@ -39,7 +39,9 @@ pub(super) fn cast(datum: &Datum, datatype: &NamedNode) -> Option<Datum> {
     match datatype.as_ref() {
         xsd::STRING => match datum.to_term()? {
             Term::NamedNode(node) => Some(Datum::string(node.as_str())),
-            Term::Literal(literal) => Some(Datum::string(literal.value())),
+            Term::Literal(literal) => {
+                Some(Datum::string(xpath_text(datum).unwrap_or_else(|| literal.value().to_owned())))
+            }
             _ => None,
         },
         xsd::BOOLEAN => match trimmed {
@@ -60,6 +62,25 @@ pub(super) fn cast(datum: &Datum, datatype: &NamedNode) -> Option<Datum> {
         }
         _ => cast_moment(datum, trimmed, datatype),
     }
+}
+
+/// Returns the text of a boolean or number as XPath casts it to a string: canonical, and without
+/// an exponent where the magnitude allows.
+///
+/// # Source
+/// XPath and XQuery Functions and Operators 3.1, 19.1.2.
+fn xpath_text(datum: &Datum) -> Option<String> {
+    let value = match datum.meaning()? {
+        Meaning::Boolean(value) => return Some(value.to_string()),
+        Meaning::Number(Number::Integer(value)) => return Some(value.to_string()),
+        Meaning::Number(Number::Decimal(value)) => return Some(value.to_string()),
+        Meaning::Number(Number::Float(value)) if value == 0.0 || (1e-6..1e6).contains(&value.abs()) => {
+            return Some(value.to_string());
+        }
+        Meaning::Number(number) => number.to_f64(),
+        _ => return None,
+    };
+    (value == 0.0 || (1e-6..1e6).contains(&value.abs())).then(|| value.to_string())
 }
 
 fn to_boolean(datum: &Datum) -> Option<bool> {

@@ -5,7 +5,6 @@ use super::datum::{Datum, Meaning};
 use super::node::Outcome;
 use super::number::Number;
 use crate::execute::Context;
-use crate::model::xsd;
 
 /// Returns SPARQL's effective boolean value (SPARQL 1.1, 17.2.2) of a decoded datum.
 pub(super) fn effective_boolean(datum: &Datum) -> Option<bool> {
@@ -14,18 +13,8 @@ pub(super) fn effective_boolean(datum: &Datum) -> Option<bool> {
         Meaning::String => Some(!datum.as_string()?.is_empty()),
         Meaning::Number(Number::Integer(value)) => Some(value != 0),
         Meaning::Number(number) => Some(number.to_f64() != 0.0 && !number.is_nan()),
-        Meaning::Other => is_ill_typed_truth(datum).then_some(false),
         _ => None,
     }
-}
-
-/// Returns whether a literal has a boolean or numeric datatype (and a text that is none of it).
-fn is_ill_typed_truth(datum: &Datum) -> bool {
-    let literal = datum.as_decoded().and_then(|decoded| decoded.literal());
-    literal.is_some_and(|literal| {
-        literal.datatype() == xsd::BOOLEAN
-            || Number::parse(literal.value(), literal.datatype().as_str()).is_some()
-    })
 }
 
 pub(super) fn not(arguments: &Arguments<'_>, _: &Context) -> Outcome {

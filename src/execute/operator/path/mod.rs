@@ -13,7 +13,7 @@ use super::{GraphScope, Operator, Probe, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::expression::{self, Compiled};
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
-use crate::model::{GraphFilter, TermId, Value};
+use crate::model::{GraphFilter, Permutation, QuadPattern, TermId, Value};
 use crate::plan::{Expression, Function, Path, PathMode, Slot, Variable};
 use steps::Steps;
 
@@ -166,6 +166,10 @@ impl PathProbe {
             None => Steps::new(&self.path.step, scope.clone(), self.context.clone())?,
         };
         let ends = Ends { subject, object };
+        if !self.may_start(ends, scope)? {
+            self.steps.insert(graph, steps);
+            return Ok(());
+        }
         let result = match self.path.mode {
             PathMode::Reachable => self.search_reachable(&mut steps, ends, graph, out),
             PathMode::Trail => self.search_trails(&mut steps, ends, graph, key, out),
@@ -175,6 +179,33 @@ impl PathProbe {
         };
         self.steps.insert(graph, steps);
         result
+    }
+
+    /// Returns whether the ends that a key gives are nodes of the graph. A path of length zero
+    /// between two variables is evaluated before it is joined, so other terms have none; between
+    /// a constant and a variable any term has one.
+    fn may_start(&self, ends: Ends, scope: &GraphScope) -> Result<bool, ExecuteError> {
+        let is_open = self.path.subject.variable().is_some() && self.path.object.variable().is_some();
+        if self.path.min > 0 || !is_open || self.path.mode != PathMode::Reachable {
+            return Ok(true);
+        }
+        for end in [ends.subject, ends.object].into_iter().flatten() {
+            let Some(graph) = scope.filter.clone() else { return Ok(false) };
+            let as_subject =
+                QuadPattern { subject: Some(end), graph: graph.clone(), ..QuadPattern::default() };
+            let as_object = QuadPattern { object: Some(end), graph, ..QuadPattern::default() };
+            let mut is_node = false;
+            for pattern in [as_subject, as_object] {
+                if end.as_local().is_none() && !is_node {
+                    let mut scan = self.context.dataset.scan(&pattern, Permutation::best_for(&pattern))?;
+                    is_node = scan.next_batch()?.is_some();
+                }
+            }
+            if !is_node {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn search_reachable(
