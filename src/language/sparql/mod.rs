@@ -44,7 +44,14 @@ pub fn parse(text: &str, session: &Session, base: Option<&str>) -> Result<Statem
 
 /// Compiles a query (SELECT, ASK, CONSTRUCT or DESCRIBE).
 pub fn parse_query(text: &str, session: &Session, base: Option<&str>) -> Result<Query, SyntaxError> {
-    compile(text, base, |parser, text| parser.parse_query(text), |query| lower_query(&query, session))
+    let parse = |parser: SparqlParser, text: &str| parser.parse_query(text);
+    let mut query = compile(text, base, parse, |query| lower_query(&query, session))?;
+    if query.form == Form::Rows
+        && let Some(names) = preparation::names_of_star(text)
+    {
+        query.columns.sort_by_key(|column| names.iter().position(|name| *name == column.name));
+    }
+    Ok(query)
 }
 
 /// Compiles a sequence of update operations.

@@ -141,13 +141,34 @@ impl Lowering {
                 GraphSelector::Each(self.named(variable.as_str()), self.named_graphs.clone())
             }
         };
-        let plan = self.in_graph(graph.clone(), |lowering| lowering.pattern(inner));
-        match graph.variable() {
+        // The name of GRAPH is not in scope inside: what the group binds to it is another value,
+        // which must agree in the end. Where it is bound in every row at once, it may be the same.
+        let inner_name = match name {
+            NamedNodePattern::Variable(variable) if !only_matches(inner) => {
+                Some((variable.as_str().to_owned(), self.variables.named(variable.as_str())))
+            }
+            _ => None,
+        };
+        let plan = self.in_graph(graph.clone(), |lowering| match &inner_name {
+            None => lowering.pattern(inner),
+            Some((name, variable)) => lowering.renamed(name, *variable, |lowering| lowering.pattern(inner)),
+        });
+        let plan = match graph.variable() {
             _ if always_reads(inner) => plan,
             // No row comes from a graph that is not there.
             None => LogicalPlan::SemiJoin { left: Box::new(plan), right: Box::new(self.graphs(&graph)) },
             // The pattern's meaning depends on one graph being active at a time.
             Some(variable) => apply(self.graphs(&graph), inject(plan, &BTreeSet::from([variable]))),
+        };
+        match (inner_name, graph.variable()) {
+            (Some((_, inner)), Some(outer)) if plan.variables().contains(&inner) => {
+                let is_same = super::term::same_term(inner, Expression::Variable(outer));
+                let is_bound = Expression::call(Function::IsDefined, [Expression::Variable(inner)]);
+                let is_open = Expression::call(Function::Not, [is_bound]);
+                let condition = Expression::call(Function::Or, [is_open, is_same]);
+                LogicalPlan::Filter { input: Box::new(plan), condition }
+            }
+            _ => plan,
         }
     }
 
@@ -204,10 +225,20 @@ impl Lowering {
         inner.on_in_scope_variable(|variable| {
             names.insert(variable.as_str().to_owned());
         });
-        for name in names {
-            variables.push(self.named(&name));
+        let mut columns = String::new();
+        for name in &names {
+            variables.push(self.named(name));
+            columns.push_str(&format!(" ?{name}"));
         }
-        LogicalPlan::Service { endpoint, silent, text: format!("SELECT * WHERE {{ {inner} }}"), variables }
+        if names.is_empty() {
+            columns.push_str(" *");
+        }
+        LogicalPlan::Service {
+            endpoint,
+            silent,
+            text: format!("SELECT{columns} WHERE {{ {inner} }}"),
+            variables,
+        }
     }
 }
 
@@ -337,6 +368,15 @@ fn always_reads(pattern: &GraphPattern) -> bool {
         }
         GraphPattern::Filter { expr, inner } => always_reads(inner) && is_plain(expr),
         GraphPattern::Extend { inner, expression, .. } => always_reads(inner) && is_plain(expression),
+        _ => false,
+    }
+}
+
+/// Returns whether the pattern is triple patterns and paths alone.
+fn only_matches(pattern: &GraphPattern) -> bool {
+    match pattern {
+        GraphPattern::Bgp { .. } | GraphPattern::Path { .. } => true,
+        GraphPattern::Join { left, right } => only_matches(left) && only_matches(right),
         _ => false,
     }
 }

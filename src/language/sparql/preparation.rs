@@ -85,6 +85,24 @@ pub fn with_plain_iris(text: &str) -> Option<String> {
     is_changed.then_some(plain)
 }
 
+/// Returns the names of a text whose outermost query is `SELECT *`, as they come: its columns are
+/// best in that order.
+pub fn names_of_star(text: &str) -> Option<Vec<&str>> {
+    let mut words = tokens(text).filter_map(|token| text.get(token));
+    words.find(|word| word.eq_ignore_ascii_case("SELECT"))?;
+    let is_option = |word: &str| ["DISTINCT", "REDUCED"].iter().any(|o| o.eq_ignore_ascii_case(word));
+    if words.find(|word| !is_option(word))? != "*" {
+        return None;
+    }
+    let mut names = Vec::new();
+    for name in words.filter_map(|word| word.strip_prefix(['?', '$'])) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Some(names)
+}
+
 /// Returns the text with names that a SELECT clause binds and uses again wrapped in COALESCE,
 /// which changes no value: the parser takes those of an aggregating query for unbound.
 pub fn with_reused_names(text: &str) -> Option<String> {

@@ -81,6 +81,17 @@ impl Lowering {
         result
     }
 
+    /// Lowers something in which a name is another variable.
+    pub fn renamed<T>(&mut self, name: &str, variable: Variable, f: impl FnOnce(&mut Lowering) -> T) -> T {
+        let outer = self.names.insert(name.to_owned(), variable);
+        let result = f(self);
+        match outer {
+            Some(outer) => self.names.insert(name.to_owned(), outer),
+            None => self.names.remove(name),
+        };
+        result
+    }
+
     /// Lowers something that reads another graph.
     pub fn in_graph<T>(&mut self, graph: GraphSelector, f: impl FnOnce(&mut Lowering) -> T) -> T {
         let outer = std::mem::replace(&mut self.graph, graph);
