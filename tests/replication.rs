@@ -350,3 +350,56 @@ fn what_is_out_of_reach_is_counted() {
     let error = BlockError::Unavailable(ids.to_vec()).to_string();
     assert!(error.starts_with("2 block(s)"), "{error}");
 }
+
+/// The figures on real data: what a selective question costs a node that has just joined.
+#[test]
+#[ignore = "half a minute in a debug build; run with --ignored --nocapture for the figures"]
+fn a_question_over_real_data_moves_a_small_part_of_it() {
+    let path = Path::new("../shared/data/maritime/maritime.nq.zst");
+    let Ok(file) = std::fs::File::open(path) else {
+        eprintln!("SKIPPED: {} is not there", path.display());
+        return;
+    };
+    let text = zstd::decode_all(file).unwrap();
+    let quads: Vec<Quad> = oxttl::NQuadsParser::new().for_slice(&text).collect::<Result<_, _>>().unwrap();
+    let (dir_a, dir_b) = (folder(), folder());
+    let a = Member::create(1, dir_a.path());
+    let subject = quads[quads.len() / 2].subject.to_string();
+    let subject = subject.trim_matches(['<', '>']).to_owned();
+    let total = quads.len();
+    a.load(quads, 1);
+    let whole = a.store.usage().unwrap();
+
+    let mut b = Member::join(2, dir_b.path(), &a.ticket()).unwrap();
+    let ask = |member: &Member| {
+        let snapshot = member.workspace.snapshot(member.main()).unwrap();
+        let term = Term::from(NamedNode::new_unchecked(&subject));
+        let id = snapshot.term_id(&term).unwrap().expect("it stands in the data");
+        count(&*snapshot, &QuadPattern { subject: Some(id), ..QuadPattern::default() }).unwrap()
+    };
+    let begin = Instant::now();
+    let found = ask(&b);
+    let (blocks, bytes) = b.fetched();
+    println!(
+        "{total} quads in {} blocks, {} bytes; {found} quads of <{subject}> cost {blocks} blocks, {bytes} bytes, {:?}, {} requests",
+        whole.blocks,
+        whole.block_bytes,
+        begin.elapsed(),
+        b.replica.fetcher().counters().requests
+    );
+    assert!(found > 0 && found == ask(&a));
+    assert!(bytes * 5 < whole.block_bytes);
+    b.forget_cache();
+    assert_eq!(ask(&b), found);
+    assert_eq!(b.fetched(), (blocks, bytes));
+    let begin = Instant::now();
+    assert_eq!(b.count_all().unwrap(), a.count_all().unwrap());
+    let counters = b.replica.fetcher().counters();
+    println!(
+        "scan of all: {} blocks, {} bytes more in {} requests, {:?}",
+        counters.blocks - blocks,
+        counters.bytes - bytes,
+        counters.requests,
+        begin.elapsed()
+    );
+}
