@@ -29,7 +29,7 @@ pub mod replication;
 pub mod engine;
 
 // Floor 6
-// pub mod server;
+pub mod server;
 
 // Floor 7
 // pub mod cli;

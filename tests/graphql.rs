@@ -1,10 +1,11 @@
-//! GraphQL from text to response over a small graph, on the plain dataset: optimised and not, the
+//! GraphQL from text to response over a small graph, in a workspace in memory: optimised and not, the
 //! answer is the same.
 
 use std::sync::Arc;
 
 use oxrdfio::{RdfFormat, RdfParser};
-use reefloom::dataset::{Dataset, MemoryDataset};
+use reefloom::dataset::Dataset;
+use reefloom::engine::{Engine, WorkspaceSettings};
 use reefloom::execute::{Context, execute};
 use reefloom::language::graphql::{SchemaCache, compile};
 use reefloom::model::{Map, Value, Vocabulary};
@@ -34,22 +35,22 @@ s:eve a :Person ; :age 40 .
 "#;
 
 struct World {
-    dataset: Arc<MemoryDataset>,
+    dataset: Arc<dyn Dataset>,
     session: Session,
     schemas: SchemaCache,
 }
 
 fn world() -> World {
-    let dataset = Arc::new(MemoryDataset::new());
-    for quad in RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()) {
-        dataset.insert_quad(&quad.unwrap()).unwrap();
-    }
-    let schema = dataset.schema().unwrap().as_ref().clone();
+    let engine = Engine::in_memory();
+    let hosted = engine.create_workspace("fleet", WorkspaceSettings::default(), 0).unwrap();
+    let quads: Result<Vec<_>, _> = RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()).collect();
+    hosted.workspace().load("main", [quads], "the fleet", 1).unwrap();
+    let dataset = hosted.workspace().snapshot(hosted.resolve(None).unwrap()).unwrap();
     let session = Session {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary::default(),
-        schema,
+        schema: dataset.schema().unwrap().as_ref().clone(),
     };
     World { dataset, session, schemas: SchemaCache::default() }
 }

@@ -8,15 +8,13 @@ use super::COMMIT_HEADER;
 use super::accept::{GRAPHS, Offer, RowsFormat, negotiate};
 use super::problem::Problem;
 use super::stream::Sink;
-use crate::dataset::DatasetError;
 use crate::engine::{Answer, EngineError, Response};
-use crate::execute::{ExecuteError, Rows, UpdateSummary};
+use crate::execute::{ExecuteError, Rows, Triples, UpdateSummary};
 use crate::language::SyntaxError;
-use crate::model::{Triple, Value};
+use crate::model::Value;
 use crate::results::{
     GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TriplesWriter, write_boolean,
 };
-use crate::workspace::WorkspaceError;
 
 /// How the client wants its answer.
 pub(super) struct Wanted {
@@ -60,7 +58,7 @@ pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Res
             let writer = sink.start(StatusCode::OK, with_type(headers, media_type));
             finish(write_boolean(format, writer, value))
         }
-        Answer::Graph(triples) => write_graph(&triples, wanted, headers, sink),
+        Answer::Graph(triples) => write_graph(triples, &response.prefixes, wanted, headers, sink),
         Answer::Updated(summary) => {
             let writer = sink.start(StatusCode::OK, with_type(headers, "application/json"));
             finish(write_summary(writer, &commit, &summary))
@@ -107,7 +105,8 @@ fn write_rows(mut rows: Rows, wanted: &Wanted, headers: HeaderMap, sink: &mut Si
 }
 
 fn write_graph(
-    triples: &[Triple],
+    mut triples: Triples,
+    prefixes: &[(String, String)],
     wanted: &Wanted,
     headers: HeaderMap,
     sink: &mut Sink,
@@ -115,8 +114,12 @@ fn write_graph(
     let (media_type, format) = negotiate(wanted.accept.as_deref(), GRAPHS)
         .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name)))?;
     let headers = with_type(headers, media_type);
-    let mut writer = TriplesWriter::new(format, sink.start(StatusCode::OK, headers), &[]);
-    triples.iter().try_for_each(|triple| writer.write(triple)).map_err(broken)?;
+    let mut batch = triples.next_triples().map_err(from_execute)?;
+    let mut writer = TriplesWriter::new(format, sink.start(StatusCode::OK, headers), prefixes);
+    while let Some(triples_read) = batch {
+        triples_read.iter().try_for_each(|triple| writer.write(triple)).map_err(broken)?;
+        batch = triples.next_triples().map_err(from_execute)?;
+    }
     finish(writer.finish())
 }
 
@@ -196,54 +199,51 @@ fn broken(error: io::Error) -> Problem {
 
 /// Returns what the client should be told of an engine's error.
 pub(super) fn from_engine(error: EngineError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        EngineError::Syntax(errors) => from_syntax(errors),
-        EngineError::UnknownWorkspace(_) => Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_WORKSPACE", detail),
-        EngineError::Workspace(error) => from_workspace(error),
-        EngineError::Execute(error) => from_execute(error),
+    let (detail, hint) = (error.to_string(), error.hint());
+    let (status, code) = match error {
+        EngineError::Syntax { errors, .. } => return from_syntax(errors),
+        EngineError::Runtime(error) => return from_runtime(error),
+        EngineError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID"),
+        EngineError::NotFound { kind: "workspace", .. } => (StatusCode::NOT_FOUND, "UNKNOWN_WORKSPACE"),
+        EngineError::NotFound { .. } => (StatusCode::NOT_FOUND, "UNKNOWN_REF"),
+        EngineError::AlreadyExists { .. } => (StatusCode::CONFLICT, "ALREADY_EXISTS"),
+        EngineError::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
+        EngineError::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
+        EngineError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "BLOCKS_UNAVAILABLE"),
+        EngineError::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CORRUPT"),
+        EngineError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
+        EngineError::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
+        EngineError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
+        EngineError::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FAILED"),
+        EngineError::Network(_) => (StatusCode::BAD_GATEWAY, "NETWORK_FAILED"),
+    };
+    let mut problem = Problem::new(status, code, detail);
+    problem.hint = hint;
+    if let EngineError::Unavailable { missing, first } = error {
+        problem.more.push(("missingBlocks", missing.into()));
+        problem.more.push(("firstMissingBlock", first.into()));
+        problem = problem.header(header::RETRY_AFTER, "5");
     }
+    problem
+}
+
+fn from_execute(error: ExecuteError) -> Problem {
+    from_engine(error.into())
 }
 
 fn from_syntax(errors: Vec<SyntaxError>) -> Problem {
     let first = errors.first();
     let code = first.map_or("SYNTAX_ERROR", |error| error.code.as_str());
-    let mut problem =
-        Problem::bad_request(code, first.map_or_else(String::new, |error| error.message.clone()));
+    let mut problem = Problem::bad_request(code, first.map_or_else(String::new, |error| error.message.clone()));
     problem.place = first.map(|error| (error.line, error.column));
     let fault = |error: SyntaxError| (error.message, error.code, (error.line, error.column));
     problem.faults = errors.into_iter().map(fault).collect();
     problem
 }
 
-fn from_workspace(error: WorkspaceError) -> Problem {
-    let detail = error.to_string();
+fn from_runtime(error: ExecuteError) -> Problem {
+    let text = error.to_string();
     let (status, code) = match error {
-        WorkspaceError::UnknownRef(_) => (StatusCode::NOT_FOUND, "UNKNOWN_REF"),
-        WorkspaceError::UnknownWorkspace(_) => (StatusCode::NOT_FOUND, "UNKNOWN_WORKSPACE"),
-        WorkspaceError::BranchExists(_) => (StatusCode::CONFLICT, "BRANCH_EXISTS"),
-        WorkspaceError::WorkspaceExists(_) => (StatusCode::CONFLICT, "WORKSPACE_EXISTS"),
-        WorkspaceError::Conflict { .. } => (StatusCode::CONFLICT, "CONFLICT"),
-        WorkspaceError::DefaultBranch(_) => (StatusCode::CONFLICT, "DEFAULT_BRANCH"),
-        WorkspaceError::InvalidBranchName(..) => (StatusCode::BAD_REQUEST, "INVALID_BRANCH_NAME"),
-        WorkspaceError::MessageTooLong(_) => (StatusCode::BAD_REQUEST, "MESSAGE_TOO_LONG"),
-        WorkspaceError::Input(_) | WorkspaceError::Term(_) => (StatusCode::BAD_REQUEST, "INVALID_DATA"),
-        WorkspaceError::Block(error) => return from_dataset(error.into()),
-        WorkspaceError::Dataset(error) => return from_dataset(error),
-        WorkspaceError::Store(_) | WorkspaceError::DamagedRef { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "STORE_FAILED")
-        }
-    };
-    Problem::new(status, code, detail)
-}
-
-pub(super) fn from_execute(error: ExecuteError) -> Problem {
-    let detail = error.to_string();
-    let (status, code) = match error {
-        ExecuteError::Dataset(error) => return from_dataset(error),
-        ExecuteError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
-        ExecuteError::Deadline => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
-        ExecuteError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
         ExecuteError::Runtime { code, detail, message } => {
             let mut problem = Problem::bad_request(&format!("{code:?}"), message);
             if !detail.is_empty() {
@@ -254,36 +254,17 @@ pub(super) fn from_execute(error: ExecuteError) -> Problem {
         ExecuteError::Unsupported(_) => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
         ExecuteError::Service { .. } => (StatusCode::BAD_GATEWAY, "SERVICE_FAILED"),
         ExecuteError::Load { .. } => (StatusCode::BAD_GATEWAY, "LOAD_FAILED"),
-        ExecuteError::ReadOnly => (StatusCode::FORBIDDEN, "READ_ONLY"),
-        ExecuteError::Plan(_) => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };
-    Problem::new(status, code, detail)
-}
-
-fn from_dataset(error: DatasetError) -> Problem {
-    let detail = error.to_string();
-    match error {
-        DatasetError::Unavailable { missing, first } => {
-            let mut problem = Problem::new(StatusCode::SERVICE_UNAVAILABLE, "BLOCKS_UNAVAILABLE", detail)
-                .hint("a peer that has them is out of reach; the rest of the node goes on")
-                .header(header::RETRY_AFTER, "5");
-            problem.more.push(("missingBlocks", missing.into()));
-            problem.more.push(("firstMissingBlock", first.into()));
-            problem
-        }
-        DatasetError::Corrupt { .. } => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BLOCK_CORRUPT", detail)
-        }
-        DatasetError::NoKey { .. } => Problem::new(StatusCode::FORBIDDEN, "NO_KEY", detail),
-        DatasetError::UnknownId(_) => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", detail)
-        }
-        DatasetError::Io(_) => Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "STORE_FAILED", detail),
-    }
+    Problem::new(status, code, text)
 }
 
 fn write_summary<W: Write>(mut writer: W, commit: &str, summary: &UpdateSummary) -> io::Result<W> {
-    let _ = summary;
-    serde_json::to_writer(&mut writer, &serde_json::json!({"commit": commit}))?;
+    let body = serde_json::json!({
+        "commit": commit,
+        "inserted": summary.quads_inserted,
+        "deleted": summary.quads_removed,
+    });
+    writeln!(writer, "{body}")?;
     Ok(writer)
 }

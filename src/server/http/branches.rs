@@ -12,6 +12,7 @@ use super::home;
 use super::problem::Problem;
 use super::request::{content_type, read_text};
 use super::{App, Call, Reply};
+use crate::engine::BranchInfo;
 
 const COMMITS_SHOWN: usize = 50;
 const COMMITS_SHOWN_MAX: usize = 1_000;
@@ -69,21 +70,18 @@ pub(super) async fn commits(
 }
 
 async fn list(call: &Call, workspace: String) -> Result<Reply, Problem> {
-    let branches = call.blocking(move |engine| engine.branches(Some(&workspace))).await?;
-    let branches: Vec<Json> =
-        branches.iter().map(|(name, commit)| json!({"name": name, "commit": commit.to_string()})).collect();
+    let branches = call.blocking(move |engine| engine.hosted(Some(&workspace))?.branches()).await?;
+    let branches: Vec<Json> = branches.iter().map(describe).collect();
     Ok(home::json(StatusCode::OK, &json!({ "branches": branches })))
 }
 
 async fn show(call: &Call, workspace: String, branch: String) -> Result<Reply, Problem> {
-    let name = branch.clone();
-    let branches = call.blocking(move |engine| engine.branches(Some(&workspace))).await?;
-    let found = branches.iter().find(|(known, _)| *known == branch);
-    let Some((_, commit)) = found else {
-        let detail = format!("there is no branch '{name}'");
-        return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_BRANCH", detail));
+    let branches = call.blocking(move |engine| engine.hosted(Some(&workspace))?.branches()).await?;
+    let Some(found) = branches.iter().find(|known| known.name == branch) else {
+        let detail = format!("there is no branch '{branch}'");
+        return Err(Problem::new(StatusCode::NOT_FOUND, "UNKNOWN_REF", detail));
     };
-    Ok(home::json(StatusCode::OK, &json!({"name": name, "commit": commit.to_string()})))
+    Ok(home::json(StatusCode::OK, &describe(found)))
 }
 
 /// Makes a branch: `{"name": "...", "at": "..."}`, where `at` is a branch or commit and the default
@@ -110,7 +108,7 @@ async fn create(call: &Call, workspace: String, body: Body) -> Result<Reply, Pro
     };
     let (in_workspace, branch) = (workspace.clone(), name.clone());
     let commit = call
-        .blocking(move |engine| engine.create_branch(Some(&in_workspace), &branch, at.as_deref()))
+        .blocking(move |engine| engine.hosted(Some(&in_workspace))?.create_branch(&branch, at.as_deref()))
         .await?;
     let mut reply = home::json(StatusCode::CREATED, &json!({"name": name, "commit": commit.to_string()}));
     let location = format!(
@@ -126,7 +124,7 @@ async fn create(call: &Call, workspace: String, body: Body) -> Result<Reply, Pro
 
 async fn delete(call: &Call, workspace: String, branch: String) -> Result<Reply, Problem> {
     call.check_may_write()?;
-    call.blocking(move |engine| engine.delete_branch(Some(&workspace), &branch)).await?;
+    call.blocking(move |engine| engine.hosted(Some(&workspace))?.delete_branch(&branch)).await?;
     let mut reply = Reply::new(Body::empty());
     *reply.status_mut() = StatusCode::NO_CONTENT;
     Ok(reply)
@@ -147,7 +145,24 @@ async fn log(call: &Call, segment: &str) -> Result<Reply, Problem> {
         }
     };
     let commits = call
-        .blocking(move |engine| engine.log(address.workspace.as_deref(), address.at.as_deref(), limit))
+        .blocking(move |engine| engine.hosted(address.workspace.as_deref())?.log(address.at.as_deref(), limit))
         .await?;
+    let commits: Vec<Json> = commits
+        .iter()
+        .map(|entry| {
+            let parents: Vec<String> = entry.parents.iter().map(ToString::to_string).collect();
+            json!({
+                "id": entry.id.to_string(),
+                "parents": parents,
+                "author": entry.author.to_string(),
+                "timeMs": entry.time_ms,
+                "message": entry.message,
+            })
+        })
+        .collect();
     Ok(home::json(StatusCode::OK, &json!({ "commits": commits })))
+}
+
+fn describe(branch: &BranchInfo) -> Json {
+    json!({"name": branch.name, "commit": branch.commit.to_string(), "isDefault": branch.is_default})
 }

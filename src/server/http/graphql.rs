@@ -71,7 +71,7 @@ async fn answer(
     call.app
         .pool
         .respond(cancel, move |sink| {
-            let response = engine.run(request).map_err(answer::from_engine)?;
+            let response = engine.run(&request).map_err(answer::from_engine)?;
             answer::write_graphql(response, media_type, known_commits.as_deref(), sink)
         })
         .await

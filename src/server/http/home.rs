@@ -37,7 +37,7 @@ pub(super) async fn healthz(State(app): State<Arc<App>>, request: HttpRequest) -
 pub(super) async fn readyz(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
     let (call, _) = Call::new(app, request);
     let result = match check_get(&call) {
-        Ok(()) => call.blocking(|engine| engine.branches(None).map(|_| ())).await,
+        Ok(()) => call.blocking(|engine| engine.hosted(None)?.branches().map(drop)).await,
         Err(problem) => Err(problem),
     };
     match result {
@@ -58,7 +58,7 @@ pub(super) async fn status(State(app): State<Arc<App>>, request: HttpRequest) ->
         Err(problem) => Err(problem),
     };
     match result {
-        Ok(status) => json(StatusCode::OK, &status),
+        Ok(status) => json(StatusCode::OK, &serde_json::json!(status)),
         Err(problem) => problem.into_json_response(&call.request_id),
     }
 }

@@ -62,7 +62,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     call.app
         .pool
         .respond(cancel, move |sink| {
-            let response = engine.run(request).map_err(answer::from_engine)?;
+            let response = engine.run(&request).map_err(answer::from_engine)?;
             answer::write(response, &wanted, sink)
         })
         .await
