@@ -1,0 +1,291 @@
+//! The optimizer: each rule on a question that needs it, and, on random data and random
+//! questions, optimised = as written = oxigraph.
+
+use std::sync::Arc;
+
+use oxigraph::sparql::{QueryResults, SparqlEvaluator};
+use oxigraph::store::Store;
+use proptest::prelude::*;
+use reefloom::dataset::MemoryDataset;
+use reefloom::execute::{self, Context};
+use reefloom::language::sparql;
+use reefloom::model::Vocabulary;
+use reefloom::optimize::optimize;
+use reefloom::plan::{GraphSelector, Query, Schema, Session, explain};
+
+fn session() -> Session {
+    Session {
+        default_graph: GraphSelector::Default,
+        named_graphs: None,
+        vocabulary: Vocabulary::default(),
+        schema: Schema::default(),
+    }
+}
+
+fn parse(text: &str) -> Query {
+    sparql::parse_query(text, &session(), Some("e:")).unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn dataset(triples: &str) -> MemoryDataset {
+    let dataset = MemoryDataset::new();
+    for quad in oxrdfio::RdfParser::from_format(oxrdfio::RdfFormat::NQuads).for_slice(triples.as_bytes()) {
+        dataset.insert_quad(&quad.unwrap()).unwrap();
+    }
+    dataset
+}
+
+/// A dataset in which `<e:few>` has one triple and `<e:many>` twenty.
+fn skewed() -> MemoryDataset {
+    let mut triples = "<e:s1> <e:few> <e:o1> .\n".to_owned();
+    for i in 0..20 {
+        triples.push_str(&format!("<e:s{i}> <e:many> <e:o{i}> .\n<e:s{i}> <e:name> \"n{i}\" .\n"));
+    }
+    dataset(&triples)
+}
+
+fn check(text: &str, expected: &str) {
+    let plan = explain(&optimize(parse(text), &skewed()).unwrap());
+    let lines = |text: &str| text.trim().lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>();
+    assert_eq!(lines(&plan), lines(expected), "{text}\n{plan}");
+}
+
+#[test]
+fn an_equality_with_a_term_becomes_a_constant_of_the_scan() {
+    check(
+        "SELECT ?s { ?s <e:name> ?n FILTER(?n = 'n3') }",
+        "Rows ?1
+         Scan ?1 <e:name> \"n3\"",
+    );
+    check(
+        "SELECT ?s ?n { ?s <e:name> ?n FILTER(?n = 3) }",
+        "Rows ?1 ?2
+         Filter SparqlEqual(?2, 3)
+         Scan ?1 <e:name> ?2",
+    );
+}
+
+#[test]
+fn the_rarer_scan_comes_first_however_it_is_spelled() {
+    for text in [
+        "SELECT ?s { ?s <e:many> ?a . ?s <e:few> ?b }",
+        "SELECT ?s { ?s <e:few> ?b . ?s <e:many> ?a }",
+        "SELECT ?s { { ?s <e:many> ?a } { ?s <e:few> ?b } }",
+        "SELECT ?s { ?s <e:many> ?a ; <e:few> ?b }",
+    ] {
+        check(
+            text,
+            "Rows ?1
+             Project ?1
+             Join
+             Scan ?1 <e:few> ?2
+             Scan ?1 <e:many> ?3",
+        );
+    }
+}
+
+#[test]
+fn a_filter_that_rejects_nulls_makes_a_left_join_a_join() {
+    check(
+        "SELECT ?s ?n { ?s <e:few> ?o OPTIONAL { ?s <e:name> ?n } FILTER(?n > 'a') }",
+        "Rows ?1 ?2
+         Project ?1 ?2
+         Join
+         Scan ?1 <e:few> ?3
+         Filter SparqlLess(\"a\", ?2)
+         Scan ?1 <e:name> ?2",
+    );
+    check(
+        "SELECT ?s ?o ?n { ?s <e:few> ?o OPTIONAL { ?s <e:name> ?n } FILTER(!BOUND(?n)) }",
+        "Rows ?1 ?2 ?3
+         Filter Not(IsDefined(?3))
+         LeftJoin
+         Scan ?1 <e:few> ?2
+         Scan ?1 <e:name> ?3",
+    );
+}
+
+#[test]
+fn exists_becomes_a_semi_join_and_not_exists_an_anti_join() {
+    check(
+        "SELECT ?s ?o { ?s <e:many> ?o FILTER EXISTS { ?s <e:few> ?x } FILTER NOT EXISTS { ?o <e:few> ?y } }",
+        "Rows ?1 ?2
+         AntiJoin
+         SemiJoin
+         Scan ?1 <e:many> ?2
+         Scan ?1 <e:few> ?3
+         Scan ?2 <e:few> ?4",
+    );
+}
+
+#[test]
+fn sort_and_limit_become_one() {
+    check(
+        "SELECT ?s ?n { ?s <e:name> ?n } ORDER BY DESC(?n) LIMIT 3 OFFSET 2",
+        "Rows ?1 ?2
+         TopN 3 after 2 by ?2 desc (Sparql)
+         Scan ?1 <e:name> ?2",
+    );
+}
+
+#[test]
+fn what_nobody_reads_is_not_computed() {
+    check(
+        "SELECT ?s ?n { ?s <e:name> ?n BIND(STRLEN(?n) AS ?unused) FILTER(true || ?n) }",
+        "Rows ?1 ?2
+         Scan ?1 <e:name> ?2",
+    );
+}
+
+#[test]
+fn optional_parts_rise_above_joins() {
+    check(
+        "SELECT * { ?s <e:many> ?o OPTIONAL { ?s <e:name> ?n } ?s <e:few> ?x }",
+        "Rows ?1 ?2 ?3 ?4
+         LeftJoin
+         Join
+         Scan ?1 <e:few> ?4
+         Scan ?1 <e:many> ?2
+         Scan ?1 <e:name> ?3",
+    );
+}
+
+/// Returns the rows as sorted text, or why there are none.
+fn rows(query: &Query, dataset: Arc<MemoryDataset>) -> Result<Vec<String>, String> {
+    let mut result =
+        execute::execute(query, Arc::new(Context::new(dataset))).map_err(|error| error.to_string())?;
+    let mut names: Vec<(String, usize)> =
+        result.columns().iter().cloned().enumerate().map(|(column, name)| (name, column)).collect();
+    names.sort();
+    let mut rows = Vec::new();
+    while let Some(more) = result.next_terms().map_err(|error| error.to_string())? {
+        for row in more {
+            let cell = |(_, column): &(String, usize)| {
+                row[*column].as_ref().map_or("-".to_owned(), ToString::to_string)
+            };
+            rows.push(names.iter().map(cell).collect::<Vec<_>>().join(" "));
+        }
+    }
+    rows.sort();
+    Ok(rows)
+}
+
+fn oracle(text: &str, triples: &str) -> Result<Vec<String>, String> {
+    let store = Store::new().map_err(|error| error.to_string())?;
+    store.load_from_slice(oxigraph::io::RdfFormat::NQuads, triples).map_err(|error| error.to_string())?;
+    let query = SparqlEvaluator::new().parse_query(text).map_err(|error| error.to_string())?;
+    let QueryResults::Solutions(solutions) =
+        query.on_store(&store).execute().map_err(|error| error.to_string())?
+    else {
+        return Err("no table".to_owned());
+    };
+    let mut names: Vec<_> = solutions.variables().to_vec();
+    names.sort();
+    let mut rows = Vec::new();
+    for solution in solutions {
+        let solution = solution.map_err(|error| error.to_string())?;
+        let cell = |name| solution.get(name).map_or("-".to_owned(), ToString::to_string);
+        rows.push(names.iter().map(cell).collect::<Vec<_>>().join(" "));
+    }
+    rows.sort();
+    Ok(rows)
+}
+
+fn variable() -> impl Strategy<Value = String> {
+    (0..5u8).prop_map(|i| format!("?v{i}"))
+}
+
+fn iri() -> impl Strategy<Value = String> {
+    (0..4u8).prop_map(|i| format!("<e:n{i}>"))
+}
+
+fn predicate() -> impl Strategy<Value = String> {
+    (0..3u8).prop_map(|i| format!("<e:p{i}>"))
+}
+
+fn object() -> impl Strategy<Value = String> {
+    prop_oneof![4 => iri(), 1 => (0..3u8).prop_map(|i| format!("{i}")), 1 => Just("\"x\"".to_owned())]
+}
+
+fn triple() -> impl Strategy<Value = String> {
+    let subject = prop_oneof![5 => variable(), 1 => iri()];
+    let verb = prop_oneof![6 => predicate(), 1 => variable()];
+    let object = prop_oneof![5 => variable(), 1 => object()];
+    (subject, verb, object).prop_map(|(s, p, o)| format!("{s} {p} {o} ."))
+}
+
+fn condition() -> impl Strategy<Value = String> {
+    let test = prop_oneof![
+        (variable(), object()).prop_map(|(v, o)| format!("{v} = {o}")),
+        (variable(), object()).prop_map(|(v, o)| format!("{v} != {o}")),
+        (variable(), variable()).prop_map(|(a, b)| format!("{a} = {b}")),
+        (variable(), variable()).prop_map(|(a, b)| format!("{a} < {b}")),
+        variable().prop_map(|v| format!("BOUND({v})")),
+        variable().prop_map(|v| format!("!BOUND({v})")),
+        variable().prop_map(|v| format!("isIRI({v})")),
+        (variable(), object(), object()).prop_map(|(v, a, b)| format!("{v} IN ({a}, {b})")),
+        Just("true".to_owned()),
+    ];
+    test.prop_recursive(2, 6, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} && {b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} || {b})")),
+            inner.prop_map(|a| format!("!({a})")),
+        ]
+    })
+}
+
+/// The inside of a group.
+fn group() -> impl Strategy<Value = String> {
+    let basic = prop::collection::vec(triple(), 1..4).prop_map(|triples| triples.join(" "));
+    basic.prop_recursive(3, 12, 3, |inner| {
+        prop_oneof![
+            3 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} OPTIONAL {{ {b} }}")),
+            3 => (inner.clone(), condition()).prop_map(|(a, c)| format!("{a} FILTER({c})")),
+            2 => (inner.clone(), inner.clone(), condition())
+                .prop_map(|(a, b, c)| format!("{a} OPTIONAL {{ {b} FILTER({c}) }}")),
+            2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ {a} }} UNION {{ {b} }}")),
+            2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ {a} }} {{ {b} }}")),
+            1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} MINUS {{ {b} }}")),
+            2 => (inner.clone(), prop::collection::vec(triple(), 1..3), any::<bool>()).prop_map(|(a, b, not)| {
+                format!("{a} FILTER {}EXISTS {{ {} }}", if not { "NOT " } else { "" }, b.join(" "))
+            }),
+            1 => (inner.clone(), variable(), object())
+                .prop_map(|(a, v, o)| format!("{a} VALUES {v} {{ {o} <e:n1> UNDEF }}")),
+            1 => inner.clone().prop_map(|a| format!("{{ SELECT DISTINCT ?v0 ?v1 {{ {a} }} }}")),
+            1 => inner.clone().prop_map(|a| format!("{{ SELECT ?v0 (COUNT(*) AS ?v4) {{ {a} }} GROUP BY ?v0 }}")),
+            1 => inner.clone().prop_map(|a| format!("{a} GRAPH ?g {{ ?v0 <e:p0> ?v1 }}")),
+            1 => (variable(), predicate(), variable(), inner)
+                .prop_map(|(s, p, o, a)| format!("{a} {s} {p}+ {o} .")),
+        ]
+    })
+}
+
+fn data() -> impl Strategy<Value = String> {
+    let object = prop_oneof![
+        4 => iri(),
+        1 => (0..3u8).prop_map(|i| format!("\"{i}\"^^<http://www.w3.org/2001/XMLSchema#integer>")),
+        1 => Just("\"x\"".to_owned()),
+    ];
+    let graph = prop_oneof![3 => Just(String::new()), 1 => (0..2u8).prop_map(|i| format!("<e:g{i}>"))];
+    let quad = (iri(), predicate(), object, graph).prop_map(|(s, p, o, g)| format!("{s} {p} {o} {g} .\n"));
+    prop::collection::vec(quad, 0..14).prop_map(|quads| quads.concat())
+}
+
+proptest! {
+    #[test]
+    fn optimised_is_as_written_is_the_oracle(
+        group in group(),
+        is_distinct in any::<bool>(),
+        triples in data(),
+    ) {
+        let distinct = if is_distinct { "DISTINCT " } else { "" };
+        let text = format!("SELECT {distinct}?v0 ?v1 ?v2 ?v3 ?v4 {{ {group} }}");
+        let Ok(query) = sparql::parse_query(&text, &session(), None) else { return Ok(()) };
+        let dataset = Arc::new(dataset(&triples));
+        let optimised = optimize(query.clone(), &*dataset).unwrap();
+        let plain = rows(&query, dataset.clone());
+        let plan = explain(&optimised);
+        prop_assert_eq!(&rows(&optimised, dataset), &plain, "as optimised, as written\n{}\n{}", &text, &plan);
+        prop_assert_eq!(plain, oracle(&text, &triples), "as written, oracle\n{}", &text);
+    }
+}
