@@ -170,11 +170,15 @@ impl Context {
         this.ok_or_else(|| ExecuteError::Plan("a plan in an expression that nothing executes".to_owned()))
     }
 
-    /// Returns an error if the query was cancelled or is past its deadline. Operators call it once
+    /// Returns an error if the query was cancelled, is past its deadline or holds too much. Operators call it once
     /// a batch, and loops that produce nothing call it every few thousand steps.
     pub fn check(&self) -> Result<(), ExecuteError> {
         if self.cancel.load(Ordering::Relaxed) {
             return Err(ExecuteError::Cancelled);
+        }
+        let budget = self.limits.memory_bytes_max;
+        if budget != 0 && self.memory.load(Ordering::Relaxed) + self.values.bytes() > budget {
+            return Err(ExecuteError::MemoryExceeded { budget });
         }
         match self.limits.deadline {
             Some(deadline) if Instant::now() >= deadline => Err(ExecuteError::Deadline),

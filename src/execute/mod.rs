@@ -37,8 +37,9 @@ pub fn execute(query: &Query, context: Arc<Context>) -> Result<Rows, ExecuteErro
         return Err(ExecuteError::ReadOnly);
     }
     context.share();
-    let operator = Planner::new(context.clone()).build(&query.root)?;
-    Ok(Rows::new(query, operator, context))
+    let planner = Planner::new(context.clone());
+    let operator = planner.build(&query.root)?;
+    Ok(Rows::new(query, operator, planner.take_ahead(), context))
 }
 
 /// Returns whether a query has a row.

@@ -21,7 +21,7 @@ use super::operator::{
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
 use crate::dataset::Statistics;
-use crate::model::{Term, TermId};
+use crate::model::{QuadPattern, Term, TermId};
 use crate::plan::{ApplyKind, Expression, Function, LogicalPlan, QuadScan, Slot, SortKey, Variable};
 
 /// What the planner thinks that things cost.
@@ -39,6 +39,9 @@ impl Default for Costs {
     }
 }
 
+/// Larger scans read ahead by themselves; a LIMIT may end them early.
+const AHEAD_ROWS_MAX: u64 = 50_000;
+
 /// Turns logical plans into operators; cheap to clone.
 #[derive(Clone)]
 pub struct Planner {
@@ -54,6 +57,8 @@ pub struct Planner {
 struct Estimates {
     scans: Mutex<FxHashMap<QuadScan, u64>>,
     statistics: std::sync::OnceLock<Arc<Statistics>>,
+    /// Scans that will be read whole and are small enough to be asked for ahead.
+    ahead: Mutex<Vec<QuadPattern>>,
 }
 
 impl Planner {
@@ -88,6 +93,7 @@ impl Planner {
         let context = self.context.clone();
         Ok(match plan {
             LogicalPlan::QuadScan(scan) => {
+                self.note_scan(scan);
                 Box::new(IndexScan::new(scan, choose_permutation(scan, wanted), context))
             }
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
@@ -208,6 +214,23 @@ impl Planner {
         })
     }
 
+    /// Returns the patterns of the scans that a plan reads whole, and forgets them.
+    pub fn take_ahead(&self) -> Vec<QuadPattern> {
+        std::mem::take(&mut self.estimates.ahead.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Notes a scan that will be read whole. What a subplan reads is announced when it runs.
+    fn note_scan(&self, scan: &QuadScan) {
+        let is_small = (1..=AHEAD_ROWS_MAX).contains(&self.estimate_scan(scan));
+        if self.argument.is_none()
+            && self.context.changes.is_none()
+            && is_small
+            && let Ok(Some(resolved)) = resolve(scan, &self.context)
+        {
+            self.estimates.ahead.lock().unwrap_or_else(PoisonError::into_inner).push(resolved.pattern);
+        }
+    }
+
     fn argument_rows(&self, variables: &[Variable]) -> Result<RowsAtHand, ExecuteError> {
         let Some((layout, rows)) = &self.argument else {
             return Err(ExecuteError::Plan("an Argument stands outside any Apply".to_owned()));
@@ -276,8 +299,7 @@ impl Planner {
     ) -> Result<Option<BoxOperator>, ExecuteError> {
         for variable in wanted.iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
             let permutation = choose_permutation(scan, Some(*variable));
-            let right = IndexScan::new(scan, permutation, self.context.clone());
-            let right: BoxOperator = Box::new(right);
+            let right: BoxOperator = Box::new(IndexScan::new(scan, permutation, self.context.clone()));
             if right.sorted_by().first() != Some(variable) {
                 continue;
             }
@@ -285,6 +307,7 @@ impl Planner {
             if own.sorted_by().first() == Some(variable)
                 && shared.iter().all(|variable| own.layout().is_defined(*variable))
             {
+                self.note_scan(scan);
                 let join = MergeJoin::new(own, right, *variable, self.context.clone());
                 return Ok(Some(Box::new(join)));
             }
@@ -463,7 +486,11 @@ impl Planner {
         match plan {
             QuadScan(scan) => self.estimate_scan(scan) as f64,
             EdgeScan(scan) => self.estimate_scan(&as_quad_scan(scan)) as f64,
-            Path(_) => 1e6,
+            // To read all paths is the last thing to do.
+            Path(path) => match (&path.subject, &path.object) {
+                (Slot::Variable(_), Slot::Variable(_)) => 1e9,
+                _ => 1e3,
+            },
             Values { rows, .. } => rows.len() as f64,
             Argument { .. } => self.argument.as_ref().map_or(1.0, |(_, rows)| rows.rows() as f64),
             Join { left, right } => self.estimate_join(left, right),

@@ -22,6 +22,8 @@ pub struct Rows {
     columns: Vec<String>,
     /// For each result column: its column in the operator's batches.
     places: Vec<Option<usize>>,
+    /// What the scans will read: asked for in one go when the first row is pulled.
+    ahead: Vec<QuadPattern>,
     emitted: u64,
     is_cut_off: bool,
     /// What buffered rows hold of the budget.
@@ -29,10 +31,15 @@ pub struct Rows {
 }
 
 impl Rows {
-    pub(super) fn new(query: &Query, operator: BoxOperator, context: Arc<Context>) -> Rows {
+    pub(super) fn new(
+        query: &Query,
+        operator: BoxOperator,
+        ahead: Vec<QuadPattern>,
+        context: Arc<Context>,
+    ) -> Rows {
         let columns = query.columns.iter().map(|column| column.name.clone()).collect();
         let places = query.columns.iter().map(|column| operator.layout().column(column.variable)).collect();
-        Rows { context, operator, columns, places, emitted: 0, is_cut_off: false, buffer: None }
+        Rows { context, operator, columns, places, ahead, emitted: 0, is_cut_off: false, buffer: None }
     }
 
     /// The names of the columns, in order.
@@ -98,6 +105,9 @@ impl Rows {
 
     fn next_rows(&mut self) -> Result<Option<Batch>, ExecuteError> {
         self.context.check()?;
+        if !self.ahead.is_empty() {
+            self.context.dataset.prefetch(&std::mem::take(&mut self.ahead));
+        }
         let Some(batch) = self.operator.next_batch()? else { return Ok(None) };
         let Some(max) = self.context.limits.rows_max else { return Ok(Some(batch)) };
         let room = max - self.emitted;

@@ -71,8 +71,8 @@ impl Operator for Assert {
         let Some(batch) = self.input.next_batch()? else { return Ok(None) };
         if self.condition.filter(&batch, &self.context)?.contains(&false) {
             return Err(ExecuteError::runtime(
-                RuntimeCode::TypeError,
-                "InvalidArgumentType",
+                RuntimeCode::SemanticError,
+                "MergeReadOwnWrites",
                 self.message.clone(),
             ));
         }

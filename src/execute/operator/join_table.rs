@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::row_index::Chain;
 use super::{RowIndex, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
-use crate::execute::Layout;
+use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::TermId;
 
 /// Pairs of (left row, right row) that are compatible.
@@ -21,6 +21,8 @@ pub struct Pairs {
 
 /// How many pairs are handed out at once.
 const PAIRS_AT_ONCE: usize = 2 * BATCH_ROWS;
+/// How many candidates are compared before the query's limits are looked at again.
+const STEPS_AT_ONCE: usize = 1 << 16;
 
 pub struct JoinTable {
     rows: Batch,
@@ -134,21 +136,26 @@ impl JoinTable {
     }
 
     /// Returns more pairs, left rows ascending; `None` when all rows were looked up.
-    pub fn next_pairs(&mut self) -> Option<Pairs> {
-        let mut state = self.probe.take()?;
+    pub fn next_pairs(&mut self, context: &Context) -> Result<Option<Pairs>, ExecuteError> {
+        let Some(mut state) = self.probe.take() else { return Ok(None) };
         let mut pairs = Pairs::default();
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
-            self.advance(&mut state, &mut pairs);
+            self.advance(&mut state, &mut pairs, context)?;
         }
         if pairs.left.is_empty() {
-            return None;
+            return Ok(None);
         }
         self.probe = Some(state);
-        Some(pairs)
+        Ok(Some(pairs))
     }
 
     /// Follows one chain until it ends or enough pairs are found.
-    fn advance(&self, state: &mut ProbeState, pairs: &mut Pairs) {
+    fn advance(
+        &self,
+        state: &mut ProbeState,
+        pairs: &mut Pairs,
+        context: &Context,
+    ) -> Result<(), ExecuteError> {
         let row = state.row;
         match &mut state.step {
             Step::Begin => {
@@ -159,9 +166,9 @@ impl JoinTable {
                 };
             }
             Step::Full(chain) => {
-                let found = self.follow(&self.full, chain, &state.left, row, state.once, pairs);
+                let found = self.follow(&self.full, chain, (&state.left, row), state.once, pairs, context)?;
                 if found == Follow::More {
-                    return;
+                    return Ok(());
                 }
                 if self.loose.len() == 0 || found == Follow::Enough {
                     state.row += 1;
@@ -171,7 +178,7 @@ impl JoinTable {
                 }
             }
             Step::Loose(chain) => {
-                let found = self.follow(&self.loose, chain, &state.left, row, state.once, pairs);
+                let found = self.follow(&self.loose, chain, (&state.left, row), state.once, pairs, context)?;
                 if found != Follow::More {
                     state.row += 1;
                     state.step = Step::Begin;
@@ -179,37 +186,43 @@ impl JoinTable {
             }
             Step::All(chain) => {
                 let all = self.all.as_ref().unwrap_or(&self.full);
-                let found = self.follow(all, chain, &state.left, row, state.once, pairs);
+                let found = self.follow(all, chain, (&state.left, row), state.once, pairs, context)?;
                 if found != Follow::More {
                     state.row += 1;
                     state.step = Step::Begin;
                 }
             }
         }
+        Ok(())
     }
 
     fn follow(
         &self,
         index: &RowIndex,
         chain: &mut Chain,
-        left: &Batch,
-        row: usize,
+        (left, row): (&Batch, usize),
         once: bool,
         pairs: &mut Pairs,
-    ) -> Follow {
+        context: &Context,
+    ) -> Result<Follow, ExecuteError> {
+        let mut steps = 0_usize;
         while let Some(candidate) = index.step(chain) {
+            steps += 1;
+            if steps.is_multiple_of(STEPS_AT_ONCE) {
+                context.check()?;
+            }
             if self.is_compatible(left, row, candidate as usize) {
                 pairs.left.push(row as u32);
                 pairs.right.push(candidate);
                 if once {
-                    return Follow::Enough;
+                    return Ok(Follow::Enough);
                 }
                 if pairs.left.len() >= PAIRS_AT_ONCE {
-                    return Follow::More;
+                    return Ok(Follow::More);
                 }
             }
         }
-        Follow::End
+        Ok(Follow::End)
     }
 
     fn is_compatible(&self, left: &Batch, row: usize, candidate: usize) -> bool {

@@ -74,7 +74,10 @@ impl Matcher for HashMatcher {
 
     fn next_pairs(&mut self) -> Result<Option<Pairs>, ExecuteError> {
         self.context.check()?;
-        Ok(self.table.as_mut().and_then(JoinTable::next_pairs))
+        match &mut self.table {
+            Some(table) => table.next_pairs(&self.context),
+            None => Ok(None),
+        }
     }
 
     fn rows(&self) -> &Batch {

@@ -111,7 +111,7 @@ impl Merge {
         let mut joined = Batch::empty(shape.layout.width());
         let mut table = JoinTable::build(rows, self.sample.layout(), layout);
         table.start(Arc::new(own.clone()), false);
-        while let Some(pairs) = table.next_pairs() {
+        while let Some(pairs) = table.next_pairs(&self.context)? {
             joined.append(&shape.join(own, &pairs, table.rows()));
         }
         Ok(joined)
