@@ -9,6 +9,8 @@ mod expression;
 mod input;
 mod pattern;
 #[cfg(test)]
+mod proptests;
+#[cfg(test)]
 mod tests;
 
 use super::ast::Statement;
