@@ -310,8 +310,9 @@ mod tests {
         check(&each(|n| n * 1000 + n % 7), DELTA, 1300);
         check(&each(|n| (n / 100) << 40), RUN_LENGTH, 100);
         check(&each(|n| ((n * 2_654_435_761) >> 7 & 3) << 40), DICTIONARY, 300);
-        let mixed = |n: u64| if n % 3 == 0 { 2 << 60 | n * n } else { 8 << 60 | 1 << 59 | n * 977 % 4096 };
-        check(&each(mixed), TAG_SPLIT, 2200);
+        let number = |n: u64| (8 << 60) + (1 << 59) + n * 977 % 4096;
+        let mixed = |n: u64| if n.is_multiple_of(3) { (2 << 60) + n * n } else { number(n) };
+        check(&(0..1024).map(mixed).collect::<Vec<u64>>(), TAG_SPLIT, 2200);
         check(&[1 << 60], CONSTANT, 9);
     }
 

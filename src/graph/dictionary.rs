@@ -161,10 +161,6 @@ impl DictionaryBlock {
         self.count
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     /// Returns the term at `index`, or `None` past the end.
     pub fn term(&self, index: usize) -> Result<Option<Term>, Malformed> {
         let mut key = Vec::new();

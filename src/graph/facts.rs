@@ -73,6 +73,9 @@ fn take_id(cursor: &mut Cursor<'_>) -> Result<TermId, Malformed> {
     TermId::from_bits(cursor.u64()?).ok_or(Malformed("an id is of no kind"))
 }
 
+/// How many bytes of IRIs a decoded schema may hold.
+const NAMED_BYTES_MAX: usize = 256 << 20;
+
 const FUNCTIONAL: u8 = 1;
 const NODE_OBJECTS: u8 = 2;
 const LITERAL_OBJECTS: u8 = 4;
@@ -124,7 +127,7 @@ pub fn encode_schema(schema: &Schema) -> Vec<u8> {
 /// Decodes a schema; a run's facts are complete.
 pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
     let mut cursor = Cursor::new(content);
-    let names = Names::decode(&mut cursor)?;
+    let mut names = Names::decode(&mut cursor)?;
     let mut schema = Schema { is_complete: true, ..Schema::default() };
     for _ in 0..cursor.count(5)? {
         let name = names.take(&mut cursor)?;
@@ -153,7 +156,12 @@ pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
     Ok(schema)
 }
 
-struct Names(Vec<NamedNode>);
+/// The IRIs of a schema. They are named by index, so few bytes could ask for much memory: what is
+/// handed out is bounded.
+struct Names {
+    all: Vec<NamedNode>,
+    bytes_left: usize,
+}
 
 impl Names {
     fn decode(cursor: &mut Cursor<'_>) -> Result<Names, Malformed> {
@@ -163,15 +171,81 @@ impl Names {
             let text = std::str::from_utf8(cursor.bytes()?).map_err(|_| Malformed("an IRI is not UTF-8"))?;
             names.push(NamedNode::new_unchecked(text));
         }
-        Ok(Names(names))
+        Ok(Names { all: names, bytes_left: NAMED_BYTES_MAX })
     }
 
-    fn take(&self, cursor: &mut Cursor<'_>) -> Result<NamedNode, Malformed> {
+    fn take(&mut self, cursor: &mut Cursor<'_>) -> Result<NamedNode, Malformed> {
         let index = usize::try_from(cursor.varint()?).ok();
-        index.and_then(|index| self.0.get(index).cloned()).ok_or(Malformed("an IRI is missing"))
+        let name = index.and_then(|index| self.all.get(index)).ok_or(Malformed("an IRI is missing"))?;
+        let left = self.bytes_left.checked_sub(name.as_str().len());
+        self.bytes_left = left.ok_or(Malformed("the schema names too much"))?;
+        Ok(name.clone())
     }
 
-    fn take_list(&self, cursor: &mut Cursor<'_>) -> Result<Vec<NamedNode>, Malformed> {
+    fn take_list(&mut self, cursor: &mut Cursor<'_>) -> Result<Vec<NamedNode>, Malformed> {
         (0..cursor.count(1)?).map(|_| self.take(cursor)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn schema() -> Schema {
+        let name = |name: &str| NamedNode::new_unchecked(name);
+        let mut schema = Schema { is_complete: true, ..Schema::default() };
+        let info = PredicateInfo {
+            quads: 300,
+            is_functional: true,
+            has_node_objects: true,
+            has_literal_objects: false,
+            has_edges: true,
+            datatypes: vec![name("d")],
+            object_classes: vec![name("c"), name("e")],
+        };
+        schema.predicates.insert(name("p"), info);
+        schema.predicates.insert(name("q"), PredicateInfo::default());
+        let info = ClassInfo {
+            instances: 5,
+            predicates: vec![name("p"), name("q")],
+            inverse_predicates: vec![name("p")],
+        };
+        schema.classes.insert(name("c"), info);
+        schema
+    }
+
+    fn statistics() -> RunStatistics {
+        let id = |n: u64| TermId::from_bits(2 << 60 | n).unwrap();
+        let figures = PredicateStatistics { quads: 9, distinct_subjects: 4, distinct_objects: 300, edges: 1 };
+        let mut facts =
+            RunStatistics { graphs: vec![(TermId::UNDEFINED, 5), (id(7), 1000)], ..Default::default() };
+        facts.statistics = Statistics {
+            quads: 1005,
+            distinct_subjects: 3,
+            distinct_objects: 4,
+            named_graphs: 1,
+            predicates: (0..5).map(|n| (id(n), figures)).collect(),
+        };
+        facts
+    }
+
+    #[test]
+    fn facts_read_back() {
+        assert_eq!(decode_schema(&encode_schema(&schema())), Ok(schema()));
+        assert_eq!(RunStatistics::decode(&statistics().encode()), Ok(statistics()));
+    }
+
+    proptest! {
+        #[test]
+        fn changed_bytes_never_panic(at: prop::sample::Index, byte: u8, foreign: Vec<u8>) {
+            for mut content in [encode_schema(&schema()), statistics().encode(), foreign] {
+                if !content.is_empty() {
+                    let at = at.index(content.len());
+                    content[at] = byte;
+                }
+                let _ = (decode_schema(&content), RunStatistics::decode(&content));
+            }
+        }
     }
 }

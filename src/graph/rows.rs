@@ -73,10 +73,6 @@ impl RowBlock {
         self.width
     }
 
-    pub fn pieces(&self) -> usize {
-        self.pieces.len()
-    }
-
     /// Decodes piece `index`.
     ///
     /// # Errors

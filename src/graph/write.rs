@@ -163,6 +163,8 @@ fn edges_of(terms: &SortedTerms, rows: &Rows) -> Vec<[u64; WIDTH_MAX]> {
     edges
 }
 
+type Reorder = fn([u64; WIDTH_MAX]) -> [u64; WIDTH_MAX];
+
 fn write_edges(
     mut edges: Vec<[u64; WIDTH_MAX]>,
     key: &EpochKey,
@@ -173,7 +175,7 @@ fn write_edges(
     }
     let mut sections = Vec::new();
     // Each reorders the rows of the one before.
-    let orders: [(Section, fn([u64; WIDTH_MAX]) -> [u64; WIDTH_MAX]); 3] = [
+    let orders: [(Section, Reorder); 3] = [
         (Section::EdgesPso, |[s, p, o, g, e]| [p, s, o, g, e]),
         (Section::EdgesPos, |[p, s, o, g, e]| [p, o, s, g, e]),
         (Section::EdgesByEdge, |[p, o, s, g, e]| [e, s, p, o, g]),
