@@ -43,7 +43,8 @@ struct World {
 fn world() -> World {
     let engine = Engine::in_memory();
     let hosted = engine.create_workspace("fleet", WorkspaceSettings::default(), 0).unwrap();
-    let quads: Result<Vec<_>, _> = RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()).collect();
+    let quads: Result<Vec<_>, _> =
+        RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()).collect();
     hosted.workspace().load("main", [quads], "the fleet", 1).unwrap();
     let dataset = hosted.workspace().snapshot(hosted.resolve(None).unwrap()).unwrap();
     let session = Session {
@@ -199,7 +200,10 @@ fn conditions_hold_where_they_should() {
         ("{calledAt: {exists: true}}", vec!["Aurora", "Borealis"]),
         ("{calledAt: {exists: false}}", vec!["Corona", "Dory"]),
         (r#"{or: [{flag: {eq: "SE"}}, {built: {gt: 2000}}]}"#, vec!["Borealis", "Corona"]),
-        (r#"{or: [{homePort: {name: {eq: "Oslo"}}}, {calledAt: {some: {name: {eq: "Lagos"}}}}]}"#, vec!["Aurora", "Borealis"]),
+        (
+            r#"{or: [{homePort: {name: {eq: "Oslo"}}}, {calledAt: {some: {name: {eq: "Lagos"}}}}]}"#,
+            vec!["Aurora", "Borealis"],
+        ),
         (r#"{not: {calledAt: {all: {name: {eq: "Oslo"}}}}}"#, vec!["Aurora", "Borealis"]),
         (r#"{and: [{flag: {eq: "NO"}}, {not: {tag: {exists: true}}}]}"#, vec!["Borealis"]),
         (r#"{id: {in: ["http://s/a", "http://s/d", "http://s/oslo"]}}"#, vec!["Aurora", "Dory"]),

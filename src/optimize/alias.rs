@@ -50,7 +50,9 @@ fn bound_elsewhere(plan: &LogicalPlan, extend: &LogicalPlan, variable: Variable)
             own
         }
     };
+    let in_exists = |part: &Expression| matches!(part, Expression::Exists(inner) if inner.mentioned().contains(&variable));
     own.contains(&variable)
+        || plan.expressions().into_iter().any(|expression| expression.any(&in_exists))
         || matches!(plan, LogicalPlan::Merge { .. } | LogicalPlan::Modify { .. })
         || inputs.into_iter().any(|input| bound_elsewhere(input, extend, variable))
 }

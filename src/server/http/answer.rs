@@ -234,7 +234,8 @@ fn from_execute(error: ExecuteError) -> Problem {
 fn from_syntax(errors: Vec<SyntaxError>) -> Problem {
     let first = errors.first();
     let code = first.map_or("SYNTAX_ERROR", |error| error.code.as_str());
-    let mut problem = Problem::bad_request(code, first.map_or_else(String::new, |error| error.message.clone()));
+    let mut problem =
+        Problem::bad_request(code, first.map_or_else(String::new, |error| error.message.clone()));
     problem.place = first.map(|error| (error.line, error.column));
     let fault = |error: SyntaxError| (error.message, error.code, (error.line, error.column));
     problem.faults = errors.into_iter().map(fault).collect();

@@ -145,7 +145,9 @@ async fn log(call: &Call, segment: &str) -> Result<Reply, Problem> {
         }
     };
     let commits = call
-        .blocking(move |engine| engine.hosted(address.workspace.as_deref())?.log(address.at.as_deref(), limit))
+        .blocking(move |engine| {
+            engine.hosted(address.workspace.as_deref())?.log(address.at.as_deref(), limit)
+        })
         .await?;
     let commits: Vec<Json> = commits
         .iter()
