@@ -269,3 +269,67 @@ fn write_summary<W: Write>(mut writer: W, commit: &str, summary: &UpdateSummary)
     writeln!(writer, "{body}")?;
     Ok(writer)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::execute::RuntimeCode;
+
+    #[test]
+    fn engine_errors_have_a_status_and_a_code() {
+        let text = || "why".to_owned();
+        let runtime = ExecuteError::runtime(RuntimeCode::TypeError, "InvalidArgumentType", "no");
+        for (error, status, code) in [
+            (EngineError::Invalid(text()), 400, "INVALID"),
+            (EngineError::Runtime(runtime), 400, "TypeError"),
+            (EngineError::Runtime(ExecuteError::Unsupported(text())), 400, "UNSUPPORTED"),
+            (EngineError::Forbidden(text()), 403, "FORBIDDEN"),
+            (EngineError::NotFound { kind: "workspace", name: text() }, 404, "UNKNOWN_WORKSPACE"),
+            (EngineError::NotFound { kind: "branch or commit", name: text() }, 404, "UNKNOWN_REF"),
+            (EngineError::AlreadyExists { kind: "branch", name: text() }, 409, "ALREADY_EXISTS"),
+            (EngineError::Conflict(text()), 409, "CONFLICT"),
+            (EngineError::Corrupt(text()), 500, "CORRUPT"),
+            (EngineError::Storage(text()), 500, "STORAGE_FAILED"),
+            (EngineError::Runtime(ExecuteError::Plan(text())), 500, "INTERNAL_ERROR"),
+            (
+                EngineError::Runtime(ExecuteError::Service { endpoint: text(), message: text() }),
+                502,
+                "SERVICE_FAILED",
+            ),
+            (
+                EngineError::Runtime(ExecuteError::Load { source_iri: text(), message: text() }),
+                502,
+                "LOAD_FAILED",
+            ),
+            (EngineError::Network(text()), 502, "NETWORK_FAILED"),
+            (EngineError::Cancelled, 503, "CANCELLED"),
+            (EngineError::Timeout, 503, "DEADLINE_EXCEEDED"),
+            (EngineError::MemoryExceeded { budget_bytes: 1 }, 503, "MEMORY_EXCEEDED"),
+            (EngineError::Unavailable { missing: 3, first: text() }, 503, "BLOCKS_UNAVAILABLE"),
+        ] {
+            let problem = from_engine(error);
+            assert_eq!((problem.status.as_u16(), problem.code.as_str()), (status, code));
+        }
+    }
+
+    #[test]
+    fn blocks_out_of_reach_are_counted() {
+        let problem = from_engine(EngineError::Unavailable { missing: 3, first: "b1".to_owned() });
+        assert_eq!(problem.more, [("missingBlocks", 3.into()), ("firstMissingBlock", "b1".into())]);
+        assert_eq!(problem.headers, [(header::RETRY_AFTER, "5".to_owned())]);
+        assert!(problem.hint.is_some());
+    }
+
+    #[test]
+    fn commits_are_known_by_their_tags() {
+        for (known, expected) in [
+            (None, false),
+            (Some("W/\"c1\""), true),
+            (Some("\"c0\", \"c1\""), true),
+            (Some("*"), true),
+            (Some("\"c0\""), false),
+        ] {
+            assert_eq!(is_known(known, "c1"), expected, "{known:?}");
+        }
+    }
+}
