@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reefloom::dataset::{Dataset, DatasetMut, MemoryDataset};
+use reefloom::dataset::{DatasetMut, MemoryDataset};
 use reefloom::execute::{Context, ExecuteError, execute};
 use reefloom::language::cypher::{ProcedureSignatures, compile_with};
 use reefloom::model::{Value, Vocabulary};
 use reefloom::optimize::optimize;
-use reefloom::plan::{GraphSelector, Session, Statement};
+use reefloom::plan::{GraphSelector, Schema, Session, Statement};
 
 use super::notation::{self, Notation};
 use super::procedure::TableProcedure;
+use super::schema::schema_of;
 use super::side_effects::{self, Census, census};
 use super::suite::{Scenario, Step, Suite};
 
@@ -32,6 +33,8 @@ struct Failure {
 }
 
 struct World {
+    /// Whether lowering is told the facts of the data.
+    knows_schema: bool,
     data: Arc<MemoryDataset>,
     parameters: BTreeMap<String, Value>,
     procedures: Vec<Arc<TableProcedure>>,
@@ -39,8 +42,15 @@ struct World {
     outcome: Option<Result<Table, Failure>>,
 }
 
+/// Runs a scenario twice: lowered without any facts of the data, and with all of them.
 pub fn run(suite: &Suite, scenario: &Scenario) -> Result<(), String> {
+    run_lowered(suite, scenario, false)?;
+    run_lowered(suite, scenario, true).map_err(|reason| format!("with a schema: {reason}"))
+}
+
+fn run_lowered(suite: &Suite, scenario: &Scenario, knows_schema: bool) -> Result<(), String> {
     let mut world = World {
+        knows_schema,
         data: Arc::new(MemoryDataset::new()),
         parameters: BTreeMap::new(),
         procedures: Vec::new(),
@@ -117,7 +127,7 @@ impl World {
             default_graph: GraphSelector::Default,
             named_graphs: None,
             vocabulary: Vocabulary::default(),
-            schema: self.data.schema().map_err(|error| runtime(error.into()))?.as_ref().clone(),
+            schema: if self.knows_schema { schema_of(self.data.as_ref()) } else { Schema::default() },
         };
         let signatures: ProcedureSignatures =
             self.procedures.iter().map(|p| (p.name.clone(), p.signature.clone())).collect();

@@ -178,7 +178,8 @@ impl JoinTable {
                 }
             }
             Step::Loose(chain) => {
-                let found = self.follow(&self.loose, chain, (&state.left, row), state.once, pairs, context)?;
+                let found =
+                    self.follow(&self.loose, chain, (&state.left, row), state.once, pairs, context)?;
                 if found != Follow::More {
                     state.row += 1;
                     state.step = Step::Begin;
