@@ -12,7 +12,8 @@
 //!    scalar ones are left to move.
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
-//!    two alternate until neither finds anything.
+//!    two alternate until neither finds anything. `strings`: what the data's schema proves to be
+//!    an equality of terms becomes one, and sinks too.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
 //! 6. `join_order`: by cost; ties by a key that no spelling changes.
@@ -32,6 +33,7 @@ mod join_order;
 mod limit;
 mod outer;
 mod prune;
+mod strings;
 
 use std::collections::BTreeSet;
 
@@ -87,6 +89,7 @@ fn improve(
     let mut plan = exists::extract(plan, variables);
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
+        plan = filter::push(strings::settle(plan, dataset)?);
         let (next, changed) = outer::to_joins(plan);
         plan = next;
         if !changed {
