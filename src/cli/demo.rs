@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::path::Path;
 
 use super::{Failure, output};
-use crate::engine::{Engine, Language, Request, WorkspaceSettings, parse_bytes};
+use crate::engine::{Engine, EngineError, Language, Request, WorkspaceSettings, parse_bytes};
 use crate::model::{GraphName, Vocabulary};
 
 pub const NAME: &str = "demo";
@@ -36,7 +36,7 @@ pub fn fill(engine: &Engine) -> Result<(), Failure> {
     let quads = parse_bytes(DATA.as_bytes(), "trig", Path::new("demo/fleet.trig"), GraphName::DefaultGraph)
         .map_err(|error| Failure::other(error.to_string()))?;
     let batches = [Ok::<_, Infallible>(quads)];
-    hosted.load("main", batches, "the demo's fleet", now)?;
+    hosted.workspace().load("main", batches, "the demo's fleet", now).map_err(EngineError::from)?;
     hosted.create_branch(BRANCH, Some("main"))?;
     let mut review = Request::new(Language::SparqlUpdate, REVIEW, now);
     review.workspace = Some(NAME.to_owned());

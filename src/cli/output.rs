@@ -45,6 +45,6 @@ pub fn bytes(count: u64) -> String {
 
 /// Returns a moment as RFC 3339 in UTC, to the second.
 pub fn moment(ms: i64) -> String {
-    let literal = crate::model::TermId::utc_date_time(ms.div_euclid(1000) * 1000).and_then(|id| id.to_literal());
+    let literal = crate::model::TermId::from_utc_ms(ms.div_euclid(1000) * 1000).and_then(|id| id.to_literal());
     literal.map_or_else(|| ms.to_string(), |literal| literal.value().to_owned())
 }

@@ -5,8 +5,9 @@ use clap::ValueEnum;
 
 use super::{Failure, open, output};
 use crate::config::Config;
-use crate::engine::{AnswerFormat, Language, Request, Response};
+use crate::engine::{AnswerFormat, Language, Request, Response, WriteError};
 use crate::model::{Map, Value};
+use crate::results::{GraphFormat, SolutionsFormat};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -25,7 +26,7 @@ pub struct Arguments {
     language: Option<LanguageName>,
     /// table, json, xml, csv, tsv; for graphs: turtle, ntriples, rdfxml, jsonld
     #[arg(long)]
-    format: Option<AnswerFormat>,
+    format: Option<FormatName>,
     /// Show the plans instead of running them
     #[arg(long)]
     explain: bool,
@@ -35,6 +36,36 @@ pub struct Arguments {
     /// A parameter, its value in JSON (or else taken as a string)
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
+}
+
+/// A format by the name that users type.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub enum FormatName {
+    Table,
+    Json,
+    Xml,
+    Csv,
+    Tsv,
+    Turtle,
+    Ntriples,
+    Rdfxml,
+    Jsonld,
+}
+
+impl From<FormatName> for AnswerFormat {
+    fn from(name: FormatName) -> AnswerFormat {
+        match name {
+            FormatName::Table => AnswerFormat::Table,
+            FormatName::Json => AnswerFormat::Json,
+            FormatName::Xml => AnswerFormat::Solutions(SolutionsFormat::Xml),
+            FormatName::Csv => AnswerFormat::Solutions(SolutionsFormat::Csv),
+            FormatName::Tsv => AnswerFormat::Solutions(SolutionsFormat::Tsv),
+            FormatName::Turtle => AnswerFormat::Graph(GraphFormat::Turtle),
+            FormatName::Ntriples => AnswerFormat::Graph(GraphFormat::NTriples),
+            FormatName::Rdfxml => AnswerFormat::Graph(GraphFormat::RdfXml),
+            FormatName::Jsonld => AnswerFormat::Graph(GraphFormat::JsonLd),
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
@@ -61,18 +92,32 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let before = hosted.fetched();
     let response = engine.run(&request)?;
     print(config, arguments.format, response)?;
-    let fetched = hosted.fetched().since(before);
-    if fetched.blocks > 0 {
-        eprintln!("{} block(s) fetched from peers, {}", fetched.blocks, output::bytes(fetched.bytes));
+    let after = hosted.fetched();
+    if after.blocks > before.blocks {
+        let (blocks, bytes) = (after.blocks - before.blocks, after.bytes - before.bytes);
+        eprintln!("{blocks} block(s) fetched from peers, {}", output::bytes(bytes));
     }
     Ok(())
 }
 
 /// Writes an answer to stdout in `format`, or in the one that suits it.
-pub fn print(config: &Config, format: Option<AnswerFormat>, response: Response) -> Result<(), Failure> {
-    let format = format.unwrap_or(if config.json { AnswerFormat::Json } else { AnswerFormat::Table });
+pub fn print(config: &Config, format: Option<FormatName>, response: Response) -> Result<(), Failure> {
+    let format = match format {
+        Some(name) => name.into(),
+        None if config.json => AnswerFormat::Json,
+        None => AnswerFormat::Table,
+    };
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    response.write(format, &mut out)?;
+    match response.write(format, &mut out) {
+        Ok(()) => {}
+        Err(WriteError::Engine(error)) => {
+            // What is written so far must not pass for a whole answer.
+            out.flush()?;
+            return Err(error.into());
+        }
+        Err(WriteError::Io(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+        Err(WriteError::Io(error)) => return Err(error.into()),
+    }
     match out.flush() {
         // Whoever reads us had enough: `reefloom query ... | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),

@@ -2,10 +2,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
+
 use super::{Failure, demo, output};
 use crate::config::Config;
-use crate::engine::{Engine, EngineOptions, RunningNode};
-use crate::server::{Server, ServerOptions};
+use crate::engine::{Engine, EngineOptions, Peering, RunningNode};
+use crate::server::{self, HttpOptions};
 
 /// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
 const DEMO_FOLDER: &str = "./reefloom-demo";
@@ -33,14 +35,14 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let folder = match (arguments.demo, &config.data_is_default) {
-        (true, true) => PathBuf::from(DEMO_FOLDER),
-        _ => config.data.clone(),
+    let folder = match arguments.demo && config.data_is_default {
+        true => PathBuf::from(DEMO_FOLDER),
+        false => config.data.clone(),
     };
     let http = address(arguments.http.as_deref().unwrap_or(&config.http))?;
     let p2p = address(arguments.p2p.as_deref().unwrap_or(&config.p2p))?;
-    let options = EngineOptions { offline: arguments.offline, ..EngineOptions::new(&folder) };
-    let engine = Arc::new(Engine::open(options)?);
+    let peering = if arguments.offline { Peering::Offline } else { Peering::Listen(p2p) };
+    let engine = Arc::new(Engine::open(EngineOptions { peering, ..EngineOptions::new(&folder) })?);
     if arguments.demo {
         demo::fill(&engine)?;
     }
@@ -50,15 +52,32 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
             folder.display()
         )));
     };
-    let peers = if arguments.offline { Vec::new() } else { engine.listen(p2p)? };
-    let options = ServerOptions { read_only: arguments.read_only, ..ServerOptions::new(http) };
-    let server = Server::start(Arc::clone(&engine), options)
-        .map_err(|error| Failure::other(format!("cannot listen on {http}: {error}")))?;
-    let running = RunningNode { pid: std::process::id(), http: server.address(), p2p: peers };
-    let _note = running.announce(&folder)?;
-    greet(config, &running, first.name(), arguments.demo)?;
-    server.run_until_interrupted()?;
-    Ok(())
+    let options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let listener = TcpListener::bind(http)
+            .await
+            .map_err(|error| Failure::other(format!("cannot listen on {http}: {error}")))?;
+        let http = listener.local_addr()?;
+        let running = RunningNode { pid: std::process::id(), http, p2p: engine.peer_addresses() };
+        let _note = running.announce(&folder)?;
+        greet(config, &running, first.name(), arguments.demo)?;
+        Ok(server::serve(listener, engine, options, interrupted()).await?)
+    })
+}
+
+/// Completes when the user or the system asks the process to end.
+async fn interrupted() {
+    #[cfg(unix)]
+    if let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        return;
+    }
+    // Without a handler the signal ends the process by itself.
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 fn address(text: &str) -> Result<SocketAddr, Failure> {

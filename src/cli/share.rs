@@ -13,8 +13,7 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let addresses = if arguments.address.is_empty() { vec![config.p2p.clone()] } else { arguments.address };
-    let shared = engine::share(&config.data, config.workspace.as_deref(), &addresses)?;
+    let shared = engine::share(&config.data, config.workspace.as_deref(), &arguments.address, &config.p2p)?;
     if !shared.is_listening && !config.json {
         eprintln!("no node serves {} now: start `reefloom serve` before somebody joins", config.data.display());
     }

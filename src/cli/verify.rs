@@ -11,16 +11,17 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
     for hosted in engine.workspaces() {
         let report = hosted.verify()?;
         corrupt += report.corrupt.len();
+        let faults: Vec<String> = report.corrupt.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let object = serde_json::json!({
             "workspace": hosted.name(), "commits": report.commits, "blocks": report.blocks,
-            "missing": report.missing.len(), "corrupt": report.corrupt,
+            "missing": report.missing.len(), "corrupt": faults,
         });
         output::print(config, &object, || {
             let mut text = format!(
                 "{}: {} commits, {} blocks, {} elsewhere, {} corrupt",
-                hosted.name(), report.commits, report.blocks, report.missing.len(), report.corrupt.len()
+                hosted.name(), report.commits, report.blocks, report.missing.len(), faults.len()
             );
-            for fault in &report.corrupt {
+            for fault in &faults {
                 text.push_str(&format!("\n  {fault}"));
             }
             text

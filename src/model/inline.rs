@@ -64,6 +64,13 @@ impl TermId {
         (decimal_text(id).len() <= DECIMAL_TEXT_MAX).then_some(id)
     }
 
+    /// Returns the inline id of an `xsd:dateTime` in UTC, if it fits.
+    pub fn from_utc_ms(milliseconds: i64) -> Option<TermId> {
+        let biased = milliseconds.checked_add(BIAS >> 1)?;
+        let id = (0..BIAS).contains(&biased).then(|| TermId::pack(TermKind::DateTime, (biased as u64) << 1 | 1))?;
+        TermId::inline(&id.to_literal()?)
+    }
+
     pub fn from_bool(value: bool) -> TermId {
         TermId::pack(TermKind::Boolean, u64::from(value))
     }

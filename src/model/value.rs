@@ -32,6 +32,25 @@ pub enum Value {
     Path(PathValue),
 }
 
+impl Value {
+    /// Returns JSON as a value: integers that fit i64 as such, other numbers as floats.
+    pub fn from_json(json: serde_json::Value) -> Value {
+        match json {
+            serde_json::Value::Null => Value::Null,
+            serde_json::Value::Bool(value) => Value::Boolean(value),
+            serde_json::Value::Number(number) => match number.as_i64() {
+                Some(value) => Value::Integer(value),
+                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            serde_json::Value::String(text) => Value::String(text),
+            serde_json::Value::Array(items) => Value::List(items.into_iter().map(Value::from_json).collect()),
+            serde_json::Value::Object(object) => {
+                Value::Map(object.into_iter().map(|(key, json)| (key, Value::from_json(json))).collect())
+            }
+        }
+    }
+}
+
 /// A Cypher duration; its parts are kept apart since months and days have no fixed length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Duration {
