@@ -1,7 +1,7 @@
 //! Answers of all languages as tables of text, so that they compare.
 
 use oxrdf::{Term, TermRef};
-use reefloom::engine::{Answer, AnswerFormat, Response};
+use reefloom::engine::{Answer, AnswerFormat, Language, Response};
 use reefloom::model::Value;
 
 /// Rows of cells; numbers in one form, IRIs and strings as their text, absence as "".
@@ -31,7 +31,7 @@ impl Table {
 }
 
 pub fn table(response: Response) -> Table {
-    if let Answer::GraphQl(_) = &response.answer {
+    if let Answer::GraphQl { .. } = &response.answer {
         let mut bytes = Vec::new();
         response.write(AnswerFormat::Json, &mut bytes).unwrap();
         let json: serde_json::Value = serde_json::from_slice(&bytes).unwrap();
@@ -40,8 +40,15 @@ pub fn table(response: Response) -> Table {
         assert_eq!(data.len(), 1, "one root field");
         return Table { rows: data.values().flat_map(rows_of_json).collect() };
     }
+    let language = response.language;
     let Answer::Rows(mut rows) = response.answer else { panic!("no rows") };
     let mut table = Table { rows: Vec::new() };
+    if language == Language::SparqlQuery {
+        while let Some(terms) = rows.next_terms().unwrap() {
+            table.rows.extend(terms.iter().map(|row| row.iter().map(|term| cell_of_term(term.as_ref())).collect()));
+        }
+        return table;
+    }
     while let Some(values) = rows.next_values().unwrap() {
         table.rows.extend(values.iter().map(|row| row.iter().map(cell_of_value).collect()));
     }

@@ -8,6 +8,7 @@ mod question;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use oxigraph::io::RdfFormat;
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};
@@ -15,6 +16,8 @@ use oxigraph::store::Store;
 use reefloom::engine::{
     Answer, Engine, EngineOptions, Language, LoadOptions, QuadReader, Request, WorkspaceSettings,
 };
+
+use tempfile::TempDir;
 
 use answer::Table;
 use question::{Question, Tongue};
@@ -50,6 +53,18 @@ fn data() -> Option<PathBuf> {
 
 fn questions() -> Vec<Question> {
     question::parse(include_str!("maritime.txt"))
+}
+
+/// Returns an engine with the data, loaded once for all tests; `None` if the data is absent.
+fn engine() -> Option<&'static Engine> {
+    static ENGINE: OnceLock<(TempDir, Engine)> = OnceLock::new();
+    let file = data()?;
+    let (_, engine) = ENGINE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = load(folder.path(), &file);
+        (folder, engine)
+    });
+    Some(engine)
 }
 
 fn load(folder: &Path, file: &Path) -> Engine {
@@ -100,9 +115,7 @@ fn ask_oracle(store: &Store, text: &str) -> Table {
 
 #[test]
 fn three_languages_and_the_oracle_agree() {
-    let Some(file) = data() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let engine = load(folder.path(), &file);
+    let (Some(file), Some(engine)) = (data(), engine()) else { return };
     let store = oracle(&file);
 
     let counts = ask(
@@ -128,7 +141,7 @@ fn three_languages_and_the_oracle_agree() {
         let expected = sorted(ask_oracle(&store, question.text(Tongue::Sparql).unwrap()));
         assert!(!expected.rows.is_empty(), "{}: a question without an answer shows nothing", question.name);
         for (tongue, text) in &question.texts {
-            let actual = sorted(ask(&engine, *tongue, text));
+            let actual = sorted(ask(engine, *tongue, text));
             if actual != expected {
                 faults.push(format!("{} in {tongue:?}:\n{}", question.name, actual.difference(&expected)));
             }
@@ -139,9 +152,7 @@ fn three_languages_and_the_oracle_agree() {
 
 #[test]
 fn equal_questions_have_one_plan() {
-    let Some(file) = data() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let engine = load(folder.path(), &file);
+    let Some(engine) = engine() else { return };
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/agreement/plans");
     let mut faults = Vec::new();
     let questions = questions();
@@ -151,7 +162,7 @@ fn equal_questions_have_one_plan() {
     for question in equal {
         let path = golden.join(format!("{}.plan", question.name));
         for (index, (tongue, text)) in question.texts.iter().enumerate() {
-            let plan = optimised_plan(&engine, *tongue, text);
+            let plan = optimised_plan(engine, *tongue, text);
             if index == 0 && std::env::var_os("REEFLOOM_BLESS").is_some() {
                 fs::create_dir_all(&golden).unwrap();
                 fs::write(&path, &plan).unwrap();
