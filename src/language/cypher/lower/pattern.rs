@@ -120,7 +120,8 @@ impl Lowerer<'_> {
         for (binding, key, value) in lowered.properties {
             let value = self.expression(value, rows);
             let property = self.property(binding, key, rows);
-            rows.filter(Expression::call(Function::CypherEqual, [property, value]));
+            let equal = self.equal(property, value, rows);
+            rows.filter(equal);
         }
         lowered.conditions.into_iter().for_each(|condition| rows.filter(condition));
         for (variable, parts) in lowered.paths {
