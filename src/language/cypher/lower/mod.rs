@@ -19,7 +19,7 @@ use super::kind::Kind;
 use super::procedure::ProcedureSignatures;
 use super::token::Span;
 use crate::language::SyntaxError;
-use crate::model::{NamedNode, Term, pg, rdf};
+use crate::model::{NamedNode, Term, Value, pg, rdf, xsd};
 use crate::plan::{Expression, Function, GraphSelector, LogicalPlan, Query, Session, Variable, Variables};
 
 /// Lowers a statement that [`check`](super::bind::check) has passed.
