@@ -32,6 +32,6 @@ pub mod engine;
 pub mod server;
 
 // Floor 7
-// pub mod cli;
-// pub mod config;
+pub mod cli;
+pub mod config;
 pub mod telemetry;
