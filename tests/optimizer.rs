@@ -190,6 +190,19 @@ fn oracle(text: &str, triples: &str) -> Result<Vec<String>, String> {
     Ok(rows)
 }
 
+#[test]
+fn what_the_fuzzer_found_stays_found() {
+    let triples = "<e:n0> <e:p0> <e:n0> .\n<e:n0> <e:p0> <e:n1> .\n<e:n1> <e:p0> \"1\" .\n";
+    for text in [
+        "SELECT * { { SELECT ?v0 (COUNT(*) AS ?v4) { ?v0 <e:p0> ?v0 } GROUP BY ?v0 } FILTER EXISTS { ?v0 <e:p0> ?v4 } }",
+        "SELECT * { { SELECT ?v0 (COUNT(*) AS ?v4) { ?v4 <e:p0> ?v0 FILTER(?v0 = <e:n0> || ?v4 = ?v4) } GROUP BY ?v0 } }",
+    ] {
+        let dataset = Arc::new(dataset(triples));
+        let optimised = optimize(parse(text), &*dataset).unwrap();
+        assert_eq!(rows(&optimised, dataset.clone()), rows(&parse(text), dataset), "{text}");
+    }
+}
+
 fn variable() -> impl Strategy<Value = String> {
     prop_oneof![4 => 0..3u8, 1 => 3..5u8].prop_map(|i| format!("?v{i}"))
 }

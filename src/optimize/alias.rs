@@ -22,6 +22,8 @@ pub fn remove(query: &mut Query) {
 fn find(plan: &LogicalPlan, root: &LogicalPlan) -> Option<(Variable, Variable)> {
     if let LogicalPlan::Extend { input, variable, expression: Expression::Variable(original) } = plan
         && input.variables().contains(original)
+        // Below an aggregation the alias' name may stand for something else.
+        && !input.mentioned().contains(variable)
         && !bound_elsewhere(root, plan, *original)
         && !bound_elsewhere(root, plan, *variable)
         && !shown_together(root, *variable, *original)
