@@ -221,26 +221,43 @@ impl Kernel {
 
 /// AND (`decisive` false) and OR (`decisive` true): a decisive value decides, whatever the others
 /// are; later operands are evaluated only for rows that are still open.
+///
+/// The order of operands means nothing: one that fails the query is asked again when the others
+/// have decided what they can.
 fn connect<'a>(nodes: &[Node], frame: &Frame<'a>, decisive: bool) -> Result<Column<'a>, ExecuteError> {
     let mut result = vec![Some(!decisive); frame.rows];
     let mut open: Vec<u32> = (0..frame.rows as u32).collect();
+    let mut failed = Vec::new();
     for node in nodes {
+        match evaluate_some(node, frame, &open).and_then(|c| c.into_booleans(open.len(), frame.context)) {
+            Ok(values) => open = settle(&open, &values, decisive, &mut result),
+            Err(ExecuteError::Runtime { .. }) => failed.push(node),
+            Err(error) => return Err(error),
+        }
+    }
+    for node in failed {
         let values = evaluate_some(node, frame, &open)?.into_booleans(open.len(), frame.context)?;
-        let mut still_open = Vec::with_capacity(open.len());
-        for (row, value) in open.iter().zip(values) {
-            let slot = &mut result[*row as usize];
-            if value == Some(decisive) {
+        open = settle(&open, &values, decisive, &mut result);
+    }
+    Ok(Column::Booleans(result))
+}
+
+/// Notes what one operand says of the open rows; returns the rows that stay open.
+fn settle(open: &[u32], values: &[Option<bool>], decisive: bool, result: &mut [Option<bool>]) -> Vec<u32> {
+    let mut still_open = Vec::with_capacity(open.len());
+    for (row, value) in open.iter().zip(values) {
+        let slot = &mut result[*row as usize];
+        match value {
+            Some(value) if *value == decisive => {
                 *slot = Some(decisive);
                 continue;
             }
-            if value.is_none() {
-                *slot = None;
-            }
-            still_open.push(*row);
+            Some(_) => {}
+            None => *slot = None,
         }
-        open = still_open;
+        still_open.push(*row);
     }
-    Ok(Column::Booleans(result))
+    still_open
 }
 
 /// Evaluates a node for some rows of a frame, in ascending order.
