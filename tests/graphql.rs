@@ -1,6 +1,8 @@
 //! GraphQL from text to response over a small graph, in a workspace in memory: optimised and not, the
 //! answer is the same.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, as it should")]
+
 use std::sync::Arc;
 
 use oxrdfio::{RdfFormat, RdfParser};

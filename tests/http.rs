@@ -1,6 +1,8 @@
 //! The HTTP API over a real socket: methods, media types, addresses, statuses, as `docs/http_api.md`
 //! has them.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, as it should")]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
