@@ -10,28 +10,30 @@ pub mod block;
 pub mod plan;
 
 // Floor 2
-pub mod blockstore;
 pub mod dataset;
+
+// Floor 3
+pub mod blockstore;
 pub mod graph;
 pub mod network;
 
-// Floor 3
+// Floor 4
 pub mod execute;
 pub mod language;
 pub mod optimize;
 pub mod results;
 pub mod workspace;
 
-// Floor 4
+// Floor 5
 pub mod replication;
 
-// Floor 5
+// Floor 6
 pub mod engine;
 
-// Floor 6
+// Floor 7
 pub mod server;
 
-// Floor 7
+// Floor 8
 pub mod cli;
 pub mod config;
 pub mod telemetry;
