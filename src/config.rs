@@ -31,7 +31,9 @@ impl Config {
         let file = ConfigFile::read(Path::new("reefloom.toml"))?;
         let workspace = flags.workspace.or(file.workspace);
         let (workspace, at) = match workspace.as_deref().map(|name| name.split_once('@')) {
-            Some(Some((name, at))) => (Some(name.to_owned()).filter(|name| !name.is_empty()), Some(at.to_owned())),
+            Some(Some((name, at))) => {
+                (Some(name.to_owned()).filter(|name| !name.is_empty()), Some(at.to_owned()))
+            }
             _ => (workspace, None),
         };
         let data = flags.data.or(file.data);
@@ -61,7 +63,9 @@ struct ConfigFile {
 impl ConfigFile {
     fn read(path: &Path) -> Result<ConfigFile, Failure> {
         match fs::read_to_string(path) {
-            Ok(text) => toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display()))),
+            Ok(text) => {
+                toml::from_str(&text).map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(ConfigFile::default()),
             Err(error) => Err(Failure::usage(format!("cannot read {}: {error}", path.display()))),
         }

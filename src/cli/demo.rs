@@ -19,7 +19,8 @@ const REVIEW: &str = include_str!("../../demo/review.ru");
 pub const SPARQL: &str = "PREFIX : <https://demo.reefloom.org/maritime#> \
     SELECT ?name { ?v a :Vessel ; :sanctionedUnder ?p ; :name ?name } ORDER BY ?name";
 pub const CYPHER: &str = "MATCH (v:Vessel)-[:sanctionedUnder]->(p) RETURN v.name AS name ORDER BY name";
-pub const GRAPHQL: &str = "{ vessels(where: {sanctionedUnder: {exists: true}}, orderBy: [{name: ASC}]) { name } }";
+pub const GRAPHQL: &str =
+    "{ vessels(where: {sanctionedUnder: {exists: true}}, orderBy: [{name: ASC}]) { name } }";
 
 /// Makes the demo's workspace with its two branches, unless it is there already.
 pub fn fill(engine: &Engine) -> Result<(), Failure> {

@@ -20,5 +20,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let object = serde_json::json!({
         "workspace": joined.name(), "id": joined.workspace().id().to_string(), "branches": branches,
     });
-    output::print(config, &object, || format!("joined {} with branches {}", joined.name(), branches.join(", ")))
+    output::print(config, &object, || {
+        format!("joined {} with branches {}", joined.name(), branches.join(", "))
+    })
 }

@@ -51,11 +51,18 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let started = Instant::now();
     let progress = move |quads: u64| {
         watched.set_position(bytes_read.load(Ordering::Relaxed));
-        watched.set_message(format!("{quads} quads, {:.0}/s", quads as f64 / started.elapsed().as_secs_f64()));
+        watched
+            .set_message(format!("{quads} quads, {:.0}/s", quads as f64 / started.elapsed().as_secs_f64()));
     };
     let branch = arguments.branch.or_else(|| config.at.clone());
-    let loaded =
-        engine.load(config.workspace.as_deref(), branch.as_deref(), reader, &message, output::now_ms(), &progress)?;
+    let loaded = engine.load(
+        config.workspace.as_deref(),
+        branch.as_deref(),
+        reader,
+        &message,
+        output::now_ms(),
+        &progress,
+    )?;
     bar.finish_and_clear();
     for fault in &loaded.skipped.shown {
         eprintln!("skipped {fault}");
@@ -73,7 +80,11 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         };
         format!(
             "{} quads added to {}@{} in {:.1} s{skipped}\ncommit {}",
-            loaded.quads_added, loaded.workspace, loaded.branch, elapsed.as_secs_f64(), loaded.commit
+            loaded.quads_added,
+            loaded.workspace,
+            loaded.branch,
+            elapsed.as_secs_f64(),
+            loaded.commit
         )
     })
 }

@@ -21,7 +21,12 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         });
         output::print(config, &object, || {
             let author: String = entry.author.to_string().chars().take(16).collect();
-            format!("commit {}\nauthor {author}\ndate   {}\n\n    {}\n", entry.id, output::moment(entry.time_ms), entry.message)
+            format!(
+                "commit {}\nauthor {author}\ndate   {}\n\n    {}\n",
+                entry.id,
+                output::moment(entry.time_ms),
+                entry.message
+            )
         })?;
     }
     Ok(())

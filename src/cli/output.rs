@@ -34,7 +34,8 @@ pub fn byte_bar(total: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden());
     }
-    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} {bytes_per_sec} ETA {eta}");
+    let style =
+        ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {msg} {bytes_per_sec} ETA {eta}");
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -45,6 +46,7 @@ pub fn bytes(count: u64) -> String {
 
 /// Returns a moment as RFC 3339 in UTC, to the second.
 pub fn moment(ms: i64) -> String {
-    let literal = crate::model::TermId::from_utc_ms(ms.div_euclid(1000) * 1000).and_then(|id| id.to_literal());
+    let literal =
+        crate::model::TermId::from_utc_ms(ms.div_euclid(1000) * 1000).and_then(|id| id.to_literal());
     literal.map_or_else(|| ms.to_string(), |literal| literal.value().to_owned())
 }

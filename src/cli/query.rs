@@ -132,7 +132,9 @@ pub fn read_text(text: Option<String>, file: Option<PathBuf>) -> Result<String, 
             .map_err(|error| Failure::usage(format!("cannot read {}: {error}", path.display()))),
         (None, None) => {
             if std::io::stdin().is_terminal() {
-                return Err(Failure::usage("no text: give it as an argument, with -f FILE, or on standard input"));
+                return Err(Failure::usage(
+                    "no text: give it as an argument, with -f FILE, or on standard input",
+                ));
             }
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text)?;
@@ -143,12 +145,19 @@ pub fn read_text(text: Option<String>, file: Option<PathBuf>) -> Result<String, 
 
 /// Guesses a text's language by its first word.
 pub fn guess(text: &str) -> LanguageName {
-    let body = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with(['#', '/'])).unwrap_or("");
+    let body = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with(['#', '/']))
+        .unwrap_or("");
     let word: String = body.chars().take_while(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     match word.as_str() {
-        "MATCH" | "OPTIONAL" | "WITH" | "UNWIND" | "RETURN" | "CREATE" | "MERGE" | "CALL" | "EXPLAIN" | "PROFILE" | "USE"
-        | "FOREACH" => match body.to_uppercase() {
-            line if line.starts_with("WITH <") || line.starts_with("CREATE GRAPH") || line.starts_with("CREATE SILENT") => {
+        "MATCH" | "OPTIONAL" | "WITH" | "UNWIND" | "RETURN" | "CREATE" | "MERGE" | "CALL" | "EXPLAIN"
+        | "PROFILE" | "USE" | "FOREACH" => match body.to_uppercase() {
+            line if line.starts_with("WITH <")
+                || line.starts_with("CREATE GRAPH")
+                || line.starts_with("CREATE SILENT") =>
+            {
                 LanguageName::Sparql
             }
             _ => LanguageName::Cypher,
@@ -163,8 +172,9 @@ pub fn guess(text: &str) -> LanguageName {
 pub fn parameters(pairs: &[String]) -> Result<Map, Failure> {
     let mut map = Map::new();
     for pair in pairs {
-        let (name, value) =
-            pair.split_once('=').ok_or_else(|| Failure::usage(format!("--param takes NAME=VALUE, not '{pair}'")))?;
+        let (name, value) = pair
+            .split_once('=')
+            .ok_or_else(|| Failure::usage(format!("--param takes NAME=VALUE, not '{pair}'")))?;
         let value = match serde_json::from_str::<serde_json::Value>(value) {
             Ok(json) => Value::from_json(json),
             Err(_) => Value::String(value.to_owned()),

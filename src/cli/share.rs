@@ -15,7 +15,10 @@ pub struct Arguments {
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let shared = engine::share(&config.data, config.workspace.as_deref(), &arguments.address, &config.p2p)?;
     if !shared.is_listening && !config.json {
-        eprintln!("no node serves {} now: start `reefloom serve` before somebody joins", config.data.display());
+        eprintln!(
+            "no node serves {} now: start `reefloom serve` before somebody joins",
+            config.data.display()
+        );
     }
     let object = serde_json::json!({
         "workspace": shared.workspace, "ticket": shared.ticket, "addresses": shared.addresses,

@@ -9,12 +9,19 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
     let status = engine.status()?;
     let object = serde_json::to_value(&status).unwrap_or_default();
     output::print(config, &object, || {
-        let mut text = format!("node {}\ndata {}: {} block(s), {}", status.node, config.data.display(), status.blocks, output::bytes(status.bytes));
+        let mut text = format!(
+            "node {}\ndata {}: {} block(s), {}",
+            status.node,
+            config.data.display(),
+            status.blocks,
+            output::bytes(status.bytes)
+        );
         for workspace in &status.workspaces {
             text.push_str(&format!("\n\nworkspace {} ({})", workspace.name, workspace.id));
             for branch in &workspace.branches {
                 let mark = if branch.is_default { "*" } else { " " };
-                let quads = branch.quads.map_or_else(|| "not here yet".to_owned(), |quads| format!("{quads} quads"));
+                let quads =
+                    branch.quads.map_or_else(|| "not here yet".to_owned(), |quads| format!("{quads} quads"));
                 text.push_str(&format!("\n  {mark} {} {} {quads}", branch.name, branch.commit));
             }
             for peer in &workspace.peers {

@@ -2,7 +2,9 @@ use super::{Failure, open, output};
 use crate::config::Config;
 
 #[derive(clap::Args)]
-#[command(after_help = "Branches without commits of their own follow their peers' heads; others stay and are told of.")]
+#[command(
+    after_help = "Branches without commits of their own follow their peers' heads; others stay and are told of."
+)]
 pub struct Arguments {
     /// Also fetch every block of every branch, so that all can be asked offline
     #[arg(long)]
@@ -18,7 +20,12 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         let report = hosted.sync(arguments.all)?;
         let object = serde_json::to_value(&report).unwrap_or_default();
         output::print(config, &object, || {
-            let mut text = format!("{}: {} block(s) fetched, {}", hosted.name(), report.blocks, output::bytes(report.bytes));
+            let mut text = format!(
+                "{}: {} block(s) fetched, {}",
+                hosted.name(),
+                report.blocks,
+                output::bytes(report.bytes)
+            );
             for branch in &report.moved {
                 text.push_str(&format!("\n  {branch} moved"));
             }

@@ -50,7 +50,10 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
                 "commit": response.commit.to_string(), "inserted": summary.quads_inserted, "deleted": summary.quads_removed,
             });
             output::print(config, &object, || {
-                format!("{} quads added, {} removed\ncommit {}", summary.quads_inserted, summary.quads_removed, response.commit)
+                format!(
+                    "{} quads added, {} removed\ncommit {}",
+                    summary.quads_inserted, summary.quads_removed, response.commit
+                )
             })
         }
         _ => query::print(config, None, response),

@@ -2,7 +2,9 @@ use super::{Failure, open, output};
 use crate::config::Config;
 
 #[derive(clap::Args)]
-#[command(after_help = "Exit code 8 if anything is corrupt; blocks that are merely elsewhere are counted, not blamed.")]
+#[command(
+    after_help = "Exit code 8 if anything is corrupt; blocks that are merely elsewhere are counted, not blamed."
+)]
 pub struct Arguments {}
 
 pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
@@ -11,7 +13,8 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
     for hosted in engine.workspaces() {
         let report = hosted.verify()?;
         corrupt += report.corrupt.len();
-        let faults: Vec<String> = report.corrupt.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
+        let faults: Vec<String> =
+            report.corrupt.iter().map(|(id, reason)| format!("{id}: {reason}")).collect();
         let object = serde_json::json!({
             "workspace": hosted.name(), "commits": report.commits, "blocks": report.blocks,
             "missing": report.missing.len(), "corrupt": faults,
@@ -19,7 +22,11 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
         output::print(config, &object, || {
             let mut text = format!(
                 "{}: {} commits, {} blocks, {} elsewhere, {} corrupt",
-                hosted.name(), report.commits, report.blocks, report.missing.len(), faults.len()
+                hosted.name(),
+                report.commits,
+                report.blocks,
+                report.missing.len(),
+                faults.len()
             );
             for fault in &faults {
                 text.push_str(&format!("\n  {fault}"));

@@ -14,6 +14,9 @@ pub enum EngineError {
     /// The request cannot be carried out as it stands; the message says what is wrong with it.
     #[error("{0}")]
     Invalid(String),
+    /// A file, or bytes in place of one, that are not what their format says; nothing of them was kept.
+    #[error("{0}")]
+    Malformed(String),
     #[error("there is no {kind} '{name}'")]
     NotFound { kind: &'static str, name: String },
     #[error("the {kind} '{name}' exists already")]

@@ -324,9 +324,10 @@ impl From<WorkspaceError> for EngineError {
             WorkspaceError::UnknownRef(name) => EngineError::NotFound { kind: "branch or commit", name },
             WorkspaceError::BranchExists(name) => EngineError::AlreadyExists { kind: "branch", name },
             WorkspaceError::Conflict { .. } => EngineError::Conflict(error.to_string()),
-            WorkspaceError::InvalidBranchName(..)
-            | WorkspaceError::MessageTooLong(_)
-            | WorkspaceError::Input(_) => EngineError::Invalid(error.to_string()),
+            WorkspaceError::InvalidBranchName(..) | WorkspaceError::MessageTooLong(_) => {
+                EngineError::Invalid(error.to_string())
+            }
+            WorkspaceError::Input(_) => EngineError::Malformed(error.to_string()),
             WorkspaceError::DefaultBranch(_) => EngineError::Forbidden(error.to_string()),
             WorkspaceError::UnknownWorkspace(id) => {
                 EngineError::NotFound { kind: "workspace", name: id.to_string() }

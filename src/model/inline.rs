@@ -67,7 +67,9 @@ impl TermId {
     /// Returns the inline id of an `xsd:dateTime` in UTC, if it fits.
     pub fn from_utc_ms(milliseconds: i64) -> Option<TermId> {
         let biased = milliseconds.checked_add(BIAS >> 1)?;
-        let id = (0..BIAS).contains(&biased).then(|| TermId::pack(TermKind::DateTime, (biased as u64) << 1 | 1))?;
+        let id = (0..BIAS)
+            .contains(&biased)
+            .then(|| TermId::pack(TermKind::DateTime, (biased as u64) << 1 | 1))?;
         TermId::inline(&id.to_literal()?)
     }
 

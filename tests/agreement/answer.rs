@@ -45,7 +45,9 @@ pub fn table(response: Response) -> Table {
     let mut table = Table { rows: Vec::new() };
     if language == Language::SparqlQuery {
         while let Some(terms) = rows.next_terms().unwrap() {
-            table.rows.extend(terms.iter().map(|row| row.iter().map(|term| cell_of_term(term.as_ref())).collect()));
+            table
+                .rows
+                .extend(terms.iter().map(|row| row.iter().map(|term| cell_of_term(term.as_ref())).collect()));
         }
         return table;
     }

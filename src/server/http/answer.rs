@@ -204,6 +204,7 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::Syntax { errors, .. } => return from_syntax(errors),
         EngineError::Runtime(error) => return from_runtime(error),
         EngineError::Invalid(_) => (StatusCode::BAD_REQUEST, "INVALID"),
+        EngineError::Malformed(_) => (StatusCode::BAD_REQUEST, "MALFORMED_INPUT"),
         EngineError::NotFound { kind: "workspace", .. } => (StatusCode::NOT_FOUND, "UNKNOWN_WORKSPACE"),
         EngineError::NotFound { .. } => (StatusCode::NOT_FOUND, "UNKNOWN_REF"),
         EngineError::AlreadyExists { .. } => (StatusCode::CONFLICT, "ALREADY_EXISTS"),

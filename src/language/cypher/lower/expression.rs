@@ -180,8 +180,8 @@ impl Lowerer<'_> {
             let right = self.expression(right, rows);
             let (a, b) = (left, right.clone());
             all.push(match comparison {
-                Comparison::Equal => self.equal(a, b, rows),
-                Comparison::NotEqual => not(self.equal(a, b, rows)),
+                Comparison::Equal => Expression::call(Function::CypherEqual, [a, b]),
+                Comparison::NotEqual => not(Expression::call(Function::CypherEqual, [a, b])),
                 Comparison::Less => Expression::call(Function::CypherLess, [a, b]),
                 Comparison::LessOrEqual => Expression::call(Function::CypherLessOrEqual, [a, b]),
                 Comparison::Greater => Expression::call(Function::CypherLess, [b, a]),

@@ -19,7 +19,7 @@ use super::kind::Kind;
 use super::procedure::ProcedureSignatures;
 use super::token::Span;
 use crate::language::SyntaxError;
-use crate::model::{NamedNode, Term, Value, pg, rdf, xsd};
+use crate::model::{NamedNode, Term, pg, rdf};
 use crate::plan::{Expression, Function, GraphSelector, LogicalPlan, Query, Session, Variable, Variables};
 
 /// Lowers a statement that [`check`](super::bind::check) has passed.
@@ -177,23 +177,6 @@ impl Lowerer<'_> {
         let info = self.session.schema.predicates.get(key);
         let has_lists = info.is_some_and(|info| info.datatypes.iter().any(|datatype| *datatype == pg::LIST));
         self.session.schema.is_functional_property(key) && !has_lists
-    }
-
-    /// Returns Cypher's `a = b`. Between a property that the schema knows to hold plain strings only
-    /// and a string it is the equality of terms, which a scan can look up.
-    fn equal(&self, a: Expression, b: Expression, rows: &Rows) -> Expression {
-        let is_constant = |side: &Expression| matches!(side, Expression::Constant(Value::String(_)));
-        let is_plain = (is_constant(&b) && self.holds_plain_strings(&a, rows))
-            || (is_constant(&a) && self.holds_plain_strings(&b, rows));
-        let function = if is_plain { Function::SameTerm } else { Function::CypherEqual };
-        Expression::call(function, [a, b])
-    }
-
-    fn holds_plain_strings(&self, expression: &Expression, rows: &Rows) -> bool {
-        let Expression::Variable(variable) = expression else { return false };
-        let key = rows.properties.iter().find(|(_, value)| *value == variable).map(|((_, key), _)| key);
-        let info = key.and_then(|key| self.session.schema.predicates.get(&self.iri(key)));
-        info.is_some_and(|info| matches!(info.datatypes.as_slice(), [only] if *only == xsd::STRING))
     }
 }
 

@@ -120,8 +120,7 @@ impl Lowerer<'_> {
         for (binding, key, value) in lowered.properties {
             let value = self.expression(value, rows);
             let property = self.property(binding, key, rows);
-            let equal = self.equal(property, value, rows);
-            rows.filter(equal);
+            rows.filter(Expression::call(Function::CypherEqual, [property, value]));
         }
         lowered.conditions.into_iter().for_each(|condition| rows.filter(condition));
         for (variable, parts) in lowered.paths {
