@@ -63,7 +63,7 @@ fn ok(folder: &Path, arguments: &[&str]) -> (String, String) {
 
 fn blocks_of(folder: &Path) -> (u64, u64) {
     let status: serde_json::Value = serde_json::from_str(&ok(folder, &["--json", "status"]).0).unwrap();
-    (status["blocks"].as_u64().unwrap(), status["bytes"].as_u64().unwrap())
+    (status["blocks"].as_u64().unwrap(), status["blockBytes"].as_u64().unwrap())
 }
 
 fn data() -> Option<PathBuf> {

@@ -32,6 +32,11 @@ impl Failure {
         Failure { code: 1, message: message.into(), hint: None }
     }
 
+    /// Adds what to do about it.
+    pub fn hint(self, hint: &str) -> Failure {
+        Failure { hint: Some(hint.to_owned()), ..self }
+    }
+
     /// Prints the failure to stderr and returns its exit code.
     pub fn report(&self, json: bool) -> ExitCode {
         if json {

@@ -90,7 +90,10 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let engine = open(config)?;
     let hosted = engine.hosted(config.workspace.as_deref())?;
     let before = hosted.fetched();
-    let response = engine.run(&request)?;
+    let response = engine.run(&request).map_err(|error| match Failure::from(error) {
+        failure if failure.code == 6 => failure.hint("`reefloom update` writes"),
+        failure => failure,
+    })?;
     print(config, arguments.format, response)?;
     let after = hosted.fetched();
     if after.blocks > before.blocks {

@@ -31,6 +31,8 @@ pub struct Status {
     /// The node's public key, in hex.
     pub node: String,
     pub blocks: u64,
+    /// Sealed bytes of the blocks.
+    pub block_bytes: u64,
     /// On disk, everything included.
     pub bytes: u64,
     /// Blocks of our own disk that failed verification and are not replaced yet.
@@ -66,6 +68,7 @@ impl Engine {
         Ok(Status {
             node: self.author.public().to_string(),
             blocks: usage.blocks,
+            block_bytes: usage.block_bytes,
             bytes: usage.disk_bytes,
             corrupt: self.store.corrupt().iter().map(ToString::to_string).collect(),
             workspaces,

@@ -65,6 +65,12 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
     if is_volatile(&conjunct) {
         return (plan, Some(conjunct));
     }
+    if let Expression::Call(Function::IsDefined, arguments) = &conjunct
+        && let [Expression::Variable(variable)] = arguments.as_slice()
+        && certain(&plan).contains(variable)
+    {
+        return (plan, None);
+    }
     if let Some((variable, term)) = as_equality(&conjunct)
         && certain(&plan).contains(&variable)
         && let Some(plan) = substitute(&plan, variable, &term)
