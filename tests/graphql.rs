@@ -103,6 +103,13 @@ fn operations_answer() {
             json!({"vessels": [{"name": "Borealis"}, {"name": "Aurora"}]}),
         ),
         (
+            "{ byIri: vessels(orderBy: [{iri: DESC}], first: 2) { iri } byId: ports(orderBy: [{id: ASC}]) { id } }",
+            json!({
+                "byIri": [{"iri": "http://s/d"}, {"iri": "http://s/c"}],
+                "byId": [{"id": "http://s/bergen"}, {"id": "http://s/lagos"}, {"id": "http://s/oslo"}],
+            }),
+        ),
+        (
             r#"{ vessels(where: {name: {startsWith: "A"}}) { draught active launched tag calledAt(orderBy: [{name: ASC}]) { name } } }"#,
             json!({"vessels": [{
                 "draught": 7.5, "active": true, "launched": "1997-06-01", "tag": ["a", "b"],
@@ -196,6 +203,16 @@ fn conditions_hold_where_they_should() {
         ("{tag: {exists: false}}", vec!["Borealis", "Corona", "Dory"]),
         (r#"{homePort: {name: {eq: "Oslo"}}}"#, vec!["Aurora"]),
         (r#"{homePort: {country: {code: {eq: "NO"}}}}"#, vec!["Aurora", "Corona"]),
+        ("{homePort: {exists: true}}", vec!["Aurora", "Corona"]),
+        ("{homePort: {exists: false}}", vec!["Borealis", "Dory"]),
+        ("{homePort: {exists: null}, flag: {exists: true}}", vec!["Aurora", "Corona"]),
+        (r#"{homePort: {exists: false, name: {eq: "Oslo"}}}"#, vec![]),
+        (r#"{homePort: {exists: true, name: {eq: "Oslo"}}}"#, vec!["Aurora"]),
+        ("{homePort: {country: {exists: false}}}", vec![]),
+        (r#"{or: [{homePort: {exists: false}}, {built: {lt: 1990}}]}"#, vec!["Borealis", "Corona", "Dory"]),
+        ("{not: {homePort: {exists: true}}}", vec!["Borealis", "Dory"]),
+        ("{owner: {exists: true}}", vec!["Aurora", "Borealis"]),
+        ("{owner: {exists: false}}", vec!["Corona", "Dory"]),
         (r#"{calledAt: {some: {name: {eq: "Lagos"}}}}"#, vec!["Borealis"]),
         (r#"{calledAt: {none: {name: {eq: "Lagos"}}}}"#, vec!["Aurora", "Corona", "Dory"]),
         (r#"{calledAt: {all: {country: {code: {eq: "NO"}}}}}"#, vec!["Aurora", "Corona", "Dory"]),

@@ -76,6 +76,7 @@ const RESERVED_TYPES: &[&str] = &[
     "Entity",
     "NodeWhere",
     "NodeListWhere",
+    "NodeOrderBy",
     "SortDirection",
     "ID",
     "IDFilter",
@@ -96,7 +97,7 @@ const RESERVED_TYPES: &[&str] = &[
 ];
 
 /// Names that every object or its `where` has.
-const RESERVED_FIELDS: &[&str] = &["id", "iri", "types", "and", "or", "not"];
+const RESERVED_FIELDS: &[&str] = &["id", "iri", "types", "and", "or", "not", "exists"];
 
 /// What is appended to a type's name to name the types that serve it.
 const SUFFIXES: &[&str] = &["", "Where", "ListWhere", "OrderBy", "Aggregate"];

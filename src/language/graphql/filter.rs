@@ -37,13 +37,13 @@ impl<'a> Lowering<'a> {
     ) -> Result<(), Fault> {
         for (name, value) in entries(condition, position, depth)? {
             match (name.as_str(), value) {
-                (_, ConstValue::Null) => {}
+                (_, ConstValue::Null) | ("exists", ConstValue::Boolean(true)) => {}
                 ("and", value) => {
                     for condition in items(value) {
                         self.restrict(row, node, target, condition, position, depth + 1)?;
                     }
                 }
-                ("or" | "not" | "id", _) => {
+                ("or" | "not" | "id" | "exists", _) => {
                     let condition = self.entry(node, target, name, value, position, depth)?;
                     filter(row, condition);
                 }
@@ -53,13 +53,13 @@ impl<'a> Lowering<'a> {
                         FieldKind::Literal { is_list, .. } => {
                             self.restrict_literal(row, node, field, *is_list, value, position)?;
                         }
-                        FieldKind::Relation { target, is_list: false, .. } => {
+                        FieldKind::Relation { target, is_list: false, .. } if !asks_absence(value) => {
                             let other = self.variables.named(name.as_str());
                             row.join(self.hop(&Slot::Variable(node), &field.predicate, other, false));
                             row.bound.insert((node, field.predicate.clone()), other);
                             self.restrict(row, other, *target, value, position, depth + 1)?;
                         }
-                        FieldKind::Relation { target, is_list: true, is_inverse } => {
+                        FieldKind::Relation { target, is_inverse, .. } => {
                             let related = (field, *target, *is_inverse);
                             self.restrict_related(row, node, related, value, position, depth)?;
                         }
@@ -194,14 +194,16 @@ impl<'a> Lowering<'a> {
             }
             "not" => Ok(not(self.condition(node, target, value, position, depth + 1)?)),
             "id" => id_condition(node, value, position, depth),
+            // Whatever a condition is on is there.
+            "exists" => Ok(Expression::Constant(Value::Boolean(*value == ConstValue::Boolean(true)))),
             _ => {
                 let field = self.field_named(target, name, position)?;
                 match &field.kind {
                     FieldKind::Literal { .. } => self.literal_condition(node, field, value, position),
-                    FieldKind::Relation { target, is_list: false, .. } => {
+                    FieldKind::Relation { target, is_list: false, .. } if !asks_absence(value) => {
                         self.related(node, (field, *target, false), Some(value), position, depth)
                     }
-                    FieldKind::Relation { target, is_list: true, is_inverse } => {
+                    FieldKind::Relation { target, is_inverse, .. } => {
                         let related = (field, *target, *is_inverse);
                         self.list_condition(node, related, value, position, depth)
                     }
@@ -447,6 +449,15 @@ fn literal_condition(condition: &ConstValue, position: Pos) -> Result<LiteralCon
         }
     }
     Ok(result)
+}
+
+/// Returns whether a condition on a relation is `{exists: false}`, the one that a single relation
+/// shares with a list: what it leads to cannot be asked, since it leads nowhere.
+fn asks_absence(condition: &ConstValue) -> bool {
+    let ConstValue::Object(entries) = condition else { return false };
+    let mut given = entries.iter().filter(|(_, value)| **value != ConstValue::Null);
+    given.next().is_some_and(|(name, value)| name == "exists" && *value == ConstValue::Boolean(false))
+        && given.next().is_none()
 }
 
 fn entries(condition: &ConstValue, position: Pos, depth: usize) -> Result<&Entries, Fault> {

@@ -135,10 +135,16 @@ pub(super) struct Row {
 /// The arguments that order and cut a list.
 #[derive(Default)]
 struct Window {
-    /// (field, whether descending); `None` is the id.
-    order: Vec<(Option<NamedNode>, bool)>,
+    /// (field, whether descending)
+    order: Vec<(SortField, bool)>,
     first: Option<i64>,
     offset: Option<i64>,
+}
+
+enum SortField {
+    Id,
+    Iri,
+    Of(NamedNode),
 }
 
 impl Row {
@@ -604,9 +610,11 @@ impl<'a> Lowering<'a> {
         Ok(window)
     }
 
-    fn sort_field(&self, target: Target, name: &str, position: Pos) -> Result<Option<NamedNode>, Fault> {
-        if name == "id" {
-            return Ok(None);
+    fn sort_field(&self, target: Target, name: &str, position: Pos) -> Result<SortField, Fault> {
+        match name {
+            "id" => return Ok(SortField::Id),
+            "iri" => return Ok(SortField::Iri),
+            _ => {}
         }
         let field = match target {
             Target::Type(place) => self.catalog.types[place].fields.get(name),
@@ -614,7 +622,7 @@ impl<'a> Lowering<'a> {
         };
         match field {
             Some(CatalogField { predicate, kind: FieldKind::Literal { is_list: false, .. } }) => {
-                Ok(Some(predicate.clone()))
+                Ok(SortField::Of(predicate.clone()))
             }
             _ => Err(fault(position, format!("'{name}' is no field to order by"))),
         }
@@ -622,13 +630,14 @@ impl<'a> Lowering<'a> {
 
     fn sort_keys(&mut self, row: &mut Row, node: Variable, window: &Window) -> Vec<SortKey> {
         let mut keys = Vec::new();
-        for (predicate, descending) in &window.order {
-            let expression = match predicate {
-                Some(predicate) => {
+        for (field, descending) in &window.order {
+            let expression = match field {
+                SortField::Id => id_of(&Slot::Variable(node)),
+                SortField::Iri => iri_of(&Slot::Variable(node)),
+                SortField::Of(predicate) => {
                     let name = self.session.vocabulary.name(predicate.as_str());
                     Expression::Variable(self.functional(row, &Slot::Variable(node), predicate, &name))
                 }
-                None => id_of(&Slot::Variable(node)),
             };
             keys.push(SortKey { expression, descending: *descending, order: SortOrder::Cypher });
         }

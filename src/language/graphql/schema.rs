@@ -3,7 +3,7 @@
 //! Its resolvers never run. An extension answers every validated operation with nothing, since
 //! operations are lowered to plans elsewhere; only introspection is executed here.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -16,7 +16,7 @@ use async_graphql::extensions::{Extension, ExtensionContext, ExtensionFactory, N
 use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Request, Response, ServerError, Value as GraphqlValue, Variables};
 
-use super::catalog::{Catalog, FieldKind, ObjectType, Scalar, Target};
+use super::catalog::{Catalog, Field, FieldKind, ObjectType, Scalar, Target};
 
 /// Selections may nest this deep; introspection by the usual tools needs 15.
 const DEPTH_MAX: usize = 24;
@@ -40,6 +40,7 @@ impl GraphqlSchema {
             .register(entity())
             .register(node_where())
             .register(list_where("Node"))
+            .register(order_by("Node", &BTreeMap::new()))
             .register(
                 Enum::new("SortDirection")
                     .item("ASC")
@@ -51,7 +52,7 @@ impl GraphqlSchema {
                 .register(object(catalog, ty))
                 .register(where_input(catalog, ty))
                 .register(list_where(&ty.name))
-                .register(order_by(ty))
+                .register(order_by(&ty.name, &ty.fields))
                 .register(aggregate(ty));
         }
         for filter in filters(catalog) {
@@ -163,7 +164,7 @@ fn query_root(catalog: &Catalog) -> Object {
             Root::Many(place) => {
                 let ty = &catalog.types[*place];
                 let list = field(name, TypeRef::named_nn_list_nn(&ty.name)).description(class_text(ty));
-                list_arguments(list, &ty.name, Some(ty))
+                list_arguments(list, &ty.name)
             }
             Root::Aggregate(place) => {
                 let name_of = |suffix: &str| format!("{}{suffix}", catalog.types[*place].name);
@@ -178,12 +179,10 @@ fn class_text(ty: &ObjectType) -> String {
     format!("Instances of <{}>.", ty.class.as_str())
 }
 
-fn list_arguments(field: DynamicField, name: &str, ty: Option<&ObjectType>) -> DynamicField {
-    let mut field = field.argument(InputValue::new("where", TypeRef::named(format!("{name}Where"))));
-    if ty.is_some() {
-        field = field.argument(InputValue::new("orderBy", TypeRef::named_nn_list(format!("{name}OrderBy"))));
-    }
+fn list_arguments(field: DynamicField, name: &str) -> DynamicField {
     field
+        .argument(InputValue::new("where", TypeRef::named(format!("{name}Where"))))
+        .argument(InputValue::new("orderBy", TypeRef::named_nn_list(format!("{name}OrderBy"))))
         .argument(InputValue::new("first", TypeRef::named(TypeRef::INT)))
         .argument(InputValue::new("offset", TypeRef::named(TypeRef::INT)))
 }
@@ -230,7 +229,7 @@ fn object(catalog: &Catalog, ty: &ObjectType) -> Object {
                 let name_of = target_name(catalog, *target);
                 let text = if *is_inverse { format!("{from}, read backwards") } else { from };
                 let list = field(name, TypeRef::named_nn_list_nn(name_of)).description(text);
-                list_arguments(list, name_of, target_type(catalog, *target))
+                list_arguments(list, name_of)
             }
         })
     })
@@ -264,6 +263,10 @@ fn where_fields(input: InputObject, name: &str) -> InputObject {
         .field(InputValue::new("and", TypeRef::named_nn_list(&this)))
         .field(InputValue::new("or", TypeRef::named_nn_list(&this)))
         .field(InputValue::new("not", TypeRef::named(&this)))
+        .field(
+            InputValue::new("exists", TypeRef::named(TypeRef::BOOLEAN))
+                .description("As the only condition on a relation, false asks that it leads nowhere."),
+        )
 }
 
 fn node_where() -> InputObject {
@@ -295,11 +298,11 @@ fn list_where(name: &str) -> InputObject {
         .field(InputValue::new("exists", TypeRef::named(TypeRef::BOOLEAN)))
 }
 
-fn order_by(ty: &ObjectType) -> InputObject {
+fn order_by(name: &str, fields: &BTreeMap<String, Field>) -> InputObject {
     let direction = |name: &str| InputValue::new(name, TypeRef::named("SortDirection"));
-    let input = InputObject::new(format!("{}OrderBy", ty.name)).field(direction("id"));
+    let input = InputObject::new(format!("{name}OrderBy")).field(direction("id")).field(direction("iri"));
     let sortable = |kind: &FieldKind| matches!(kind, FieldKind::Literal { is_list: false, .. });
-    ty.fields
+    fields
         .iter()
         .filter(|(_, field)| sortable(&field.kind))
         .fold(input, |input, (name, _)| input.field(direction(name)))

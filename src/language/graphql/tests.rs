@@ -103,6 +103,7 @@ fn operations_become_plans() {
         r#"{ ports(where: {homePortOf: {some: {flag: {eq: "NO"}}}, calledAtOf: {none: {}}}) { name } }"#,
         r#"{ ports(where: {calledAtOf: {all: {flag: {eq: "NO"}}}}) { name } }"#,
         r#"{ vessels(where: {id: {in: ["http://x/1", "_:b"]}, label: {eq: "x"}}) { iri } }"#,
+        "{ vessels(where: {homePort: {exists: true}, owner: {exists: false}}) { id } }",
         // Order and pages
         "{ vessels(orderBy: [{built: DESC}, {id: ASC}], first: 3, offset: 1) { name } }",
         "{ vessels(orderBy: [{name: ASC}], first: 3) { name tag } }",
