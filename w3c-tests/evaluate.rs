@@ -1,4 +1,4 @@
-//! SPARQL tests: parse, optimise and execute on the plain dataset, and compare.
+//! SPARQL tests: on the plain dataset, and as requests to an engine with a workspace. Both must pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use oxrdf::{Dataset as RdfDataset, GraphName, NamedNode, Quad, Term};
 use reefloom::dataset::{Dataset, MemoryDataset};
-use reefloom::execute::{self, Context, GraphLoader, Limits, ServiceHandler};
+use reefloom::engine::{Answer, AnswerFormat, Language, Request, Response};
+use reefloom::execute::{self, Context, ExecuteError, GraphLoader, Limits, Rows, ServiceHandler, Triples};
 use reefloom::language::sparql;
 use reefloom::model::{GraphFilter, Permutation, QuadPattern, TermId, Vocabulary};
 use reefloom::optimize::{optimize, optimize_update};
@@ -17,6 +18,7 @@ use crate::compare::{same_dataset, same_solutions};
 use crate::files::Suites;
 use crate::manifest::Case;
 use crate::solutions::{self, Expected, Solutions};
+use crate::stored::Stored;
 
 /// 2026-01-01T00:00:00Z; tests ask for any fixed moment.
 const NOW_MS: i64 = 1_767_225_600_000;
@@ -34,43 +36,63 @@ pub fn parses(suites: &Suites, case: &Case, is_update: bool) -> Result<(), Strin
 
 pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
-    let (dataset, session) = world(suites, case, &text)?;
+    let quads = world(suites, case, &text)?;
     let query =
-        sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
+        sparql::parse_query(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
     let expected = match case.results.first() {
         Some(result) => solutions::read(suites, result)?,
         None => return Err("the test has no result".to_owned()),
     };
     // An order is asked for where the outermost query sorts.
     let sorts = has_sort(&query);
-    let actual = run(&query, &dataset, services(suites, case)?)?;
-    match (actual, expected) {
-        (Expected::Boolean(actual), Expected::Boolean(expected)) if actual == expected => Ok(()),
+    let check = |actual: Expected| match (actual, &expected) {
+        (Expected::Boolean(actual), Expected::Boolean(expected)) if actual == *expected => Ok(()),
         (Expected::Boolean(actual), Expected::Boolean(_)) => Err(format!("the answer is {actual}")),
-        (Expected::Graph(actual), Expected::Graph(expected)) => same_dataset(actual, expected),
+        (Expected::Graph(actual), Expected::Graph(expected)) => same_dataset(actual, expected.clone()),
         (Expected::Solutions(actual), Expected::Solutions(expected)) => {
-            same_solutions(&actual, &expected, sorts || expected.is_ordered, case.is_lax)
+            same_solutions(&actual, expected, sorts || expected.is_ordered, case.is_lax)
         }
         _ => Err("the result is of another kind".to_owned()),
-    }
+    };
+    let services = services(suites, case)?;
+    check(run(&query, in_memory(&quads)?, services.clone())?)?;
+    let stored = Stored::new(&quads)?;
+    let actual = match services.is_empty() {
+        true => ask(&stored, Language::SparqlQuery, case, &text).and_then(read_answer),
+        // An engine asks no endpoints; a query on its snapshot does.
+        false => {
+            let snapshot = stored.snapshot()?;
+            let schema = snapshot.schema().map_err(|error| error.to_string())?.as_ref().clone();
+            let session = Session { schema, ..session() };
+            let query = sparql::parse_query(&text, &session, Some(&case.action));
+            run(&query.map_err(|error| error.to_string())?, snapshot, services)
+        }
+    };
+    actual.and_then(check).map_err(on_a_workspace)
 }
 
 /// CSV says less than the terms: its text is compared, row by row.
 pub fn csv_query(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
-    let (dataset, session) = world(suites, case, &text)?;
+    let quads = world(suites, case, &text)?;
     let query =
-        sparql::parse_query(&text, &session, Some(&case.action)).map_err(|error| error.to_string())?;
-    let Expected::Solutions(actual) = run(&query, &dataset, BTreeMap::new())? else {
+        sparql::parse_query(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
+    let expected = csv_lines(&suites.text(case.results.first().ok_or("the test has no result")?)?);
+    let check = |bytes: &[u8]| {
+        let actual = csv_lines(&String::from_utf8_lossy(bytes));
+        if actual == expected { Ok(()) } else { Err(format!("written {actual:?}\nexpected {expected:?}")) }
+    };
+    let Expected::Solutions(actual) = run(&query, in_memory(&quads)?, BTreeMap::new())? else {
         return Err("the query has no table".to_owned());
     };
     let mut writer = SolutionsWriter::new(SolutionsFormat::Csv, Vec::new(), &actual.variables)
         .map_err(|error| error.to_string())?;
     writer.write(&actual.rows).map_err(|error| error.to_string())?;
-    let bytes = writer.finish().map_err(|error| error.to_string())?;
-    let expected = suites.text(case.results.first().ok_or("the test has no result")?)?;
-    let (actual, expected) = (csv_lines(&String::from_utf8_lossy(&bytes)), csv_lines(&expected));
-    if actual == expected { Ok(()) } else { Err(format!("written {actual:?}\nexpected {expected:?}")) }
+    check(&writer.finish().map_err(|error| error.to_string())?)?;
+    let response = ask(&Stored::new(&quads)?, Language::SparqlQuery, case, &text)?;
+    let mut bytes = Vec::new();
+    let written = response.write(AnswerFormat::Solutions(SolutionsFormat::Csv), &mut bytes);
+    written.map_err(|error| format!("{error:?}")).and_then(|()| check(&bytes)).map_err(on_a_workspace)
 }
 
 /// Returns the header, then the lines in an order of their own, blank node labels blotted out.
@@ -88,8 +110,8 @@ fn csv_lines(text: &str) -> Vec<String> {
 
 pub fn update(suites: &Suites, case: &Case) -> Result<(), String> {
     let text = suites.text(&case.action)?;
-    let dataset = Arc::new(MemoryDataset::new());
-    fill(suites, &dataset, &case.data, &case.graphs)?;
+    let quads = quads(suites, &case.data, &case.graphs)?;
+    let dataset = in_memory(&quads)?;
     let update =
         sparql::parse_update(&text, &session(), Some(&case.action)).map_err(|error| error.to_string())?;
     let update = optimize_update(update, &*dataset).map_err(|error| error.to_string())?;
@@ -98,39 +120,57 @@ pub fn update(suites: &Suites, case: &Case) -> Result<(), String> {
     context.loader = Some(Arc::new(NoLoader));
     context.limits = Limits { deadline: Some(Instant::now() + TIME_MAX), ..Limits::default() };
     execute::execute_update(&update, Arc::new(context)).map_err(|error| error.to_string())?;
-    let expected = MemoryDataset::new();
-    fill(suites, &expected, &case.results, &case.result_graphs)?;
-    same_dataset(contents(&*dataset)?, contents(&expected)?)
+    let expected = self::quads(suites, &case.results, &case.result_graphs)?;
+    let expected: RdfDataset = expected.into_iter().collect();
+    same_dataset(contents(&*dataset)?, expected.clone())?;
+    let stored = Stored::new(&quads)?;
+    ask(&stored, Language::SparqlUpdate, case, &text)
+        .and_then(|_| same_dataset(contents(&*stored.snapshot()?)?, expected))
+        .map_err(on_a_workspace)
 }
 
-/// Loads what a query is asked of: its documents, else those that its dataset clauses name.
-fn world(suites: &Suites, case: &Case, text: &str) -> Result<(Arc<MemoryDataset>, Session), String> {
-    let dataset = Arc::new(MemoryDataset::new());
-    fill(suites, &dataset, &case.data, &case.graphs)?;
-    if case.data.is_empty() && case.graphs.is_empty() {
-        let mut documents: Vec<String> = Vec::new();
-        let parser =
-            spargebra::SparqlParser::new().with_base_iri(&case.action).map_err(|error| error.to_string())?;
-        if let Ok(query) = parser.parse_query(text)
-            && let Some(clauses) = query.dataset()
-        {
-            let named = clauses.named.iter().flatten();
-            documents.extend(clauses.default.iter().chain(named).map(|name| name.as_str().to_owned()));
-        }
-        documents.sort();
-        documents.dedup();
-        let graphs: Vec<_> = documents.into_iter().map(|document| (document.clone(), document)).collect();
-        fill(suites, &dataset, &[], &graphs)?;
+/// Sends a text as a request; its relative IRIs are those of the test.
+fn ask(stored: &Stored, language: Language, case: &Case, text: &str) -> Result<Response, String> {
+    let mut request = Request::new(language, format!("BASE <{}>\n{text}", case.action), NOW_MS);
+    request.may_write = language == Language::SparqlUpdate;
+    request.limits.timeout = TIME_MAX;
+    stored.run(&request).map_err(|error| error.to_string())
+}
+
+fn read_answer(response: Response) -> Result<Expected, String> {
+    match response.answer {
+        Answer::Boolean(value) => Ok(Expected::Boolean(value)),
+        Answer::Rows(rows) => read_rows(rows),
+        Answer::Graph(triples) => read_triples(triples),
+        _ => Err("the answer is of another kind".to_owned()),
     }
-    Ok((dataset, session()))
 }
 
-fn fill(
-    suites: &Suites,
-    dataset: &MemoryDataset,
-    data: &[String],
-    graphs: &[(String, String)],
-) -> Result<(), String> {
+fn on_a_workspace(reason: String) -> String {
+    format!("on a workspace: {reason}")
+}
+
+/// Reads what a query is asked of: its documents, else those that its dataset clauses name.
+fn world(suites: &Suites, case: &Case, text: &str) -> Result<Vec<Quad>, String> {
+    if !case.data.is_empty() || !case.graphs.is_empty() {
+        return quads(suites, &case.data, &case.graphs);
+    }
+    let mut documents: Vec<String> = Vec::new();
+    let parser =
+        spargebra::SparqlParser::new().with_base_iri(&case.action).map_err(|error| error.to_string())?;
+    if let Ok(query) = parser.parse_query(text)
+        && let Some(clauses) = query.dataset()
+    {
+        let named = clauses.named.iter().flatten();
+        documents.extend(clauses.default.iter().chain(named).map(|name| name.as_str().to_owned()));
+    }
+    documents.sort();
+    documents.dedup();
+    let graphs: Vec<_> = documents.into_iter().map(|document| (document.clone(), document)).collect();
+    quads(suites, &[], &graphs)
+}
+
+fn quads(suites: &Suites, data: &[String], graphs: &[(String, String)]) -> Result<Vec<Quad>, String> {
     let mut quads = Vec::new();
     for document in data {
         quads.extend(suites.quads(document, GraphName::DefaultGraph)?);
@@ -139,10 +179,15 @@ fn fill(
         let name = NamedNode::new(name).map_err(|error| error.to_string())?;
         quads.extend(suites.quads(document, name.into())?);
     }
-    for quad in &quads {
+    Ok(quads)
+}
+
+fn in_memory(quads: &[Quad]) -> Result<Arc<MemoryDataset>, String> {
+    let dataset = MemoryDataset::new();
+    for quad in quads {
         dataset.insert_quad(quad).map_err(|error| error.to_string())?;
     }
-    Ok(())
+    Ok(Arc::new(dataset))
 }
 
 fn session() -> Session {
@@ -156,38 +201,42 @@ fn session() -> Session {
 
 type Services = BTreeMap<String, Arc<MemoryDataset>>;
 
-fn run(query: &Query, dataset: &Arc<MemoryDataset>, services: Services) -> Result<Expected, String> {
+fn run(query: &Query, dataset: Arc<dyn Dataset>, services: Services) -> Result<Expected, String> {
     let query = if std::env::var_os("REEFLOOM_UNOPTIMISED").is_some() {
         query.clone()
     } else {
-        optimize(query.clone(), &**dataset).map_err(|error| error.to_string())?
+        optimize(query.clone(), &*dataset).map_err(|error| error.to_string())?
     };
-    let mut context = Context::new(dataset.clone());
+    let mut context = Context::new(dataset);
     context.now_ms = NOW_MS;
     context.limits = Limits { deadline: Some(Instant::now() + TIME_MAX), ..Limits::default() };
     context.services = Some(Arc::new(Endpoints(services)));
     let context = Arc::new(context);
-    let failed = |error: execute::ExecuteError| error.to_string();
+    let failed = |error: ExecuteError| error.to_string();
     match &query.form {
         Form::Ask => execute::ask(&query, context).map(Expected::Boolean).map_err(failed),
-        Form::Rows => {
-            let mut result = execute::execute(&query, context).map_err(failed)?;
-            let variables = result.columns().to_vec();
-            let mut rows = Vec::new();
-            while let Some(more) = result.next_terms().map_err(failed)? {
-                rows.extend(more);
-            }
-            Ok(Expected::Solutions(Solutions { variables, rows, is_ordered: false }))
-        }
+        Form::Rows => execute::execute(&query, context).map_err(failed).and_then(read_rows),
         Form::Construct(_) | Form::Describe { .. } => {
-            let mut triples = execute::triples(&query, context).map_err(failed)?;
-            let mut graph = RdfDataset::new();
-            while let Some(more) = triples.next_triples().map_err(failed)? {
-                graph.extend(more.into_iter().map(|triple| triple.in_graph(GraphName::DefaultGraph)));
-            }
-            Ok(Expected::Graph(graph))
+            execute::triples(&query, context).map_err(failed).and_then(read_triples)
         }
     }
+}
+
+fn read_rows(mut result: Rows) -> Result<Expected, String> {
+    let variables = result.columns().to_vec();
+    let mut rows = Vec::new();
+    while let Some(more) = result.next_terms().map_err(|error| error.to_string())? {
+        rows.extend(more);
+    }
+    Ok(Expected::Solutions(Solutions { variables, rows, is_ordered: false }))
+}
+
+fn read_triples(mut triples: Triples) -> Result<Expected, String> {
+    let mut graph = RdfDataset::new();
+    while let Some(more) = triples.next_triples().map_err(|error| error.to_string())? {
+        graph.extend(more.into_iter().map(|triple| triple.in_graph(GraphName::DefaultGraph)));
+    }
+    Ok(Expected::Graph(graph))
 }
 
 /// Returns whether the rows of the query come in an order it asks for.
@@ -231,12 +280,12 @@ fn contents(dataset: &dyn Dataset) -> Result<RdfDataset, String> {
 }
 
 fn services(suites: &Suites, case: &Case) -> Result<Services, String> {
-    let mut services = Services::new();
+    let mut documents: BTreeMap<&String, Vec<Quad>> = BTreeMap::new();
     for (endpoint, document) in &case.services {
-        let dataset = services.entry(endpoint.clone()).or_default();
-        fill(suites, dataset, std::slice::from_ref(document), &[])?;
+        let quads = quads(suites, std::slice::from_ref(document), &[])?;
+        documents.entry(endpoint).or_default().extend(quads);
     }
-    Ok(services)
+    documents.into_iter().map(|(endpoint, quads)| Ok((endpoint.clone(), in_memory(&quads)?))).collect()
 }
 
 /// The endpoints of a federation test, each a dataset in this process.
@@ -251,7 +300,7 @@ impl ServiceHandler for Endpoints {
     ) -> Result<Vec<Vec<Option<Term>>>, String> {
         let dataset = self.0.get(endpoint.as_str()).ok_or_else(|| format!("no endpoint {endpoint}"))?;
         let query = sparql::parse_query(text, &session(), None).map_err(|error| error.to_string())?;
-        match run(&query, dataset, self.0.clone())? {
+        match run(&query, dataset.clone(), self.0.clone())? {
             Expected::Solutions(solutions) if solutions.variables.len() == variables.len() => {
                 Ok(solutions.rows)
             }

@@ -12,6 +12,8 @@ mod files;
 mod manifest;
 mod rdf;
 mod solutions;
+#[path = "../tests/stored/mod.rs"]
+mod stored;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
