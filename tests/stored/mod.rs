@@ -4,6 +4,9 @@
 //! holds quads that a later commit removed; so every scan merges, and every fact about the data is
 //! one that changed.
 
+// Each runner that includes this module uses a part of it.
+#![allow(dead_code)]
+
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::fmt::Write;
@@ -14,6 +17,7 @@ use reefloom::dataset::Dataset;
 use reefloom::engine::{
     CommitId, Engine, EngineError, Hosted, Language, Request, Response, WorkspaceSettings,
 };
+use reefloom::workspace::Transaction;
 
 /// A clock for commits whose time nobody asks for.
 const TIME_MS: i64 = 1_767_225_600_000;
@@ -59,8 +63,15 @@ impl Stored {
 
     /// Returns the data as of the branch's commit.
     pub fn snapshot(&self) -> Result<Arc<dyn Dataset>, String> {
-        let snapshot = self.hosted.workspace().snapshot(self.head()?);
-        Ok(snapshot.map_err(|error| error.to_string())?)
+        match self.hosted.workspace().snapshot(self.head()?) {
+            Ok(snapshot) => Ok(snapshot),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Begins a transaction on the branch, for what no request can say.
+    pub fn begin(&self) -> Result<Transaction, String> {
+        self.hosted.workspace().begin("main").map_err(|error| error.to_string())
     }
 }
 

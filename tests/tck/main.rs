@@ -11,6 +11,8 @@ mod procedure;
 mod scenario;
 mod schema;
 mod side_effects;
+#[path = "../stored/mod.rs"]
+mod stored;
 mod suite;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use reefloom::dataset::{DatasetMut, MemoryDataset};
-use reefloom::execute::{Context, ExecuteError, execute};
+use reefloom::dataset::{Dataset, DatasetMut, MemoryDataset};
+use reefloom::engine::{Answer, CommitId, EngineError, Language, Request};
+use reefloom::execute::{Context, ExecuteError, Rows, execute};
+use reefloom::language::SyntaxError;
 use reefloom::language::cypher::{ProcedureSignatures, compile_with};
 use reefloom::model::{Value, Vocabulary};
 use reefloom::optimize::optimize;
@@ -14,8 +16,13 @@ use reefloom::plan::{GraphSelector, Schema, Session, Statement};
 use super::notation::{self, Notation};
 use super::procedure::TableProcedure;
 use super::schema::schema_of;
-use super::side_effects::{self, Census, census};
+use super::side_effects::{self, Census, census, quads};
+use super::stored::Stored;
 use super::suite::{Scenario, Step, Suite};
+
+/// 2026-01-01T00:00:00Z; scenarios ask for any moment.
+const NOW_MS: i64 = 1_767_225_600_000;
+const TIME_MAX: Duration = Duration::from_secs(20);
 
 /// A result: columns, and rows in order.
 struct Table {
@@ -32,32 +39,72 @@ struct Failure {
     message: String,
 }
 
+/// Where a scenario happens.
+enum Place {
+    /// On the plain dataset, which keeps what a failed statement did.
+    Memory { data: Arc<MemoryDataset>, knows_schema: bool },
+    /// In a workspace, each statement a request to its engine.
+    Workspace(Stored),
+}
+
 struct World {
-    /// Whether lowering is told the facts of the data.
-    knows_schema: bool,
-    data: Arc<MemoryDataset>,
+    place: Place,
     parameters: BTreeMap<String, Value>,
     procedures: Vec<Arc<TableProcedure>>,
     before: Census,
+    /// The branch's commit before the query, if there is a branch.
+    head_before: Option<CommitId>,
     outcome: Option<Result<Table, Failure>>,
 }
 
-/// Runs a scenario twice: lowered without any facts of the data, and with all of them.
+/// Runs a scenario three times: on the plain dataset, lowered without any facts of the data and with
+/// all of them; and in a workspace.
 pub fn run(suite: &Suite, scenario: &Scenario) -> Result<(), String> {
-    run_lowered(suite, scenario, false)?;
-    run_lowered(suite, scenario, true).map_err(|reason| format!("with a schema: {reason}"))
+    let memory = |knows_schema| Place::Memory { data: Arc::new(MemoryDataset::new()), knows_schema };
+    run_in(memory(false), suite, scenario)?;
+    run_in(memory(true), suite, scenario).map_err(|reason| format!("with a schema: {reason}"))?;
+    let workspace = Stored::new(&[]).map(Place::Workspace);
+    workspace
+        .and_then(|place| run_in(place, suite, scenario))
+        .map_err(|reason| format!("in a workspace: {reason}"))
 }
 
-fn run_lowered(suite: &Suite, scenario: &Scenario, knows_schema: bool) -> Result<(), String> {
+fn run_in(place: Place, suite: &Suite, scenario: &Scenario) -> Result<(), String> {
     let mut world = World {
-        knows_schema,
-        data: Arc::new(MemoryDataset::new()),
+        place,
         parameters: BTreeMap::new(),
         procedures: Vec::new(),
         before: Census::default(),
+        head_before: None,
         outcome: None,
     };
     scenario.steps.iter().try_for_each(|step| world.step(suite, step))
+}
+
+impl Place {
+    fn data(&self) -> Result<Arc<dyn Dataset>, String> {
+        match self {
+            Place::Memory { data, .. } => Ok(data.clone()),
+            Place::Workspace(stored) => stored.snapshot(),
+        }
+    }
+
+    fn head(&self) -> Result<Option<CommitId>, String> {
+        match self {
+            Place::Memory { .. } => Ok(None),
+            Place::Workspace(stored) => stored.head().map(Some),
+        }
+    }
+
+    /// Puts what the setup made into another workspace, where it lies half in the base run.
+    fn settle(&mut self) -> Result<(), String> {
+        let Place::Workspace(stored) = self else { return Ok(()) };
+        let quads = quads(&*stored.snapshot()?);
+        if !quads.is_empty() {
+            *stored = Stored::new(&quads)?;
+        }
+        Ok(())
+    }
 }
 
 impl World {
@@ -74,7 +121,11 @@ impl World {
                 Ok(())
             }
             "executing query" | "executing control query" => {
-                self.before = census(self.data.as_ref());
+                if text == "executing query" {
+                    self.place.settle()?;
+                }
+                self.before = census(&*self.place.data()?);
+                self.head_before = self.place.head()?;
                 self.outcome = Some(self.execute(query()));
                 Ok(())
             }
@@ -123,40 +174,53 @@ impl World {
     }
 
     fn execute(&self, text: &str) -> Result<Table, Failure> {
+        match &self.place {
+            Place::Memory { data, knows_schema } => {
+                let schema = if *knows_schema { schema_of(data.as_ref()) } else { Schema::default() };
+                self.execute_on(data.clone(), schema, text)
+            }
+            // An engine's procedures are its own: a scenario that brings some goes below it.
+            Place::Workspace(stored) if !self.procedures.is_empty() => {
+                let transaction = Arc::new(stored.begin().map_err(other)?);
+                let table = self.execute_on(transaction.clone(), Schema::default(), text)?;
+                transaction.commit("", NOW_MS).map_err(other)?;
+                Ok(table)
+            }
+            Place::Workspace(stored) => {
+                let mut request = Request::new(Language::Cypher, text, NOW_MS);
+                request.parameters = self.parameters.clone();
+                request.may_write = true;
+                request.limits.timeout = TIME_MAX;
+                match stored.run(&request).map_err(|error| refused(error, text))?.answer {
+                    Answer::Rows(rows) => Table::read(rows),
+                    _ => Err(other("the answer has no rows")),
+                }
+            }
+        }
+    }
+
+    fn execute_on(&self, data: Arc<dyn DatasetMut>, schema: Schema, text: &str) -> Result<Table, Failure> {
         let session = Session {
             default_graph: GraphSelector::Default,
             named_graphs: None,
             vocabulary: Vocabulary::default(),
-            schema: if self.knows_schema { schema_of(self.data.as_ref()) } else { Schema::default() },
+            schema,
         };
         let signatures: ProcedureSignatures =
             self.procedures.iter().map(|p| (p.name.clone(), p.signature.clone())).collect();
-        let compiled = compile_with(text, &session, &self.parameters, &signatures).map_err(|error| {
-            let (kind, detail) = error.code.split_once('.').unwrap_or((&error.code, ""));
-            let message = format!("{error}\n{}", error.excerpt(text));
-            Failure { phase: "compile time", kind: kind.into(), detail: detail.into(), message }
-        })?;
+        let compiled = compile_with(text, &session, &self.parameters, &signatures);
+        let compiled = compiled.map_err(|error| compile_time(&error, text))?;
         let Statement::Query(query) = compiled.statement else { unreachable!("Cypher makes queries") };
-        let query = optimize(query, self.data.as_ref()).map_err(|error| runtime(error.into()))?;
-        let writable: Arc<dyn DatasetMut> = self.data.clone();
-        let mut context = Context::writing(writable);
+        let query = optimize(query, data.as_ref()).map_err(|error| runtime(error.into()))?;
+        let mut context = Context::writing(data);
         context.parameters = self.parameters.clone();
         context.default_graph = compiled.graph;
         context.vocabulary = session.vocabulary;
-        context.limits.deadline = Some(Instant::now() + Duration::from_secs(20));
+        context.limits.deadline = Some(Instant::now() + TIME_MAX);
         for procedure in &self.procedures {
             context.procedures.register(procedure.name.clone(), procedure.clone());
         }
-        let columns: Vec<String> = query.columns.iter().map(|column| column.name.clone()).collect();
-        let mut result = execute(&query, Arc::new(context)).map_err(runtime)?;
-        let mut rows = Vec::new();
-        while let Some(batch) = result.next_values().map_err(runtime)? {
-            rows.extend(batch.iter().map(|row| row.iter().map(notation::of_value).collect::<Vec<_>>()));
-        }
-        if columns.is_empty() {
-            rows.clear();
-        }
-        Ok(Table { columns, rows })
+        Table::read(execute(&query, Arc::new(context)).map_err(runtime)?)
     }
 
     fn table(&self) -> Result<&Table, String> {
@@ -206,7 +270,7 @@ impl World {
 
     fn side_effects(&self, expected: &BTreeMap<String, usize>) -> Result<(), String> {
         self.table()?;
-        let found = side_effects::differences(&self.before, &census(self.data.as_ref()));
+        let found = side_effects::differences(&self.before, &census(&*self.place.data()?));
         match found == *expected {
             true => Ok(()),
             false => Err(format!("wrong side effects\nexpected {expected:?}\ngot      {found:?}")),
@@ -220,11 +284,35 @@ impl World {
                 let fits = failure.kind == kind
                     && (phase == "any time" || failure.phase == phase)
                     && (detail == "*" || failure.detail == detail);
-                if fits { Ok(()) } else { Err(format!("{wanted}\ngot {}", failure.show())) }
+                if fits { self.nothing_is_left() } else { Err(format!("{wanted}\ngot {}", failure.show())) }
             }
             Some(Ok(table)) => Err(format!("{wanted}\ngot {} rows: {}", table.rows.len(), show(&table.rows))),
             None => Err("nothing was executed".to_owned()),
         }
+    }
+
+    /// A statement that failed in a workspace left no commit and no change.
+    fn nothing_is_left(&self) -> Result<(), String> {
+        let Place::Workspace(_) = &self.place else { return Ok(()) };
+        let found = side_effects::differences(&self.before, &census(&*self.place.data()?));
+        match found.is_empty() && self.place.head()? == self.head_before {
+            true => Ok(()),
+            false => Err(format!("the statement failed and left {found:?}")),
+        }
+    }
+}
+
+impl Table {
+    fn read(mut result: Rows) -> Result<Table, Failure> {
+        let columns = result.columns().to_vec();
+        let mut rows = Vec::new();
+        while let Some(batch) = result.next_values().map_err(runtime)? {
+            rows.extend(batch.iter().map(|row| row.iter().map(notation::of_value).collect::<Vec<_>>()));
+        }
+        if columns.is_empty() {
+            rows.clear();
+        }
+        Ok(Table { columns, rows })
     }
 }
 
@@ -234,13 +322,32 @@ impl Failure {
     }
 }
 
+fn compile_time(error: &SyntaxError, text: &str) -> Failure {
+    let (kind, detail) = error.code.split_once('.').unwrap_or((&error.code, ""));
+    let message = format!("{error}\n{}", error.excerpt(text));
+    Failure { phase: "compile time", kind: kind.into(), detail: detail.into(), message }
+}
+
+fn refused(error: EngineError, text: &str) -> Failure {
+    match error {
+        EngineError::Syntax { errors, .. } if !errors.is_empty() => compile_time(&errors[0], text),
+        EngineError::Runtime(error) => runtime(error),
+        error => other(error),
+    }
+}
+
+fn other(message: impl ToString) -> Failure {
+    let (kind, detail) = ("other".to_owned(), String::new());
+    Failure { phase: "runtime", kind, detail, message: message.to_string() }
+}
+
 fn runtime(error: ExecuteError) -> Failure {
     let message = error.to_string();
     match error {
         ExecuteError::Runtime { code, detail, .. } => {
             Failure { phase: "runtime", kind: format!("{code:?}"), detail: detail.to_owned(), message }
         }
-        _ => Failure { phase: "runtime", kind: "other".to_owned(), detail: String::new(), message },
+        _ => other(message),
     }
 }
 
@@ -294,5 +401,8 @@ mod tests {
         assert!(outcome("RETURN 1", error, &[]).is_err());
         assert!(outcome("RETURN count(count(*))", error, &[]).is_err());
         assert!(outcome("RETURN x", &error.replace("compile time", "runtime"), &[]).is_err());
+        let half_done = "UNWIND [1, 0] AS x CREATE (:A {y: 1 / x})";
+        let error = "a ArithmeticError should be raised at runtime: DivisionByZero";
+        assert_eq!(outcome(half_done, error, &[]), Ok(()));
     }
 }

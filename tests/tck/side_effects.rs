@@ -4,8 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use oxrdf::{GraphName, Quad, Triple};
 use reefloom::dataset::Dataset;
-use reefloom::model::{Permutation, QuadPattern, Term, Vocabulary, pg, rdf};
+use reefloom::model::{Permutation, QuadPattern, Term, TermId, Vocabulary, pg, rdf};
 
 /// What the TCK counts, each thing under a name that stays when nothing happens to it.
 #[derive(Default)]
@@ -18,16 +19,30 @@ pub struct Census {
     labels: BTreeSet<String>,
 }
 
-pub fn census(dataset: &dyn Dataset) -> Census {
-    let mut quads = Vec::new();
+/// Returns all quads; a scenario's lie in the default graph.
+pub fn quads(dataset: &dyn Dataset) -> Vec<Quad> {
+    let quad = |[subject, predicate, object]: [Term; 3]| {
+        Triple::from_terms(subject, predicate, object).unwrap().in_graph(GraphName::DefaultGraph)
+    };
+    rows(dataset).into_iter().map(quad).collect()
+}
+
+fn rows(dataset: &dyn Dataset) -> Vec<[Term; 3]> {
+    let mut rows = Vec::new();
     let mut scan = dataset.scan(&QuadPattern::default(), Permutation::Spo).unwrap();
     while let Some(batch) = scan.next_batch().unwrap() {
         let columns = batch.into_columns();
         for row in 0..columns[0].len() {
+            assert!(columns[3][row] == TermId::UNDEFINED, "a quad lies in a named graph");
             let terms = dataset.terms(&[columns[0][row], columns[1][row], columns[2][row]]).unwrap();
-            quads.push(terms);
+            rows.push(terms.try_into().expect("three terms were asked for"));
         }
     }
+    rows
+}
+
+pub fn census(dataset: &dyn Dataset) -> Census {
+    let quads = rows(dataset);
     let reifies = Term::from(pg::REIFIES.into_owned());
     let kind = Term::from(rdf::TYPE.into_owned());
     let marker = Term::from(pg::NODE.into_owned());
