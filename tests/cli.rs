@@ -1,5 +1,7 @@
 //! The command line as a user types it: output, exit codes, mistakes.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

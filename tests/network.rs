@@ -1,5 +1,7 @@
 //! Nodes on loopback: fetching, refusing, losing and finding each other again.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 #[path = "network/raw_peer.rs"]
 mod raw_peer;
 

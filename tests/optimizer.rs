@@ -1,6 +1,8 @@
 //! The optimizer: each rule on a question that needs it, and, on random data and random
 //! questions, optimised = as written = oxigraph.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};

@@ -4,6 +4,8 @@
 //! The writer is this binary again, told by an environment variable to be one. `RECOVERY_SEED`
 //! repeats a run.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;

@@ -1,5 +1,7 @@
 //! Workspaces on several nodes: joining by ticket, fetching on need, following branches.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;

@@ -3,6 +3,8 @@
 //! Where the two may differ the case is in a table of its own, with the answer that the
 //! specification asks for.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::sync::Arc;
 
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};

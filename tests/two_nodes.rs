@@ -1,5 +1,7 @@
 //! Two nodes on loopback, each a process with a folder of its own: join, lazy fetch, offline, return.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

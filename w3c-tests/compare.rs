@@ -66,7 +66,7 @@ pub fn same_solutions(
     }
     let only = |a: &[Row], b: &[Row]| {
         let missing = a.iter().filter(|row| !b.contains(row)).take(5);
-        missing.map(|row| show(row)).collect::<Vec<_>>().join("\n  ")
+        missing.map(show).collect::<Vec<_>>().join("\n  ")
     };
     Err(format!(
         "the rows differ: {} rows, expected {}; columns {names:?}\nonly expected:\n  {}\nonly there:\n  {}",

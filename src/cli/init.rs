@@ -19,8 +19,8 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let mut settings = WorkspaceSettings::default();
-    settings.union_default_graph = arguments.union_default_graph;
+    let union_default_graph = arguments.union_default_graph;
+    let mut settings = WorkspaceSettings { union_default_graph, ..WorkspaceSettings::default() };
     if let Some(base) = arguments.base {
         settings.vocabulary.base = base;
     }

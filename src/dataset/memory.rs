@@ -3,9 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{
-    Dataset, DatasetError, DatasetMut, PredicateStatistics, QuadIndex, RowsScan, Scan, Statistics, edge_batch,
-};
+use super::{Dataset, DatasetError, DatasetMut, QuadIndex, RowsScan, Scan, Statistics, edge_batch};
 use crate::model::{
     DictionaryId, Edge, EdgePattern, GraphFilter, GraphName, Permutation, Quad, QuadPattern, Term, TermId,
     TermKind, pg,
@@ -154,7 +152,7 @@ impl Dataset for MemoryDataset {
         }
         for edge in state.edges(&EdgePattern::default()).unwrap_or_default() {
             let figures = statistics.predicates.entry(edge.predicate);
-            figures.or_insert_with(PredicateStatistics::default).edges += 1;
+            figures.or_default().edges += 1;
         }
         let distinct = |sets: HashMap<TermId, HashSet<TermId>>| {
             sets.into_values().flatten().collect::<HashSet<_>>().len() as u64

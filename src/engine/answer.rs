@@ -24,10 +24,12 @@ pub enum AnswerFormat {
 }
 
 /// Why writing an answer stopped: the query failed on the way, or whoever reads it did.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    Engine(EngineError),
-    Io(io::Error),
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Io(#[from] io::Error),
 }
 
 impl Response {
@@ -107,12 +109,6 @@ fn write_graphql(mut rows: Rows, shape: &Shape, writer: &mut dyn Write) -> Resul
         response.write(&values)?;
     }
     Ok(response.finish(&[]).map(drop)?)
-}
-
-impl From<io::Error> for WriteError {
-    fn from(error: io::Error) -> WriteError {
-        WriteError::Io(error)
-    }
 }
 
 impl From<ExecuteError> for WriteError {

@@ -79,10 +79,10 @@ impl Vocabulary {
             if let Some((_, namespace)) = self.prefixes.iter().find(|(known, _)| known == prefix) {
                 return NamedNode::new_unchecked(format!("{namespace}{local}"));
             }
-            if local.starts_with("//") || prefix == "urn" {
-                if let Ok(iri) = NamedNode::new(name) {
-                    return iri;
-                }
+            if (local.starts_with("//") || prefix == "urn")
+                && let Ok(iri) = NamedNode::new(name)
+            {
+                return iri;
             }
         }
         NamedNode::new_unchecked(format!("{}{}", self.base, utf8_percent_encode(name, NAME)))
@@ -104,12 +104,11 @@ impl Vocabulary {
     /// Returns the name of an IRI: local under the base, else the shortest prefixed form, else the
     /// IRI in full. The inverse of [`Vocabulary::iri`].
     pub fn name(&self, iri: &str) -> String {
-        if let Some(local) = iri.strip_prefix(&self.base) {
-            if let Ok(name) = percent_decode_str(local).decode_utf8() {
-                if self.iri(&name).as_str() == iri {
-                    return name.into_owned();
-                }
-            }
+        if let Some(local) = iri.strip_prefix(&self.base)
+            && let Ok(name) = percent_decode_str(local).decode_utf8()
+            && self.iri(&name).as_str() == iri
+        {
+            return name.into_owned();
         }
         let prefixed = self.prefixes.iter().filter_map(|(prefix, namespace)| {
             iri.strip_prefix(namespace.as_str()).map(|local| format!("{prefix}:{local}"))

@@ -157,7 +157,7 @@ impl Prefix {
 }
 
 fn rounded(cost: f64) -> f64 {
-    (cost.max(0.0) + 1.0).ln() * 1e6 as f64
+    (cost.max(0.0) + 1.0).ln() * 1e6_f64
 }
 
 /// Weighs every connected left-deep order, by dynamic programming over sets of relations.

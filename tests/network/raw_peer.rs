@@ -124,9 +124,11 @@ async fn answer(
             bytes[17] ^= 1;
         }
         let body = [request, &place, &bytes[..]].concat();
-        send(stream, 0x13, &body).await?;
-        while matches!(lie, Lie::Endless) {
+        loop {
             send(stream, 0x13, &body).await?;
+            if !matches!(lie, Lie::Endless) {
+                break;
+            }
         }
     }
     Ok(())

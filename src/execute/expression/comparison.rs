@@ -136,10 +136,7 @@ pub(super) fn sparql_equal(a: &Datum, b: &Datum) -> Option<bool> {
 
 /// A moment without zone and one with a zone, less than 14 hours apart, cannot be told apart.
 fn known_equal(order: Option<Ordering>, is_equal: bool) -> Option<bool> {
-    match order {
-        Some(_) => Some(is_equal),
-        None => None,
-    }
+    order.map(|_| is_equal)
 }
 
 fn equal_terms(a: &Term, b: &Term) -> Option<bool> {

@@ -622,7 +622,7 @@ impl Entities {
                 let node = self.nodes.get(&datum.to_id(context)?).cloned().flatten();
                 Ok(node.map_or(Value::Null, Value::Node))
             }
-            other => plain_value(other, context),
+            other => Ok(plain_value(other)),
         }
     }
 
@@ -671,21 +671,18 @@ fn relationship_value(
 fn plain_map(entries: Vec<(Arc<str>, Datum)>, context: &Context) -> Result<Map, ExecuteError> {
     let (keys, mut values): (Vec<Arc<str>>, Vec<Datum>) = entries.into_iter().unzip();
     decode(&mut values, Depth::Deep, context)?;
-    let entry = |(key, value): (Arc<str>, Datum)| Ok((key.to_string(), plain_value(&value, context)?));
-    keys.into_iter().zip(values).map(entry).collect()
+    Ok(keys.iter().zip(&values).map(|(key, value)| (key.to_string(), plain_value(value))).collect())
 }
 
 /// Returns a deeply decoded datum that holds no entity as a value.
-fn plain_value(datum: &Datum, context: &Context) -> Result<Value, ExecuteError> {
+fn plain_value(datum: &Datum) -> Value {
     if let Some(items) = datum.as_list() {
-        return Ok(Value::List(
-            items.iter().map(|item| plain_value(item, context)).collect::<Result<_, _>>()?,
-        ));
+        return Value::List(items.iter().map(plain_value).collect());
     }
-    Ok(match datum {
+    match datum {
         Datum::Undefined => Value::Null,
         Datum::Boolean(value) => Value::Boolean(*value),
         Datum::String(text) => Value::String(text.to_string()),
         datum => super::value_of_literal(datum),
-    })
+    }
 }

@@ -198,7 +198,7 @@ fn compare_i64_f64(a: i64, b: f64) -> Option<Ordering> {
 
 /// Returns a double as an integer, if it is in range; fractions are cut off.
 pub(super) fn to_i64(value: f64) -> Option<i64> {
-    let is_in_range = value >= -9_223_372_036_854_775_808.0 && value < 9_223_372_036_854_775_808.0;
+    let is_in_range = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&value);
     is_in_range.then_some(value as i64)
 }
 

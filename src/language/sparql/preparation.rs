@@ -112,7 +112,7 @@ pub fn with_reused_names(text: &str) -> Option<String> {
     let (mut copied, mut depth, mut in_select) = (0, 0usize, false);
     let mut bound: Vec<&str> = Vec::new();
     let mut is_changed = false;
-    for index in 0..words.len() {
+    for (index, token) in words.iter().enumerate() {
         match word(index) {
             select if depth == 0 && select.eq_ignore_ascii_case("SELECT") => {
                 in_select = true;
@@ -125,7 +125,6 @@ pub fn with_reused_names(text: &str) -> Option<String> {
                 if word(index.wrapping_sub(1)).eq_ignore_ascii_case("AS") {
                     bound.push(name);
                 } else if bound.contains(&name) {
-                    let token = &words[index];
                     result.push_str(text.get(copied..token.start)?);
                     result.push_str(&format!("COALESCE({name})"));
                     copied = token.end;

@@ -162,9 +162,8 @@ fn split_year(body: &str, is_signed: bool) -> Option<(i64, &str)> {
 /// Returns whether digits before a hyphen are a year and a part of it (`2015W30-2` has none).
 fn is_basic(body: &str, digits: usize) -> bool {
     let after = &body[digits..];
-    !(after.len() == 6 && after.as_bytes().get(3) == Some(&b'-'))
-        && !after.starts_with("-W")
-        && !after.starts_with("-Q")
+    let is_day_of_year = after.len() == 6 && after.as_bytes().get(3) == Some(&b'-');
+    !(is_day_of_year || after.starts_with("-W") || after.starts_with("-Q"))
 }
 
 fn date_in_year(year: i64, rest: &str) -> Option<i64> {
