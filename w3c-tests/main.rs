@@ -10,6 +10,8 @@ mod evaluate;
 mod expected;
 mod files;
 mod manifest;
+#[path = "../tests/stored/published.rs"]
+mod published;
 mod rdf;
 mod solutions;
 #[path = "../tests/stored/mod.rs"]
@@ -24,6 +26,7 @@ use std::time::Instant;
 use expected::ExpectedFailures;
 use files::Suites;
 use manifest::{Case, Kind};
+use published::published;
 
 /// Enough for the deepest recursion of a test; the main thread's stack is not ours to choose.
 const STACK_BYTES: usize = 256 << 20;
@@ -91,6 +94,8 @@ fn conformance(suites: &Suites, filter: Option<&str>) -> Result<ExitCode, String
             return Ok(ExitCode::SUCCESS);
         }
         surprises.extend(expected.unknown(&cases));
+        let rows = table.values().copied().chain([("all", passed, total)]);
+        surprises.extend(rows.filter_map(|(name, passed, total)| published(name, passed, total).err()));
     }
     surprises.iter().for_each(|surprise| println!("{surprise}"));
     println!("w3c: {passed} of {total} passed, {} surprise(s)", surprises.len());
