@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 use tempfile::TempDir;
 
@@ -218,30 +219,103 @@ fn help_teaches_every_verb() {
     }
 }
 
+/// A node that serves a folder, ended when dropped.
+struct Served(Child);
+
+impl Served {
+    fn start(folder: &Folder) -> Served {
+        let mut child = Command::new(REEFLOOM)
+            .args(["--data", folder.path().join("data").to_str().unwrap(), "--json", "serve"])
+            .args(["--http", "127.0.0.1:0", "--p2p", "127.0.0.1:0"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first_line = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut first_line).unwrap();
+        let told: serde_json::Value = serde_json::from_str(&first_line).unwrap();
+        assert!(told["http"].as_str().unwrap().starts_with("http://127.0.0.1:"), "{told}");
+        Served(child)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_node_that_serves_the_folder_answers_for_it() {
+    let folder = Folder::with_fleet();
+    let names =
+        "PREFIX : <https://ships.example.org/ns#> SELECT ?name { ?v a :Vessel ; :name ?name } ORDER BY ?name";
+    let questions: Vec<Vec<&str>> = vec![
+        vec!["query", names],
+        vec!["query", names, "--json"],
+        vec!["query", names, "--format", "csv"],
+        vec!["query", names, "--format", "turtle"],
+        vec!["query", "MATCH (v:Vessel)-[:calledAt]->(p) RETURN v, p.name ORDER BY p.name, v.name"],
+        vec!["query", "MATCH (v:Vessel) RETURN v ORDER BY v.name", "--json"],
+        vec!["query", "RETURN $x AS x", "--param", "x=[1, 2.5, {\"a\": null}]", "--format", "xml"],
+        vec!["query", "ASK { ?s ?p ?o }"],
+        vec!["query", "ASK { ?s ?p ?o }", "--format", "xml"],
+        vec!["query", "CONSTRUCT WHERE { ?s <https://ships.example.org/ns#calledAt> ?o }"],
+        vec!["query", "CONSTRUCT WHERE { ?s <https://ships.example.org/ns#calledAt> ?o }", "--json"],
+        vec!["query", names, "--explain"],
+        vec!["query", names, "--at", "main~1", "--format", "csv"],
+        vec!["branch"],
+        vec!["branch", "--json"],
+        vec!["log"],
+        vec!["log", "main~1", "--json", "-n", "1"],
+    ];
+    let alone: Vec<String> = questions.iter().map(|question| folder.ok(question)).collect();
+    let node = Served::start(&folder);
+    for (question, expected) in questions.iter().zip(alone) {
+        assert_eq!(folder.ok(question), expected, "{question:?}");
+    }
+    let graphql = folder.ok(&["query", "{ vessels(orderBy: {name: ASC}) { name } }"]);
+    assert!(graphql.contains("Nordlys"), "{graphql}");
+    assert!(folder.ok(&["status"]).contains("workspace ships"));
+
+    folder.fails(&["query", "SELECT ?x WHERE { ?x ?y }"], 3, &["line 1", "^"]);
+    folder.fails(&["query", "MATCH (v:Vessel RETURN v"], 3, &["line 1", "^"]);
+    folder.fails(&["query", "{ vessels { nothing } }"], 3, &["nothing", "^"]);
+    folder.fails(&["query", "--at", "nowhere", "MATCH (n) RETURN n"], 4, &["nowhere"]);
+    folder.fails(&["query", "-w", "nobody", "{ vessels { name } }"], 4, &["nobody"]);
+    folder.fails(&["query", "CREATE (:X)"], 6, &[]);
+    folder.fails(&["query", "RETURN 1 / 0"], 1, &["DivisionByZero"]);
+    folder.fails(&["branch", "main"], 5, &["exists"]);
+    folder.fails(&["branch", "bad name"], 2, &["bad name"]);
+    folder.fails(&["branch", "--delete", "main"], 6, &["default"]);
+    for own in [&["verify"][..], &["sync"], &["init", "more"], &["load", "fleet.ttl"]] {
+        folder.fails(own, 1, &["in use by the node at http://127.0.0.1:", "stop it"]);
+    }
+
+    folder.ok(&["branch", "fix/one", "--from", "main~1"]);
+    folder.ok(&["switch", "fix/one"]);
+    let made = folder.ok(&["update", "INSERT DATA { <http://e/s> <http://e/p> 1 }", "--json"]);
+    let made: serde_json::Value = serde_json::from_str(&made).unwrap();
+    assert_eq!((&made["inserted"], &made["deleted"]), (&1.into(), &0.into()));
+    folder.ok(&["update", "--branch", "main", "CREATE (:Port {name: 'Narvik'})", "-m", "Hafen für Erz"]);
+    folder.ok(&["branch", "other"]);
+    folder.ok(&["branch", "--delete", "other"]);
+
+    drop(node);
+    assert!(folder.ok(&["log", "fix/one"]).contains(made["commit"].as_str().unwrap()));
+    assert!(folder.ok(&["log", "main"]).contains("Hafen für Erz"));
+    let branches = folder.ok(&["branch"]);
+    assert!(branches.contains("* fix/one") && !branches.contains("other"), "{branches}");
+}
+
 #[test]
 #[cfg(unix)]
 fn a_folder_that_cannot_be_used_is_told_plainly() {
     let folder = Folder::with_fleet();
-    let mut held = Command::new(REEFLOOM)
-        .args([
-            "--data",
-            folder.path().join("data").to_str().unwrap(),
-            "serve",
-            "--http",
-            "127.0.0.1:0",
-            "--p2p",
-            "127.0.0.1:0",
-        ])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let mut first_line = String::new();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(held.stdout.as_mut().unwrap()), &mut first_line)
-        .unwrap();
+    let held = Served::start(&folder);
     folder.fails(&["verify"], 1, &["in use"]);
-    held.kill().unwrap();
-    held.wait().unwrap();
+    drop(held);
     assert!(folder.ok(&["verify"]).contains("0 corrupt"));
     let file = folder.write("file", "not a folder");
     folder.fails(&["status", "--data", &file], 1, &["file"]);

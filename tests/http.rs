@@ -289,6 +289,25 @@ fn updates_make_commits_on_branches() {
     let one = server.get("/fleet/branches/fix%2Fone", "*/*").json();
     assert_eq!((one["commit"].clone(), one["isDefault"].clone()), (json!(commit), json!(false)));
 
+    let default = server.send(
+        "PATCH",
+        "/fleet/branches/fix%2Fone",
+        &[("Content-Type", "application/json")],
+        r#"{"isDefault": true}"#,
+    );
+    assert_eq!((default.status, default.json()["isDefault"].clone()), (200, json!(true)));
+    assert_eq!(on(""), on("@fix%2Fone"));
+    let clear =
+        server.post("/fleet@main/sparql?message=Hafen+f%C3%BCr+Erz", "application/sparql-update", insert);
+    assert_eq!(clear.status, 200, "{}", clear.body);
+    let log = server.get("/fleet@main/commits?limit=1", "*/*").json();
+    assert_eq!(log["commits"][0]["message"], json!("Hafen für Erz"));
+    let main = r#"{"isDefault": true}"#;
+    assert_eq!(
+        server.send("PATCH", "/fleet/branches/main", &[("Content-Type", "application/json")], main).status,
+        200
+    );
+
     let to_commit =
         server.post(&format!("/fleet@commit:{commit}/sparql"), "application/sparql-update", insert);
     assert_eq!((to_commit.status, to_commit.json()["code"].clone()), (403, json!("FORBIDDEN")));
@@ -297,6 +316,8 @@ fn updates_make_commits_on_branches() {
         ("DELETE", "/fleet/branches/fix%2Fone", "", 404),
         ("DELETE", "/fleet/branches/main", "", 403),
         ("GET", "/fleet/branches/none", "", 404),
+        ("PATCH", "/fleet/branches/none", main, 404),
+        ("PATCH", "/fleet/branches/main", r#"{"isDefault": false}"#, 400),
         ("POST", "/fleet/branches", r#"{"name": "main"}"#, 409),
         ("POST", "/fleet/branches", r#"{"name": "x", "at": "none"}"#, 404),
         ("POST", "/fleet/branches", r#"{"at": "main"}"#, 400),
@@ -334,6 +355,8 @@ fn cypher_answers_with_records() {
     let unacceptable =
         server.send("POST", "/cypher", &[("Content-Type", "text/plain"), ("Accept", "image/png")], create);
     assert_eq!(unacceptable.status, 406);
+    let reading = server.post("/cypher?readonly=true", "text/plain", create);
+    assert_eq!((reading.status, reading.json()["code"].clone()), (403, json!("FORBIDDEN")));
     let posted = server.post("/cypher", "text/plain", create);
     assert_eq!((posted.status, posted.json()["rows"].clone()), (200, json!([["Lagos"]])), "{}", posted.body);
     let ports = server.post("/cypher", "text/plain", "MATCH (p:Port) RETURN count(*) AS n");

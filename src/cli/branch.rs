@@ -1,4 +1,4 @@
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -24,21 +24,22 @@ pub struct SwitchArguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let engine = open(config)?;
-    let hosted = engine.hosted(config.workspace.as_deref())?;
+    let place = place::reach(config)?;
+    let workspace = config.workspace.as_deref();
     if let Some(name) = &arguments.delete {
-        hosted.delete_branch(name)?;
+        place.delete_branch(workspace, name)?;
         let object = serde_json::json!({"deleted": name});
         return output::print(config, &object, || format!("deleted branch {name}"));
     }
     if let Some(name) = &arguments.name {
-        let commit = hosted.create_branch(name, arguments.from.as_deref().or(config.at.as_deref()))?;
-        let object = serde_json::json!({"branch": name, "commit": commit.to_string()});
+        let commit =
+            place.create_branch(workspace, name, arguments.from.as_deref().or(config.at.as_deref()))?;
+        let object = serde_json::json!({"branch": name, "commit": commit});
         return output::print(config, &object, || format!("made branch {name} at {commit}"));
     }
-    for branch in hosted.branches()? {
+    for branch in place.branches(workspace)? {
         let object = serde_json::json!({
-            "branch": branch.name, "commit": branch.commit.to_string(), "default": branch.is_default,
+            "branch": branch.name, "commit": branch.commit, "default": branch.is_default,
         });
         output::print(config, &object, || {
             format!("{} {} {}", if branch.is_default { "*" } else { " " }, branch.name, branch.commit)
@@ -48,9 +49,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
 }
 
 pub fn switch(config: &Config, arguments: SwitchArguments) -> Result<(), Failure> {
-    let engine = open(config)?;
-    let hosted = engine.hosted(config.workspace.as_deref())?;
-    hosted.switch(&arguments.branch)?;
+    place::reach(config)?.switch(config.workspace.as_deref(), &arguments.branch)?;
     let object = serde_json::json!({"default": arguments.branch});
     output::print(config, &object, || format!("{} is now the default branch", arguments.branch))
 }

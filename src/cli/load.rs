@@ -2,7 +2,7 @@ use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 use crate::engine::{LoadOptions, QuadReader};
 use crate::model::NamedNode;
@@ -38,7 +38,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let graph = graph.map_err(|error| Failure::usage(format!("--graph: {error}")))?;
     let files: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
     let message = arguments.message.unwrap_or_else(|| format!("load {}", files.join(", ")));
-    let engine = open(config)?;
+    let engine = place::take(config)?;
     let reader = QuadReader::open(&LoadOptions {
         files: arguments.files,
         format: arguments.format,

@@ -1,4 +1,4 @@
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -11,16 +11,15 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let engine = open(config)?;
-    let hosted = engine.hosted(config.workspace.as_deref())?;
     let at = arguments.at.as_deref().or(config.at.as_deref());
-    for entry in hosted.log(at, arguments.number)? {
+    let place = place::reach(config)?;
+    for entry in place.log(config.workspace.as_deref(), at, arguments.number)? {
         let object = serde_json::json!({
-            "commit": entry.id.to_string(), "author": entry.author.to_string(), "timeMs": entry.time_ms,
-            "message": entry.message, "parents": entry.parents.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "commit": entry.id, "author": entry.author, "timeMs": entry.time_ms,
+            "message": entry.message, "parents": entry.parents,
         });
         output::print(config, &object, || {
-            let author: String = entry.author.to_string().chars().take(16).collect();
+            let author: String = entry.author.chars().take(16).collect();
             format!(
                 "commit {}\nauthor {author}\ndate   {}\n\n    {}\n",
                 entry.id,

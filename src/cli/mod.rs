@@ -10,7 +10,9 @@ mod join;
 mod load;
 mod log;
 mod output;
+mod place;
 mod query;
+mod remote;
 mod serve;
 mod share;
 mod status;
@@ -27,7 +29,6 @@ use clap::{Args, Parser, Subcommand};
 pub use exit::Failure;
 
 use crate::config::Config;
-use crate::engine::{Engine, EngineOptions};
 
 /// A knowledge graph that no server owns: SPARQL, Cypher and GraphQL over one graph, with branches.
 #[derive(Parser)]
@@ -131,16 +132,4 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Status(arguments) => status::run(&config, arguments),
         Verb::Verify(arguments) => verify::run(&config, arguments),
     }
-}
-
-/// Opens the engine on the data folder, which must hold a workspace.
-fn open(config: &Config) -> Result<Engine, Failure> {
-    let engine = Engine::open(EngineOptions::new(&config.data))?;
-    if engine.workspaces().is_empty() {
-        return Err(Failure::not_found(format!(
-            "{} holds no workspace; make one with `reefloom init NAME`, or join one with `reefloom join TICKET`",
-            config.data.display()
-        )));
-    }
-    Ok(engine)
 }

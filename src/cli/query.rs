@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::{Failure, open, output};
+use super::place::{Place, reach};
+use super::{Failure, output};
 use crate::config::Config;
 use crate::engine::{AnswerFormat, Language, Request, Response, WriteError};
 use crate::model::{Map, Value};
@@ -87,7 +88,13 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     request.workspace = config.workspace.clone();
     request.at = arguments.at.or_else(|| config.at.clone());
     request.explain = arguments.explain;
-    let engine = open(config)?;
+    let engine = match reach(config)? {
+        Place::Here(engine) => engine,
+        Place::There(node) => {
+            let format = format_of(config, arguments.format);
+            return copy(node.ask(&request, format)?);
+        }
+    };
     let hosted = engine.hosted(config.workspace.as_deref())?;
     let before = hosted.fetched();
     let response = engine.run(&request).map_err(|error| match Failure::from(error) {
@@ -105,11 +112,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
 
 /// Writes an answer to stdout in `format`, or in the one that suits it.
 pub fn print(config: &Config, format: Option<FormatName>, response: Response) -> Result<(), Failure> {
-    let format = match format {
-        Some(name) => name.into(),
-        None if config.json => AnswerFormat::Json,
-        None => AnswerFormat::Table,
-    };
+    let format = format_of(config, format);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     match response.write(format, &mut out) {
         Ok(()) => {}
@@ -125,6 +128,39 @@ pub fn print(config: &Config, format: Option<FormatName>, response: Response) ->
         // Whoever reads us had enough: `reefloom query ... | head`.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         flushed => Ok(flushed?),
+    }
+}
+
+/// Writes an answer that comes from a node to stdout.
+pub fn copy(mut answer: impl Read) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let mut buffer = [0; 32 << 10];
+    loop {
+        let length = match answer.read(&mut buffer) {
+            Ok(length) => length,
+            // What is written so far must not pass for a whole answer.
+            Err(error) => return Err(Failure::other(format!("the answer broke off: {error}"))),
+        };
+        let written = match length {
+            0 => out.flush(),
+            length => out.write_all(&buffer[..length]),
+        };
+        match written {
+            // Whoever reads us had enough.
+            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) => return Err(error.into()),
+            Ok(()) if length == 0 => return Ok(()),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Returns the format that was asked for, or the one that suits whoever reads stdout.
+pub fn format_of(config: &Config, name: Option<FormatName>) -> AnswerFormat {
+    match name {
+        Some(name) => name.into(),
+        None if config.json => AnswerFormat::Json,
+        None => AnswerFormat::Table,
     }
 }
 

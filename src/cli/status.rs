@@ -1,12 +1,11 @@
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 
 #[derive(clap::Args)]
 pub struct Arguments {}
 
 pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
-    let engine = open(config)?;
-    let status = engine.status()?;
+    let status = place::reach(config)?.status()?;
     let object = serde_json::to_value(&status).unwrap_or_default();
     output::print(config, &object, || {
         let mut text = format!(

@@ -1,4 +1,4 @@
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -12,7 +12,7 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let engine = open(config)?;
+    let engine = place::take(config)?;
     for hosted in engine.workspaces() {
         if config.workspace.as_deref().is_some_and(|name| name != hosted.name()) {
             continue;

@@ -1,7 +1,9 @@
 use std::path::PathBuf;
 
+use super::place::{Place, reach};
 use super::query::{self, LanguageName};
-use super::{Failure, open, output};
+use super::remote::Updated;
+use super::{Failure, output};
 use crate::config::Config;
 use crate::engine::{Answer, Language, Request};
 
@@ -42,20 +44,24 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     request.at = arguments.branch.or_else(|| config.at.clone());
     request.may_write = true;
     request.message = arguments.message;
-    let engine = open(config)?;
-    let response = engine.run(&request)?;
-    match response.answer {
-        Answer::Updated(summary) => {
-            let object = serde_json::json!({
-                "commit": response.commit.to_string(), "inserted": summary.quads_inserted, "deleted": summary.quads_removed,
-            });
-            output::print(config, &object, || {
-                format!(
-                    "{} quads added, {} removed\ncommit {}",
-                    summary.quads_inserted, summary.quads_removed, response.commit
-                )
-            })
+    match reach(config)? {
+        Place::Here(engine) => {
+            let response = engine.run(&request)?;
+            match response.answer {
+                Answer::Updated(summary) => {
+                    let (inserted, deleted) = (summary.quads_inserted, summary.quads_removed);
+                    print(config, &Updated { commit: response.commit.to_string(), inserted, deleted })
+                }
+                _ => query::print(config, None, response),
+            }
         }
-        _ => query::print(config, None, response),
+        Place::There(node) if language == Language::SparqlUpdate => print(config, &node.update(&request)?),
+        Place::There(node) => query::copy(node.ask(&request, query::format_of(config, None))?),
     }
+}
+
+fn print(config: &Config, updated: &Updated) -> Result<(), Failure> {
+    output::print(config, updated, || {
+        format!("{} quads added, {} removed\ncommit {}", updated.inserted, updated.deleted, updated.commit)
+    })
 }

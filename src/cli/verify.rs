@@ -1,4 +1,4 @@
-use super::{Failure, open, output};
+use super::{Failure, output, place};
 use crate::config::Config;
 
 #[derive(clap::Args)]
@@ -8,7 +8,7 @@ use crate::config::Config;
 pub struct Arguments {}
 
 pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
-    let engine = open(config)?;
+    let engine = place::take(config)?;
     let mut corrupt = 0;
     for hosted in engine.workspaces() {
         let report = hosted.verify()?;

@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use crate::block::BlockError;
 use crate::blockstore::StoreError;
 use crate::dataset::DatasetError;
@@ -41,7 +43,10 @@ pub enum EngineError {
     /// A rule of the language was broken by a value that only running it could show.
     #[error(transparent)]
     Runtime(ExecuteError),
-    /// The data folder: locked, read-only, full, or of another version.
+    /// Another process has the data folder open.
+    #[error("the data folder {} is in use by another process", .0.display())]
+    InUse(PathBuf),
+    /// The data folder: read-only, full, or of another version.
     #[error("{0}")]
     Storage(String),
     #[error("{0}")]
@@ -116,7 +121,10 @@ impl From<BlockError> for EngineError {
 
 impl From<StoreError> for EngineError {
     fn from(error: StoreError) -> EngineError {
-        EngineError::Storage(error.to_string())
+        match error {
+            StoreError::InUse(folder) => EngineError::InUse(folder),
+            other => EngineError::Storage(other.to_string()),
+        }
     }
 }
 

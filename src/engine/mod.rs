@@ -85,7 +85,8 @@ impl Engine {
     /// Opens a data folder, or makes one, and takes it for this process.
     ///
     /// # Errors
-    /// [`EngineError::Storage`] if it is in use by another process, read-only, full or damaged.
+    /// [`EngineError::InUse`] if another process has it; [`EngineError::Storage`] if it is read-only,
+    /// full or damaged.
     pub fn open(options: EngineOptions) -> Result<Engine, EngineError> {
         let folder = &options.folder;
         let failed = |error: std::io::Error| EngineError::Storage(format!("{}: {error}", folder.display()));

@@ -1,6 +1,6 @@
 //! What a node says of itself.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{CommitId, Engine, EngineError, Hosted};
 use crate::crypto::PublicKey;
@@ -25,7 +25,7 @@ pub struct LogEntry {
 }
 
 /// A node at a glance.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Status {
     /// The node's public key, in hex.
@@ -40,7 +40,7 @@ pub struct Status {
     pub workspaces: Vec<WorkspaceStatus>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct WorkspaceStatus {
     pub name: String,
@@ -50,7 +50,7 @@ pub struct WorkspaceStatus {
     pub peers: Vec<String>,
 }
 
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BranchStatus {
     pub name: String,

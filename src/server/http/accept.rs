@@ -13,6 +13,8 @@ pub(super) type Offer<T> = (&'static str, T);
 pub(super) enum RowsFormat {
     Solutions(SolutionsFormat),
     Records,
+    /// A table for people.
+    Table,
 }
 
 pub(super) const SOLUTIONS: &[Offer<RowsFormat>] = &[
@@ -27,6 +29,7 @@ pub(super) const SOLUTIONS: &[Offer<RowsFormat>] = &[
     ("text/javascript", RowsFormat::Solutions(SolutionsFormat::Json)),
     ("application/javascript", RowsFormat::Solutions(SolutionsFormat::Json)),
     ("text/tsv", RowsFormat::Solutions(SolutionsFormat::Tsv)),
+    ("text/plain", RowsFormat::Table),
 ];
 
 pub(super) const RECORDS: &[Offer<RowsFormat>] = &[
@@ -35,6 +38,7 @@ pub(super) const RECORDS: &[Offer<RowsFormat>] = &[
     ("text/csv", RowsFormat::Solutions(SolutionsFormat::Csv)),
     ("text/tab-separated-values", RowsFormat::Solutions(SolutionsFormat::Tsv)),
     ("application/sparql-results+xml", RowsFormat::Solutions(SolutionsFormat::Xml)),
+    ("text/plain", RowsFormat::Table),
 ];
 
 pub(super) const GRAPHS: &[Offer<GraphFormat>] = &[
@@ -155,6 +159,8 @@ mod tests {
         check("application/sparql-results+json;q=0, */*", Some("application/json"));
         check("APPLICATION/JSON; charset=utf-8", Some("application/json"));
         check("text/html, application/x-json+ld, text/javascript", Some("text/javascript"));
+        check("text/plain", Some("text/plain"));
+        check("text/turtle, text/plain;q=0.9", Some("text/plain"));
         check("text/html", None);
         check("application/*;q=0", None);
         check("nonsense, text/csv;q=2", None);

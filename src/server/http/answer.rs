@@ -13,7 +13,7 @@ use crate::execute::{ExecuteError, Rows, Triples, UpdateSummary};
 use crate::language::SyntaxError;
 use crate::model::Value;
 use crate::results::{
-    GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TriplesWriter, write_boolean,
+    GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TableWriter, TriplesWriter, write_boolean,
 };
 
 /// How the client wants its answer.
@@ -51,12 +51,12 @@ pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Res
         Answer::Rows(rows) => write_rows(rows, wanted, headers, sink),
         Answer::Boolean(value) => {
             let (media_type, format) = wanted.rows_format()?;
-            let format = match format {
-                RowsFormat::Solutions(format) => format,
-                RowsFormat::Records => SolutionsFormat::Json,
-            };
-            let writer = sink.start(StatusCode::OK, with_type(headers, media_type));
-            finish(write_boolean(format, writer, value))
+            let mut writer = sink.start(StatusCode::OK, with_type(headers, media_type));
+            finish(match format {
+                RowsFormat::Solutions(format) => write_boolean(format, writer, value),
+                RowsFormat::Records => write_boolean(SolutionsFormat::Json, writer, value),
+                RowsFormat::Table => writeln!(writer, "{value}").map(|()| writer),
+            })
         }
         Answer::Graph(triples) => write_graph(triples, &response.prefixes, wanted, headers, sink),
         Answer::Updated(summary) => {
@@ -100,6 +100,15 @@ fn write_rows(mut rows: Rows, wanted: &Wanted, headers: HeaderMap, sink: &mut Si
                 batch = rows.next_values().map_err(from_execute)?;
             }
             finish(writer.finish(&[]))
+        }
+        RowsFormat::Table => {
+            let mut batch = rows.next_values().map_err(from_execute)?;
+            let mut writer = TableWriter::new(sink.start(StatusCode::OK, headers), &columns);
+            while let Some(values) = batch {
+                writer.write_values(&values).map_err(broken)?;
+                batch = rows.next_values().map_err(from_execute)?;
+            }
+            finish(writer.finish())
         }
     }
 }
@@ -215,7 +224,9 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
         EngineError::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
         EngineError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
-        EngineError::Storage(_) => (StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FAILED"),
+        EngineError::Storage(_) | EngineError::InUse(_) => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FAILED")
+        }
         EngineError::Network(_) => (StatusCode::BAD_GATEWAY, "NETWORK_FAILED"),
     };
     let mut problem = Problem::new(status, code, detail);

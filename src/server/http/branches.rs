@@ -41,15 +41,17 @@ pub(super) async fn one(
     Path((workspace, branch)): Path<(String, String)>,
     request: HttpRequest,
 ) -> Reply {
-    let (call, _) = Call::new(app, request);
+    let (call, body) = Call::new(app, request);
     let result = if call.is_get() {
         show(&call, workspace, branch).await
+    } else if call.is(Method::PATCH) {
+        change(&call, workspace, branch, body).await
     } else if call.is(Method::DELETE) {
         delete(&call, workspace, branch).await
     } else {
         Err(Problem::method_not_allowed(
-            "GET, HEAD, DELETE, OPTIONS",
-            "a branch is read by GET, gone by DELETE",
+            "GET, HEAD, PATCH, DELETE, OPTIONS",
+            "a branch is read by GET, made the default one by PATCH, gone by DELETE",
         ))
     };
     result.unwrap_or_else(|problem| problem.into_json_response(&call.request_id))
@@ -87,14 +89,7 @@ async fn show(call: &Call, workspace: String, branch: String) -> Result<Reply, P
 /// Makes a branch: `{"name": "...", "at": "..."}`, where `at` is a branch or commit and the default
 /// branch if it is left out.
 async fn create(call: &Call, workspace: String, body: Body) -> Result<Reply, Problem> {
-    call.check_may_write()?;
-    const UNDERSTOOD: &[&str] = &["application/json"];
-    let media_type = content_type(&call.parts.headers, UNDERSTOOD)?;
-    if !UNDERSTOOD.contains(&media_type.as_str()) {
-        return Err(Problem::unsupported(&media_type, UNDERSTOOD));
-    }
-    let text = read_text(&call.parts.headers, body, call.app.options.body_bytes_max).await?;
-    let json = parse_json(&text)?;
+    let json = read_change(call, body).await?;
     let at = match json.get("at") {
         None | Some(Json::Null) => None,
         Some(Json::String(at)) => Some(at.clone()),
@@ -120,6 +115,32 @@ async fn create(call: &Call, workspace: String, body: Body) -> Result<Reply, Pro
         reply.headers_mut().insert(header::LOCATION, location);
     }
     Ok(reply)
+}
+
+/// Makes a branch the default one: `{"isDefault": true}`.
+async fn change(call: &Call, workspace: String, branch: String, body: Body) -> Result<Reply, Problem> {
+    if read_change(call, body).await? != json!({"isDefault": true}) {
+        return Err(Problem::bad_request(
+            "INVALID_BODY",
+            r#"all that can be changed is {"isDefault": true}"#,
+        )
+        .hint("to make another branch the default one, PATCH that branch"));
+    }
+    let (in_workspace, name) = (workspace.clone(), branch.clone());
+    call.blocking(move |engine| engine.hosted(Some(&in_workspace))?.switch(&name)).await?;
+    show(call, workspace, branch).await
+}
+
+/// Reads the JSON of a request that changes branches, if it may.
+async fn read_change(call: &Call, body: Body) -> Result<Json, Problem> {
+    call.check_may_write()?;
+    const UNDERSTOOD: &[&str] = &["application/json"];
+    let media_type = content_type(&call.parts.headers, UNDERSTOOD)?;
+    if !UNDERSTOOD.contains(&media_type.as_str()) {
+        return Err(Problem::unsupported(&media_type, UNDERSTOOD));
+    }
+    let text = read_text(&call.parts.headers, body, call.app.options.body_bytes_max).await?;
+    parse_json(&text)
 }
 
 async fn delete(call: &Call, workspace: String, branch: String) -> Result<Reply, Problem> {

@@ -37,10 +37,11 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     let wanted = Wanted { accept: call.accept(), rows: RECORDS, known_commits: call.known_commits() };
     // Before anything runs: a write must not be made for an answer that cannot be given.
     wanted.rows_format()?;
-    let mut request = call.request(Language::Cypher, statement.text, &address);
+    let mut request = call.request(Language::Cypher, statement.text, &address)?;
     request.parameters = statement.parameters;
     request.explain = call.query.is_on("explain")?;
-    request.may_write = call.is(Method::POST) && call.check_may_write().is_ok();
+    let only_reads = call.query.is_on("readonly")?;
+    request.may_write = call.is(Method::POST) && !only_reads && call.check_may_write().is_ok();
     let (engine, cancel) = (call.app.engine.clone(), request.cancel.clone());
     call.app
         .pool

@@ -61,7 +61,7 @@ async fn answer(
 ) -> Result<Reply, Problem> {
     let address = call.address(segment)?;
     let document = read(call, body).await?;
-    let mut request = call.request(Language::GraphQl, document.text, &address);
+    let mut request = call.request(Language::GraphQl, document.text, &address)?;
     request.operation = document.operation;
     request.parameters = document.variables;
     request.explain = call.query.is_on("explain")?;

@@ -41,6 +41,7 @@ pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-c
 const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that gives a write its commit message.
 const MESSAGE_HEADER: HeaderName = HeaderName::from_static("reefloom-message");
+const MESSAGE_PARAMETER: &str = "message";
 
 /// What the server is set to.
 #[derive(Clone, Debug)]
@@ -170,14 +171,21 @@ impl Call {
     }
 
     /// Makes a request to the engine that reads.
-    fn request(&self, language: Language, text: impl Into<String>, address: &Address) -> Request {
+    fn request(
+        &self,
+        language: Language,
+        text: impl Into<String>,
+        address: &Address,
+    ) -> Result<Request, Problem> {
         let mut request = Request::new(language, text, now_ms());
         request.workspace.clone_from(&address.workspace);
         request.at.clone_from(&address.at);
         request.limits = self.app.options.limits;
-        request.message = header_text(&self.parts.headers, MESSAGE_HEADER);
+        // Headers are ASCII; a message in any other letters comes as a parameter.
+        let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
+        request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));
         request.cancel = Arc::new(AtomicBool::new(false));
-        request
+        Ok(request)
     }
 
     /// Refuses what changes data where that is not allowed.
@@ -270,7 +278,7 @@ fn preflight() -> Reply {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers: &mut HeaderMap = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, HEAD, POST, DELETE, OPTIONS");
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     headers.insert(header::ALLOW, methods.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     let allowed = "Accept, Authorization, Content-Type, If-None-Match, Reefloom-Branch, Reefloom-Message";

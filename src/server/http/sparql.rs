@@ -48,7 +48,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     if is_update {
         call.check_may_write()?;
     }
-    let mut request = call.request(operation.language, operation.text, &address);
+    let mut request = call.request(operation.language, operation.text, &address)?;
     let (default, named) = match is_update {
         true => ("using-graph-uri", "using-named-graph-uri"),
         false => ("default-graph-uri", "named-graph-uri"),
