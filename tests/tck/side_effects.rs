@@ -31,10 +31,11 @@ fn rows(dataset: &dyn Dataset) -> Vec<[Term; 3]> {
     let mut rows = Vec::new();
     let mut scan = dataset.scan(&QuadPattern::default(), Permutation::Spo).unwrap();
     while let Some(batch) = scan.next_batch().unwrap() {
-        let columns = batch.into_columns();
-        for row in 0..columns[0].len() {
-            assert!(columns[3][row] == TermId::UNDEFINED, "a quad lies in a named graph");
-            let terms = dataset.terms(&[columns[0][row], columns[1][row], columns[2][row]]).unwrap();
+        let mut row = Vec::new();
+        for index in 0..batch.rows() {
+            batch.read_row(index, &mut row);
+            assert!(row[3] == TermId::UNDEFINED, "a quad lies in a named graph");
+            let terms = dataset.terms(&row[..3]).unwrap();
             rows.push(terms.try_into().expect("three terms were asked for"));
         }
     }
