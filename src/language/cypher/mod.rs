@@ -1,4 +1,4 @@
-//! Cypher: text to logical plan, in four steps: [`lexer`], [`parser`], [`bind`] and [`lower`].
+//! Cypher: text to logical plan, in four steps: lexer, parser, bind and lower.
 //!
 //! The room knows no dataset: it sees names and schema facts in the session. What a Cypher word
 //! means in quads is in `docs/property_graph.md`; the grammar is in `grammar/cypher.ebnf`.
