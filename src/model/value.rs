@@ -13,7 +13,7 @@ pub type Map = BTreeMap<String, Value>;
 /// A value of any of the three languages.
 ///
 /// A literal whose datatype Cypher knows may be either a typed variant or a [`Value::Term`]; the
-/// term form keeps the exact lexical form. [`Value::from_term`] and [`Value::to_term`] convert.
+/// term form keeps the exact lexical form.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     Null,
