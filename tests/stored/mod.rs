@@ -69,6 +69,11 @@ impl Stored {
         }
     }
 
+    /// Makes the data of the branch's commit a base run of its own.
+    pub fn fold(&self) -> Result<(), String> {
+        self.hosted.workspace().fold(self.head()?).map_err(|error| error.to_string())
+    }
+
     /// Begins a transaction on the branch, for what no request can say.
     pub fn begin(&self) -> Result<Transaction, String> {
         self.hosted.workspace().begin("main").map_err(|error| error.to_string())
