@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Loads bsbm1m into Reefloom and Oxigraph and asks both the same queries over HTTP, in one run.
 # usage: benches/sparql_peers.sh [RUNS]      needs python3, zstd; installs PyPI `oxigraph` into target/peers
+# REEFLOOM_BINARY names a binary to measure instead of building one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 runs=${1:-5}
@@ -9,8 +10,8 @@ work=target/peers
 mkdir -p "$work"
 [ -x "$work/venv/bin/oxigraph" ] || { python3 -m venv "$work/venv"; "$work/venv/bin/pip" -q install oxigraph; }
 oxigraph=$work/venv/bin/oxigraph
-cargo build --release --locked
-reefloom=target/release/reefloom
+reefloom=${REEFLOOM_BINARY:-target/release/reefloom}
+[ -n "${REEFLOOM_BINARY:-}" ] || cargo build --release --locked
 [ -f "$work/bsbm1m.nt" ] || zstd -qd "$bench/bsbm1m.nt.zst" -o "$work/bsbm1m.nt"
 rm -rf "$work/reefloom" "$work/oxigraph"
 
@@ -31,6 +32,6 @@ for url in http://127.0.0.1:14242/healthz http://127.0.0.1:17878/; do
   for _ in $(seq 100); do curl -fso /dev/null "$url" && break; sleep 0.1; done
 done
 rm -f "$work"/*.json
-python3 "$bench/run.py" reefloom http://127.0.0.1:14242/sparql "$bench/queries" --suites core,lookup --runs "$runs" --timeout 60 --out "$work/reefloom.json"
-python3 "$bench/run.py" oxigraph http://127.0.0.1:17878/query "$bench/queries" --suites core,lookup --runs "$runs" --timeout 60 --out "$work/oxigraph.json"
+python3 "$bench/run.py" reefloom http://127.0.0.1:14242/sparql "$bench/queries" --suites core,lookup --runs "$runs" --timeout 30 --out "$work/reefloom.json"
+python3 "$bench/run.py" oxigraph http://127.0.0.1:17878/query "$bench/queries" --suites core,lookup --runs "$runs" --timeout 30 --out "$work/oxigraph.json"
 python3 "$bench/compare.py" "$work/oxigraph.json" "$work/reefloom.json"
