@@ -28,6 +28,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::routing::any;
+use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
@@ -92,6 +93,10 @@ pub async fn serve(
         shutdown.await;
         let _ = told.send(());
     };
+    // Else the end of a short answer waits for the client to acknowledge its beginning.
+    let listener = listener.tap_io(|socket| {
+        let _ = socket.set_nodelay(true);
+    });
     let server = axum::serve(listener, router(app)).with_graceful_shutdown(graceful);
     tokio::select! {
         result = server => result,
