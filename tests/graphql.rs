@@ -53,7 +53,7 @@ fn world() -> World {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary::default(),
-        schema: dataset.schema().unwrap().as_ref().clone(),
+        schema: dataset.schema().unwrap(),
     };
     World { dataset, session, schemas: SchemaCache::default() }
 }

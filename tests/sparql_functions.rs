@@ -22,7 +22,7 @@ fn ours(expression: &str) -> Option<Term> {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary::default(),
-        schema: Schema::default(),
+        schema: Schema::default().into(),
     };
     let text = format!("{PREFIXES} SELECT ({expression} AS ?r) {{}}");
     let query = sparql::parse_query(&text, &session, None).unwrap_or_else(|e| panic!("{expression}: {e}"));

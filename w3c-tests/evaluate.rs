@@ -62,7 +62,7 @@ pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
         // An engine asks no endpoints; a query on its snapshot does.
         false => {
             let snapshot = stored.snapshot()?;
-            let schema = snapshot.schema().map_err(|error| error.to_string())?.as_ref().clone();
+            let schema = snapshot.schema().map_err(|error| error.to_string())?;
             let session = Session { schema, ..session() };
             let query = sparql::parse_query(&text, &session, Some(&case.action));
             run(&query.map_err(|error| error.to_string())?, snapshot, services)
@@ -195,7 +195,7 @@ fn session() -> Session {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary::default(),
-        schema: Schema::default(),
+        schema: Schema::default().into(),
     }
 }
 

@@ -272,7 +272,7 @@ fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Res
         default_graph,
         named_graphs,
         vocabulary: settings.vocabulary.clone(),
-        schema: dataset.schema()?.as_ref().clone(),
+        schema: dataset.schema()?,
     })
 }
 

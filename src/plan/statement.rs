@@ -1,5 +1,7 @@
 //! Statements: a plan with what its caller needs to know to run it and to read its rows.
 
+use std::sync::Arc;
+
 use super::{GraphSelector, LogicalPlan, QuadTemplate, Schema, Variable, Variables};
 use crate::model::{NamedNode, Vocabulary};
 
@@ -57,5 +59,5 @@ pub struct Session {
     pub named_graphs: Option<Vec<NamedNode>>,
     /// The workspace's names: base IRI and prefixes.
     pub vocabulary: Vocabulary,
-    pub schema: Schema,
+    pub schema: Arc<Schema>,
 }

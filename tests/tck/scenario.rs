@@ -204,7 +204,7 @@ impl World {
             default_graph: GraphSelector::Default,
             named_graphs: None,
             vocabulary: Vocabulary::default(),
-            schema,
+            schema: schema.into(),
         };
         let signatures: ProcedureSignatures =
             self.procedures.iter().map(|p| (p.name.clone(), p.signature.clone())).collect();

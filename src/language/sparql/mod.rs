@@ -181,7 +181,7 @@ mod tests {
             default_graph: GraphSelector::Default,
             named_graphs: None,
             vocabulary: Vocabulary::default(),
-            schema: Schema::default(),
+            schema: Schema::default().into(),
         }
     }
 

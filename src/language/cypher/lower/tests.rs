@@ -8,7 +8,7 @@ fn session(schema: Schema) -> Session {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary { base: "http://x/".to_owned(), prefixes: Vec::new() },
-        schema,
+        schema: schema.into(),
     }
 }
 

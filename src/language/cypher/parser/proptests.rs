@@ -89,7 +89,7 @@ fn check(text: &str) {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Default::default(),
-        schema: Schema::default(),
+        schema: Schema::default().into(),
     };
     let parameters = BTreeMap::from([("p".to_owned(), crate::model::Value::Integer(1))]);
     let _ = parse(text);
