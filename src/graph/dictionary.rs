@@ -161,22 +161,9 @@ impl DictionaryBlock {
         self.count
     }
 
-    /// Returns the term at `index`, or `None` past the end.
-    pub fn term(&self, index: usize) -> Result<Option<Term>, Malformed> {
-        let mut key = Vec::new();
-        if self.key(index, &mut key)? { parse_term_key(&key).map(Some) } else { Ok(None) }
-    }
-
-    /// Writes the key at `index` into `key`; returns whether there is one.
-    pub fn key(&self, index: usize, key: &mut Vec<u8>) -> Result<bool, Malformed> {
-        if index >= self.count {
-            return Ok(false);
-        }
-        let mut bucket = self.bucket(index / BUCKET_TERMS)?;
-        for _ in 0..=index % BUCKET_TERMS {
-            bucket.advance(key)?;
-        }
-        Ok(true)
+    /// Starts to read terms; cheapest at ascending places.
+    pub fn walk(&self) -> TermWalk<'_> {
+        TermWalk { block: self, bucket: None, next: 0, key: Vec::new() }
     }
 
     /// Returns where `key` is.
@@ -211,6 +198,38 @@ impl DictionaryBlock {
         let start = self.buckets.get(index).map(|start| *start as usize);
         let rest = start.and_then(|start| self.body.get(start..));
         Ok(Bucket { cursor: Cursor::new(rest.ok_or(Malformed("a bucket is missing"))?), is_first: true })
+    }
+}
+
+/// Reads terms of one block, going on from the one before where it can.
+pub struct TermWalk<'a> {
+    block: &'a DictionaryBlock,
+    bucket: Option<Bucket<'a>>,
+    /// The place after the one whose key is at hand.
+    next: usize,
+    key: Vec<u8>,
+}
+
+impl TermWalk<'_> {
+    /// Returns the term at `index`, or `None` past the end.
+    pub fn term(&mut self, index: usize) -> Result<Option<Term>, Malformed> {
+        if index >= self.block.count {
+            return Ok(None);
+        }
+        let is_ahead = index + 1 >= self.next && index / BUCKET_TERMS == self.next.saturating_sub(1) / BUCKET_TERMS;
+        let mut bucket = match self.bucket.take().filter(|_| is_ahead) {
+            Some(bucket) => bucket,
+            None => {
+                self.next = index - index % BUCKET_TERMS;
+                self.block.bucket(index / BUCKET_TERMS)?
+            }
+        };
+        while self.next <= index {
+            bucket.advance(&mut self.key)?;
+            self.next += 1;
+        }
+        self.bucket = Some(bucket);
+        parse_term_key(&self.key).map(Some)
     }
 }
 
@@ -330,7 +349,7 @@ mod tests {
             let block = DictionaryBlock::parse(&encoded.content).unwrap();
             assert_eq!(block.len(), encoded.terms as usize);
             for index in 0..block.len() {
-                assert_eq!(block.term(index).unwrap().as_ref(), terms.get(rank));
+                assert_eq!(block.walk().term(index).unwrap().as_ref(), terms.get(rank));
                 let key = term_key(&terms[rank]).unwrap();
                 assert_eq!(block.find(&key), Ok(Place::At(index)));
                 assert!(key >= encoded.separator);
@@ -338,7 +357,7 @@ mod tests {
                 assert_eq!(block.find(&above), Ok(Place::Before(index + 1)));
                 rank += 1;
             }
-            assert_eq!(block.term(block.len()), Ok(None));
+            assert_eq!(block.walk().term(block.len()), Ok(None));
             assert_eq!(block.find(&[]), Ok(Place::Before(0)));
         }
         blocks
@@ -399,7 +418,7 @@ mod tests {
             content.extend(zstd::bulk::compress(&body, 1).unwrap());
             let _ = decode_terms(&content);
             if let Ok(block) = DictionaryBlock::parse(&content) {
-                let _ = (block.find(b"a"), block.term(count / 2));
+                let _ = (block.find(b"a"), block.walk().term(count / 2));
             }
         }
 

@@ -174,8 +174,9 @@ impl Run {
         let blocks = inner.dictionary_blocks(&wanted)?;
         for ((group, block_index), block) in groups.into_iter().zip(wanted).zip(blocks) {
             let start = inner.term_starts.get(block_index).copied().unwrap_or_default();
+            let mut walk = block.walk();
             for (rank, index) in group {
-                let term = block.term((rank - start) as usize);
+                let term = walk.term((rank - start) as usize);
                 let term = term.map_err(|error| inner.corrupt_terms(block_index, error))?;
                 if let Some(slot) = terms.get_mut(*index) {
                     *slot = term;
