@@ -1,6 +1,7 @@
 //! `Run`: an open run. Its manifest is in memory; data blocks come through the `BlockReader`.
 #![deny(clippy::indexing_slicing)]
 
+use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use super::Malformed;
@@ -195,7 +196,7 @@ impl Run {
     /// # Errors
     /// If the first blocks cannot be had.
     pub fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<RunScan, DatasetError> {
-        RunScan::begin(self.clone(), pattern, permutation)
+        RunScan::begin(self.clone(), &self.narrowed(pattern), permutation)
     }
 
     /// Scans the edges that match, in no promised order; shape as
@@ -207,6 +208,7 @@ impl Run {
     /// Returns how many quads match: from the manifest alone where it knows, else by looking at the
     /// ends of the range if they are at hand, else a guess from the statistics.
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
+        let pattern = &*self.narrowed(pattern);
         let in_graphs = self.quads_in(&pattern.graph);
         let share = |count: u64| match self.len() {
             0 => 0,
@@ -307,6 +309,17 @@ impl Run {
         predicates
     }
 
+    /// Leaves out of a pattern a filter that every graph here passes: rows need not be asked then,
+    /// and counts are exact.
+    fn narrowed<'a>(&self, pattern: &'a QuadPattern) -> Cow<'a, QuadPattern> {
+        let graphs = &self.inner.graphs;
+        let passes = || graphs.iter().all(|(graph, _)| pattern.graph.contains(*graph));
+        if pattern.graph == GraphFilter::All || graphs.len() > GRAPHS_ASKED_MAX || !passes() {
+            return Cow::Borrowed(pattern);
+        }
+        Cow::Owned(QuadPattern { graph: GraphFilter::All, ..pattern.clone() })
+    }
+
     fn quads_in(&self, graph: &GraphFilter) -> u64 {
         let graphs = self.inner.graphs.iter();
         graphs.filter(|(id, _)| graph.contains(*id)).map(|(_, quads)| quads).sum()
@@ -378,6 +391,8 @@ impl Run {
     }
 }
 
+/// With more graphs, a filter is taken to leave some out.
+const GRAPHS_ASKED_MAX: usize = 8;
 /// An estimate counts no more rows than this one by one.
 const COUNTED_ROWS_MAX: u64 = 2048;
 /// A prefetch does not ask for more blocks than this; the scans ask for the rest as they go.
