@@ -216,7 +216,8 @@ impl TermWalk<'_> {
         if index >= self.block.count {
             return Ok(None);
         }
-        let is_ahead = index + 1 >= self.next && index / BUCKET_TERMS == self.next.saturating_sub(1) / BUCKET_TERMS;
+        let is_ahead =
+            index + 1 >= self.next && index / BUCKET_TERMS == self.next.saturating_sub(1) / BUCKET_TERMS;
         let mut bucket = match self.bucket.take().filter(|_| is_ahead) {
             Some(bucket) => bucket,
             None => {

@@ -4,6 +4,8 @@
 //! the clear: a lookup decodes one piece. Drawn in `docs/block_format.md`.
 #![deny(clippy::indexing_slicing)]
 
+use std::sync::Arc;
+
 use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
 use super::cursor::{Cursor, Malformed, put_u32, put_u64};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
@@ -91,13 +93,18 @@ impl RowBlock {
         self.pieces.get(index).map(|piece| &piece.first)
     }
 
-    /// Returns how many rows are below `key`, or not above it if `inclusive`.
-    pub fn rank(&self, key: &Row, inclusive: bool) -> Result<usize, BlockError> {
+    /// Returns how many rows are below `key`, or not above it if `inclusive`; `piece` decodes one.
+    pub fn rank(
+        &self,
+        key: &Row,
+        inclusive: bool,
+        piece: impl FnOnce(usize) -> Result<Arc<Piece>, BlockError>,
+    ) -> Result<usize, BlockError> {
         let below = |row: &Row| row < key || inclusive && row == key;
         let Some(index) = self.pieces.partition_point(|piece| below(&piece.first)).checked_sub(1) else {
             return Ok(0);
         };
-        let piece = self.piece(index)?;
+        let piece = piece(index)?;
         Ok(index * PIECE_ROWS + partition_rows(piece.rows, |row| below(&piece.row(row))))
     }
 

@@ -4,13 +4,15 @@
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
+use quick_cache::sync::Cache;
+
 use super::Malformed;
 use super::dictionary::{DictionaryBlock, Place};
 use super::facts::{RunStatistics, decode_schema};
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
 };
-use super::rows::{BLOCK_ROWS, RowBlock, WIDTH_MAX};
+use super::rows::{BLOCK_ROWS, Piece, RowBlock, WIDTH_MAX};
 use super::scan::{Bounds, EdgeScan, RunScan};
 use super::term_key::term_key;
 use super::write::DICTIONARY_KINDS;
@@ -38,6 +40,8 @@ struct Inner {
     statistics: Arc<Statistics>,
     graphs: Vec<(TermId, u64)>,
     schema: OnceLock<Arc<Schema>>,
+    /// The pieces that lookups decoded last.
+    pieces: Cache<(BlockId, usize), Arc<Piece>>,
 }
 
 impl Run {
@@ -345,9 +349,21 @@ impl Run {
         let [first, end] = decoded.as_slice() else { return Ok(None) };
         let before = blocks.clone().skip(1).filter_map(|index| entries.get(index.checked_sub(1)?));
         let spanned: u64 = before.map(|entry| u64::from(entry.rows)).sum();
-        let below = first.rank(&bounds.low, false)? as u64;
-        let through = spanned + end.rank(&bounds.high, true)? as u64;
+        let [first_id, end_id] = ends.as_slice() else { return Ok(None) };
+        let below = first.rank(&bounds.low, false, |index| self.piece(*first_id, first, index))? as u64;
+        let rank = end.rank(&bounds.high, true, |index| self.piece(*end_id, end, index))?;
+        let through = spanned + rank as u64;
         Ok(Some(through.saturating_sub(below)))
+    }
+
+    /// Returns a piece of a block, decoded; for lookups, which come back to the same ones.
+    pub(super) fn piece(
+        &self,
+        id: BlockId,
+        block: &RowBlock,
+        index: usize,
+    ) -> Result<Arc<Piece>, BlockError> {
+        self.inner.pieces.get_or_insert_with(&(id, index), || block.piece(index).map(Arc::new))
     }
 
     /// Guesses from the statistics alone.
@@ -391,6 +407,8 @@ impl Run {
     }
 }
 
+/// Decoded pieces, of 32 KiB each, that a run keeps at most.
+const PIECES_KEPT: usize = 512;
 /// With more graphs, a filter is taken to leave some out.
 const GRAPHS_ASKED_MAX: usize = 8;
 /// An estimate counts no more rows than this one by one.
@@ -515,6 +533,7 @@ impl Parts {
             statistics: Arc::new(facts.statistics),
             graphs: facts.graphs,
             schema: OnceLock::new(),
+            pieces: Cache::new(PIECES_KEPT),
         })
     }
 }

@@ -194,7 +194,13 @@ impl RowScan {
                 self.piece = 0;
                 continue;
             }
-            let piece = rows.piece(self.piece)?;
+            // The ends of ranges are what lookups read, again and again.
+            let is_end = rows.first_of(self.piece).is_some_and(|first| *first < self.bounds.low)
+                || rows.first_of(self.piece + 1).is_some_and(|next| *next > self.bounds.high);
+            let piece = match is_end {
+                true => self.run.piece(*id, rows, self.piece)?,
+                false => Arc::new(rows.piece(self.piece)?),
+            };
             let range = self.bounds.range(&piece);
             self.bounds.collect(&piece, range, out).ok_or_else(|| corrupt(*id, "an id is of no kind"))?;
             self.piece += 1;
