@@ -139,7 +139,7 @@ impl Planner {
                 Box::new(Union::new(inputs))
             }
             LogicalPlan::Filter { input, condition } => {
-                let own = self.build_sorted(input, wanted)?;
+                let own = self.build_sorted(input, wanted.or_else(|| only_variable(condition)))?;
                 self.build_filter(own, self.estimate(input), condition)?
             }
             LogicalPlan::Extend { input, variable, expression } => {
@@ -570,6 +570,14 @@ fn flatten<'a>(condition: &'a Expression, conjuncts: &mut Vec<&'a Expression>) {
         Expression::Call(Function::And, parts) => parts.iter().for_each(|part| flatten(part, conjuncts)),
         other => conjuncts.push(other),
     }
+}
+
+/// Returns the variable of a condition that looks at one only. Sorted by it, terms are decoded in
+/// the order in which they are stored, and equal ones together.
+fn only_variable(condition: &Expression) -> Option<Variable> {
+    let variables = condition.variables();
+    let mut variables = variables.into_iter();
+    variables.next().filter(|_| variables.next().is_none())
 }
 
 /// Returns the plan of a condition that asks for its rows, and whether it asks for some or none.
