@@ -43,7 +43,7 @@ fn session() -> Session {
         default_graph: GraphSelector::Default,
         named_graphs: None,
         vocabulary: Vocabulary::default(),
-        schema: Schema::default(),
+        schema: Schema::default().into(),
     }
 }
 
