@@ -3,7 +3,7 @@
 //! Knows files and formats, not what becomes of the quads.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,8 +12,9 @@ use std::thread;
 
 use oxrdfio::{RdfFormat, RdfParseError, RdfParser, RdfSyntaxError};
 
+use super::lines::{BadLine, LineFormat, parse_lines};
 use super::{CommitId, Engine, EngineError};
-use crate::model::{GraphName, NamedNode};
+use crate::model::{BlankNode, GraphName, NamedNode, NamedOrBlankNode, Term};
 
 /// How many quads travel together from a parser to its consumer.
 const QUADS_PER_BATCH: usize = 8192;
@@ -51,7 +52,22 @@ pub enum LoadError {
     Malformed(Fault),
 }
 
-/// A statement that did not parse. Line and column count from 1; 0 where the format cannot tell.
+impl Skipped {
+    /// Takes note of a fault; it is the error unless the load is lenient.
+    fn note(&mut self, fault: Fault, lenient: bool) -> Result<(), LoadError> {
+        if !lenient {
+            return Err(LoadError::Malformed(fault));
+        }
+        self.count += 1;
+        if self.shown.len() < FAULTS_SHOWN_MAX {
+            self.shown.push(fault);
+        }
+        Ok(())
+    }
+}
+
+/// A statement that did not parse. Line and column count from 1; 0 where the format cannot tell: an
+/// RDF/XML parser knows no columns, and its line is the one where the faulty piece ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub path: PathBuf,
@@ -64,6 +80,7 @@ impl std::fmt::Display for Fault {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.line {
             0 => write!(f, "{}: {}", self.path.display(), self.message),
+            line if self.column == 0 => write!(f, "{}:{line}: {}", self.path.display(), self.message),
             line => write!(f, "{}:{line}:{}: {}", self.path.display(), self.column, self.message),
         }
     }
@@ -106,14 +123,18 @@ impl QuadReader {
         let (counter, graph, lenient) = (bytes_read.clone(), options.graph.clone(), options.lenient);
         let worker = thread::spawn(move || {
             let mut skipped = Skipped::default();
-            for (path, file, format) in inputs {
+            let has_several_files = inputs.len() > 1;
+            for (index, (path, file, format)) in inputs.into_iter().enumerate() {
                 let reader = Counted { inner: file, bytes: counter.clone() };
+                let consume = |mut batch: Vec<oxrdf::Quad>| {
+                    if has_several_files {
+                        batch.iter_mut().for_each(|quad| rename_blank_nodes(quad, index));
+                    }
+                    sender.send(Ok(batch)).is_ok()
+                };
                 let parsed = open_compressed(&path, reader).and_then(|reader| {
                     let graph = graph.clone().map_or(GraphName::DefaultGraph, GraphName::NamedNode);
-                    let parser = parser_for(format, &path, graph);
-                    parse(&path, parser.for_reader(reader), lenient, &mut skipped, |batch| {
-                        sender.send(Ok(batch)).is_ok()
-                    })
+                    parse_reader(&path, format, reader, graph, lenient, &mut skipped, consume)
                 });
                 match parsed {
                     Ok(true) => {}
@@ -210,18 +231,90 @@ pub fn parse_bytes(
 ) -> Result<Vec<oxrdf::Quad>, LoadError> {
     let format = format_of(path, Some(format))?;
     let mut quads = Vec::new();
-    let parser = parser_for(format, path, graph).for_reader(bytes);
-    parse(path, parser, false, &mut Skipped::default(), |batch| {
+    let reader = Box::new(io::Cursor::new(bytes));
+    parse_reader(path, format, reader, graph, false, &mut Skipped::default(), |batch| {
         quads.extend(batch);
         true
     })?;
     Ok(quads)
 }
 
+/// Keeps the blank nodes of several files apart: within one load, equal labels mean one node.
+fn rename_blank_nodes(quad: &mut oxrdf::Quad, file: usize) {
+    let rename = |node: &mut BlankNode| {
+        *node = BlankNode::new_unchecked(format!("f{file}n{}", node.as_str()));
+    };
+    if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
+        rename(node);
+    }
+    if let GraphName::BlankNode(node) = &mut quad.graph_name {
+        rename(node);
+    }
+    let mut object = &mut quad.object;
+    loop {
+        match object {
+            Term::BlankNode(node) => return rename(node),
+            Term::Triple(triple) => {
+                if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
+                    rename(node);
+                }
+                object = &mut triple.object;
+            }
+            _ => return,
+        }
+    }
+}
+
 /// Feeds batches to `consume` until it has enough (`Ok(false)`) or the input ends (`Ok(true)`).
+fn parse_reader(
+    path: &Path,
+    format: RdfFormat,
+    reader: impl Read,
+    graph: GraphName,
+    lenient: bool,
+    skipped: &mut Skipped,
+    mut consume: impl FnMut(Vec<oxrdf::Quad>) -> bool,
+) -> Result<bool, LoadError> {
+    if matches!(format, RdfFormat::NTriples | RdfFormat::NQuads) {
+        let has_graphs = format == RdfFormat::NQuads;
+        let parsed = parse_lines(reader, &LineFormat { has_graphs, graph, lenient }, |parsed| {
+            for BadLine { line, column, message } in parsed.bad {
+                let fault = Fault { path: path.to_owned(), line, column, message };
+                skipped.note(fault, lenient).map_err(LineError::Load)?;
+            }
+            Ok(consume(parsed.quads))
+        });
+        return parsed.map_err(|error| match error {
+            LineError::Load(error) => error,
+            LineError::Read(source) => LoadError::Unreadable { path: path.to_owned(), source },
+        });
+    }
+    let parser = parser_for(format, path, graph);
+    if format == RdfFormat::RdfXml {
+        let line = Arc::new(AtomicU64::new(0));
+        let inner = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+        let reader = ByLine { inner, line: line.clone(), is_at_start: true };
+        return parse(path, parser.for_reader(reader), &line, lenient, skipped, consume);
+    }
+    parse(path, parser.for_reader(reader), &AtomicU64::new(0), lenient, skipped, consume)
+}
+
+enum LineError {
+    Read(io::Error),
+    Load(LoadError),
+}
+
+impl From<io::Error> for LineError {
+    fn from(error: io::Error) -> LineError {
+        LineError::Read(error)
+    }
+}
+
+/// As [`parse_reader`], from quads. `line` is the line of a fault that does not know its own.
 fn parse(
     path: &Path,
     quads: impl Iterator<Item = Result<oxrdf::Quad, RdfParseError>>,
+    line: &AtomicU64,
     lenient: bool,
     skipped: &mut Skipped,
     mut consume: impl FnMut(Vec<oxrdf::Quad>) -> bool,
@@ -234,14 +327,7 @@ fn parse(
                 return Err(LoadError::Unreadable { path: path.to_owned(), source });
             }
             Err(RdfParseError::Syntax(error)) => {
-                let fault = fault(path, &error);
-                if !lenient {
-                    return Err(LoadError::Malformed(fault));
-                }
-                skipped.count += 1;
-                if skipped.shown.len() < FAULTS_SHOWN_MAX {
-                    skipped.shown.push(fault);
-                }
+                skipped.note(fault(path, &error, line.load(Ordering::Relaxed)), lenient)?;
             }
         }
         if batch.len() == QUADS_PER_BATCH {
@@ -254,9 +340,41 @@ fn parse(
     Ok(batch.is_empty() || consume(batch))
 }
 
-fn fault(path: &Path, error: &RdfSyntaxError) -> Fault {
-    let (line, column) = error.location().map_or((0, 0), |at| (at.start.line + 1, at.start.column + 1));
-    Fault { path: path.to_owned(), line, column, message: error.to_string() }
+fn fault(path: &Path, error: &RdfSyntaxError, line_reached: u64) -> Fault {
+    let (path, message) = (path.to_owned(), error.to_string());
+    match error.location() {
+        Some(at) => {
+            // The message repeats its place.
+            let rest = message.strip_prefix("Parser error ").and_then(|rest| rest.split_once(": "));
+            let message = rest.map_or(message.as_str(), |(_, rest)| rest).to_owned();
+            Fault { path, line: at.start.line + 1, column: at.start.column + 1, message }
+        }
+        None => Fault { path, line: line_reached, column: 0, message },
+    }
+}
+
+/// Hands out one line at a time and counts them, so that a parser that reads no further than it must
+/// is somewhere in line `line`.
+struct ByLine<R> {
+    inner: BufReader<R>,
+    line: Arc<AtomicU64>,
+    /// Whether the next byte begins a line.
+    is_at_start: bool,
+}
+
+impl<R: Read> Read for ByLine<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.inner.fill_buf()?;
+        let bytes = &bytes[..bytes.len().min(buffer.len())];
+        let newline = memchr::memchr(b'\n', bytes);
+        let len = newline.map_or(bytes.len(), |at| at + 1);
+        buffer[..len].copy_from_slice(&bytes[..len]);
+        self.inner.consume(len);
+        if std::mem::replace(&mut self.is_at_start, newline.is_some()) && len > 0 {
+            self.line.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(len)
+    }
 }
 
 fn parser_for(format: RdfFormat, path: &Path, graph: GraphName) -> RdfParser {
@@ -356,12 +474,65 @@ mod tests {
     }
 
     #[test]
+    fn files_share_no_blank_nodes() {
+        let folder = tempfile::tempdir().unwrap();
+        let texts = [
+            "_:a <http://e/p> _:b .\n_:b <http://e/p> _:a .\n",
+            "_:a <http://e/p> <<( _:b <http://e/p> _:a )>> .\n",
+            "_:f0na <http://e/p> _:a .\n",
+        ];
+        let mut files = Vec::new();
+        for (index, text) in texts.iter().enumerate() {
+            let path = folder.path().join(format!("{index}.{}", ["nt", "ttl"][index % 2]));
+            std::fs::write(&path, text).unwrap();
+            files.push(path);
+        }
+        let read = |files: &[PathBuf]| -> Vec<String> {
+            let options = LoadOptions { files: files.to_vec(), ..LoadOptions::default() };
+            let quads = QuadReader::open(&options).unwrap().flat_map(Result::unwrap);
+            quads.map(|quad| quad.to_string()).collect()
+        };
+        let expected = [
+            "_:f0na <http://e/p> _:f0nb",
+            "_:f0nb <http://e/p> _:f0na",
+            "_:f1na <http://e/p> <<( _:f1nb <http://e/p> _:f1na )>>",
+            "_:f2nf0na <http://e/p> _:f2na",
+        ];
+        assert_eq!(read(&files), expected);
+        assert_eq!(read(&files), expected);
+        assert_eq!(read(&files[..1])[0], "_:a <http://e/p> _:b");
+    }
+
+    #[test]
+    fn a_fault_of_xml_has_its_line() {
+        let head =
+            "<rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\"\n xmlns:e=\"http://e/\">\n";
+        let good = "<rdf:Description rdf:about=\"http://e/s\">\n<e:p>o</e:p>\n</rdf:Description>\n";
+        let many = good.repeat(500);
+        for (bad, line) in [
+            ("<rdf:Description rdf:about=\"http://e/s s\"/>\n", 1503),
+            ("<e:c rdf:ID='1'/>\n", 1503),
+            ("<rdf:Description></e:p>\n", 1503),
+            ("<rdf:Description>\n<e:p>&nothing;</e:p>\n", 1504),
+        ] {
+            let text = format!("{head}{many}{bad}{good}</rdf:RDF>");
+            let Err(LoadError::Malformed(fault)) = load("a.rdf", text.as_bytes(), false) else {
+                panic!("{bad}")
+            };
+            assert_eq!((fault.line, fault.column), (line, 0), "{fault}");
+            assert!(fault.to_string().contains(&format!("a.rdf:{line}: ")), "{fault}");
+        }
+    }
+
+    #[test]
     fn a_fault_has_its_place_and_lenient_goes_on() {
         let text = b"<http://e/s> <http://e/p> \"1\" .\n<http://e/s> oops \"2\" .\n<http://e/s> <http://e/p> \"3\" .\n";
         for name in ["a.nt", "a.ttl"] {
             let Err(LoadError::Malformed(fault)) = load(name, text, false) else { panic!("{name}") };
             assert_eq!(fault.line, 2, "{name}: {fault}");
             assert!(fault.column > 1, "{name}: {fault}");
+            assert!(fault.to_string().contains(&format!("{name}:2:")), "{name}: {fault}");
+            assert!(!fault.message.contains("line"), "{name}: {fault}");
             let (count, skipped) = load(name, text, true).unwrap();
             assert_eq!((count, skipped.count, skipped.shown.len()), (2, 1, 1), "{name}: {skipped:?}");
         }

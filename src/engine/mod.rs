@@ -7,6 +7,7 @@ mod answer;
 mod error;
 mod hosted;
 mod keyring;
+mod lines;
 mod load;
 mod request;
 mod running;
