@@ -10,9 +10,9 @@
 
 use std::fmt;
 
-use chacha20poly1305::aead::{Aead, KeyInit, Payload};
-use chacha20poly1305::{XChaCha20Poly1305, XNonce};
-use zeroize::{Zeroize, ZeroizeOnDrop};
+use chacha20poly1305::aead::{AeadInOut, KeyInit};
+use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::random_bytes;
 
@@ -72,18 +72,21 @@ impl EpochKey {
     }
 
     pub fn from_secret(secret: [u8; 32], workspace: WorkspaceId) -> EpochKey {
-        let mut material = [0; 64];
-        material[..32].copy_from_slice(&secret);
-        material[32..].copy_from_slice(&workspace.0);
-        let key = EpochKey {
-            secret,
-            encryption: blake3::derive_key(ENCRYPTION_CONTEXT, &material),
-            nonce: blake3::derive_key(NONCE_CONTEXT, &material),
-            epoch_id: blake3::derive_key(EPOCH_CONTEXT, &material),
-            workspace: workspace.0,
+        let derive = |context: &str| {
+            let mut hasher = blake3::Hasher::new_derive_key(context);
+            let mut hash = hasher.update(&secret).update(&workspace.0).finalize();
+            let derived = *hash.as_bytes();
+            hasher.zeroize();
+            hash.zeroize();
+            derived
         };
-        material.zeroize();
-        key
+        EpochKey {
+            encryption: derive(ENCRYPTION_CONTEXT),
+            nonce: derive(NONCE_CONTEXT),
+            epoch_id: derive(EPOCH_CONTEXT),
+            workspace: workspace.0,
+            secret,
+        }
     }
 
     /// Returns the secret itself, for the keyring and for tickets.
@@ -102,28 +105,41 @@ impl EpochKey {
 
     /// Seals data as a block of `kind`.
     pub fn seal(&self, kind: u8, data: &[u8]) -> Vec<u8> {
-        let mut plaintext = Vec::with_capacity(padded_len(LENGTH_BYTES + data.len()));
-        plaintext.extend_from_slice(&(data.len() as u64).to_le_bytes());
-        plaintext.extend_from_slice(data);
-        plaintext.resize(padded_len(plaintext.len()), 0);
+        // The plaintext is encrypted where it lies: no copy of it stays behind.
+        let padded = padded_len(LENGTH_BYTES + data.len());
+        let mut sealed = Vec::with_capacity(NONCE_BYTES + padded + TAG_BYTES);
+        sealed.resize(NONCE_BYTES, 0);
+        sealed.extend_from_slice(&(data.len() as u64).to_le_bytes());
+        sealed.extend_from_slice(data);
+        sealed.resize(NONCE_BYTES + padded, 0);
+        let (nonce_place, text) = sealed.split_at_mut(NONCE_BYTES);
         let aad = self.aad(kind);
-        let nonce = self.nonce(&aad, &plaintext);
-        let payload = Payload { msg: &plaintext, aad: &aad };
-        let ciphertext = XChaCha20Poly1305::new(&self.encryption.into())
-            .encrypt(&XNonce::from(nonce), payload)
+        let nonce = self.nonce(&aad, text);
+        nonce_place.copy_from_slice(&nonce);
+        let tag = XChaCha20Poly1305::new(&self.encryption.into())
+            .encrypt_inout_detached(&XNonce::from(nonce), &aad, text.into())
             .expect("blocks are far below the cipher's limit");
-        [&nonce[..], &ciphertext].concat()
+        sealed.extend_from_slice(&tag);
+        sealed
     }
 
     /// Opens what [`EpochKey::seal`] sealed as a block of `kind`.
     pub fn open(&self, kind: u8, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::TooShort)?;
-        if ciphertext.len() < TAG_BYTES + LENGTH_BYTES {
+        let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::TooShort)?;
+        let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(SealError::TooShort)?;
+        if ciphertext.len() < LENGTH_BYTES {
             return Err(SealError::TooShort);
         }
         let aad = self.aad(kind);
-        let mut plaintext = XChaCha20Poly1305::new(&self.encryption.into())
-            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: &aad })
+        // What is refused below is wiped.
+        let mut plaintext = Zeroizing::new(ciphertext.to_vec());
+        XChaCha20Poly1305::new(&self.encryption.into())
+            .decrypt_inout_detached(
+                &XNonce::from(*nonce),
+                &aad,
+                plaintext.as_mut_slice().into(),
+                &Tag::from(*tag),
+            )
             .map_err(|_| SealError::Unopened)?;
         if self.nonce(&aad, &plaintext) != *nonce {
             return Err(SealError::Malformed("the nonce is not derived from the content"));
@@ -134,9 +150,10 @@ impl EpochKey {
         if plaintext.len() != padded_len(LENGTH_BYTES + length) || padding.iter().any(|b| *b != 0) {
             return Err(SealError::Malformed("the padding is wrong"));
         }
-        plaintext.truncate(LENGTH_BYTES + length);
-        plaintext.drain(..LENGTH_BYTES);
-        Ok(plaintext)
+        let mut data = std::mem::take(&mut *plaintext);
+        data.truncate(LENGTH_BYTES + length);
+        data.drain(..LENGTH_BYTES);
+        Ok(data)
     }
 
     fn aad(&self, kind: u8) -> Vec<u8> {
@@ -146,7 +163,10 @@ impl EpochKey {
     fn nonce(&self, aad: &[u8], plaintext: &[u8]) -> [u8; NONCE_BYTES] {
         let mut hasher = blake3::Hasher::new_keyed(&self.nonce);
         let mut nonce = [0; NONCE_BYTES];
-        hasher.update(aad).update(plaintext).finalize_xof().fill(&mut nonce);
+        let mut output = hasher.update(aad).update(plaintext).finalize_xof();
+        output.fill(&mut nonce);
+        hasher.zeroize();
+        output.zeroize();
         nonce
     }
 }
@@ -203,6 +223,26 @@ mod tests {
         for len in 0..sealed.len() {
             assert!(key(1).open(5, &sealed[..len]).is_err());
         }
+    }
+
+    /// draft-irtf-cfrg-xchacha-03, appendix A.3.1.
+    #[test]
+    fn the_cipher_is_the_published_one() {
+        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+        let mut text = b"Ladies and Gentlemen of the class of '99: If I could offer you \
+            only one tip for the future, sunscreen would be it."
+            .to_vec();
+        let key: [u8; 32] = std::array::from_fn(|index| 0x80 + index as u8);
+        let nonce: [u8; 24] = std::array::from_fn(|index| 0x40 + index as u8);
+        let cipher = XChaCha20Poly1305::new(&key.into());
+        let aad = hex("50515253c0c1c2c3c4c5c6c7");
+        let tag = cipher.encrypt_inout_detached(&nonce.into(), &aad, text.as_mut_slice().into()).unwrap();
+        let expected = "bd6d179d3e83d43b9576579493c0e939572a1700252bfaccbed2902c21396cbb\
+            731c7f1b0b4aa6440bf3a82f4eda7e39ae64c6708c54c216cb96b72e1213b452\
+            2f8c9ba40db5d945b11b69b982c1bb9e3f3fac2bc369488f76b2383565d3fff9\
+            21f9664c97637da9768812f615c68b13b52e";
+        assert_eq!(text, hex(expected));
+        assert_eq!(tag[..], hex("c0875924c1c7987947deafd8780acf49")[..]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! `RunBuilder`: from parsed quads to a run, in memory.
 
+use oxrdf::TermRef;
+
 use super::terms::{SortedTerms, TermSet};
 use super::write::{WrittenRun, write_run};
 use super::{Malformed, WriteError};
 use crate::block::BlockSink;
 use crate::crypto::EpochKey;
-use crate::model::{DictionaryId, GraphName, Quad, Term, TermId, TermKind};
+use crate::model::{DictionaryId, GraphName, NamedOrBlankNode, Quad, Term, TermId, TermKind};
 
 /// Gathers quads in any order, repetitions included.
 ///
@@ -29,12 +31,22 @@ impl RunBuilder {
     pub fn insert(&mut self, quad: &oxrdf::Quad) -> Result<(), Malformed> {
         let graph = match &quad.graph_name {
             GraphName::DefaultGraph => TermId::UNDEFINED,
-            GraphName::NamedNode(name) => self.intern(&name.clone().into())?,
-            GraphName::BlankNode(node) => self.intern(&node.clone().into())?,
+            GraphName::NamedNode(name) => self.intern(name.as_ref(), TermKind::NamedNode)?,
+            GraphName::BlankNode(node) => self.intern(node.as_ref(), TermKind::BlankNode)?,
         };
-        let subject = self.intern(&quad.subject.clone().into())?;
-        let predicate = self.intern(&quad.predicate.clone().into())?;
-        let object = self.intern(&quad.object)?;
+        let subject = match &quad.subject {
+            NamedOrBlankNode::NamedNode(name) => self.intern(name.as_ref(), TermKind::NamedNode)?,
+            NamedOrBlankNode::BlankNode(node) => self.intern(node.as_ref(), TermKind::BlankNode)?,
+        };
+        let predicate = self.intern(quad.predicate.as_ref(), TermKind::NamedNode)?;
+        let inline = match &quad.object {
+            Term::Literal(literal) => TermId::inline(literal),
+            _ => None,
+        };
+        let object = match inline {
+            Some(id) => id,
+            None => self.intern(quad.object.as_ref(), TermKind::of(&quad.object))?,
+        };
         self.quads.push(Quad { subject, predicate, object, graph });
         Ok(())
     }
@@ -76,13 +88,8 @@ impl RunBuilder {
         write_run(&terms, quads, key, sink)
     }
 
-    fn intern(&mut self, term: &Term) -> Result<TermId, Malformed> {
-        if let Term::Literal(literal) = term
-            && let Some(id) = TermId::inline(literal)
-        {
-            return Ok(id);
-        }
+    fn intern<'a>(&mut self, term: impl Into<TermRef<'a>>, kind: TermKind) -> Result<TermId, Malformed> {
         let number = u64::from(self.terms.insert(term)?);
-        Ok(TermId::dictionary(DictionaryId { kind: TermKind::of(term), layer: 0, rank: number }))
+        Ok(TermId::dictionary(DictionaryId { kind, layer: 0, rank: number }))
     }
 }

@@ -13,7 +13,7 @@
 
 use std::borrow::Cow;
 
-use oxrdf::BaseDirection;
+use oxrdf::{BaseDirection, LiteralRef, NamedOrBlankNodeRef, TermRef};
 
 use super::cursor::Malformed;
 use crate::model::{BlankNode, Literal, NamedNode, NamedOrBlankNode, Term, TermKind, Triple};
@@ -30,19 +30,25 @@ const END: [u8; 2] = [0, 1];
 ///
 /// # Errors
 /// If the term is too large or too deep for a dictionary; `out` then ends in a part of it.
-pub fn put_term_key(out: &mut Vec<u8>, term: &Term) -> Result<(), Malformed> {
+pub fn put_term_key<'a>(out: &mut Vec<u8>, term: impl Into<TermRef<'a>>) -> Result<(), Malformed> {
     let start = out.len();
-    let mut term = term;
+    let mut term = term.into();
     for _ in 0..=TRIPLE_DEPTH_MAX {
-        out.push(TermKind::of(term) as u8);
         match term {
-            Term::BlankNode(node) => out.extend_from_slice(node.as_str().as_bytes()),
-            Term::NamedNode(node) => out.extend_from_slice(node.as_str().as_bytes()),
-            Term::Literal(literal) => put_literal(out, literal),
-            Term::Triple(triple) => {
-                put_subject(out, &triple.subject);
+            TermRef::BlankNode(node) => {
+                out.push(TermKind::BlankNode as u8);
+                out.extend_from_slice(node.as_str().as_bytes());
+            }
+            TermRef::NamedNode(node) => {
+                out.push(TermKind::NamedNode as u8);
+                out.extend_from_slice(node.as_str().as_bytes());
+            }
+            TermRef::Literal(literal) => put_literal(out, literal),
+            TermRef::Triple(triple) => {
+                out.push(TermKind::Triple as u8);
+                put_subject(out, triple.subject.as_ref());
                 put_field(out, triple.predicate.as_str());
-                term = &triple.object;
+                term = triple.object.as_ref();
                 continue;
             }
         }
@@ -123,17 +129,18 @@ fn put_field(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(&END);
 }
 
-fn put_subject(out: &mut Vec<u8>, subject: &NamedOrBlankNode) {
+fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {
     let (kind, text) = match subject {
-        NamedOrBlankNode::BlankNode(node) => (TermKind::BlankNode, node.as_str()),
-        NamedOrBlankNode::NamedNode(node) => (TermKind::NamedNode, node.as_str()),
+        NamedOrBlankNodeRef::BlankNode(node) => (TermKind::BlankNode, node.as_str()),
+        NamedOrBlankNodeRef::NamedNode(node) => (TermKind::NamedNode, node.as_str()),
     };
     out.push(kind as u8);
     put_field(out, text);
 }
 
-fn put_literal(out: &mut Vec<u8>, literal: &Literal) {
+fn put_literal(out: &mut Vec<u8>, literal: LiteralRef<'_>) {
     if let Some(language) = literal.language() {
+        out.push(TermKind::LangString as u8);
         put_field(out, literal.value());
         put_field(out, language);
         out.push(match literal.direction() {
@@ -142,8 +149,10 @@ fn put_literal(out: &mut Vec<u8>, literal: &Literal) {
             Some(BaseDirection::Rtl) => 2,
         });
     } else if literal.datatype() == crate::model::xsd::STRING {
+        out.push(TermKind::String as u8);
         out.extend_from_slice(literal.value().as_bytes());
     } else {
+        out.push(TermKind::TypedLiteral as u8);
         put_field(out, literal.value());
         out.extend_from_slice(literal.datatype().as_str().as_bytes());
     }

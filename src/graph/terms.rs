@@ -1,12 +1,19 @@
 //! The terms of a run in the making: gathered as they come, then sorted once.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+use std::thread;
+
+use foldhash::quality::RandomState;
+use oxrdf::TermRef;
 
 use super::Malformed;
 use super::term_key::{kind_of_key, parse_term_key, put_term_key, triple_parts};
 use crate::model::{DictionaryId, Term, TermId, TermKind};
 
-const EMPTY: u32 = u32::MAX;
+/// A slot of the table is the upper half of a hash, and below it a number, or this.
+const EMPTY: u64 = u32::MAX as u64;
+/// Fewer terms are not worth a second thread to sort them.
+const SORTED_ALONE_MAX: usize = 10_000;
 
 /// Gives each distinct term a number, in the order of arrival. Holds terms as keys, back to back.
 pub struct TermSet {
@@ -14,7 +21,7 @@ pub struct TermSet {
     /// Where each key ends.
     ends: Vec<usize>,
     /// An open-addressing table of numbers, by hash of the key.
-    slots: Vec<u32>,
+    slots: Vec<u64>,
     hasher: RandomState,
     scratch: Vec<u8>,
 }
@@ -25,7 +32,7 @@ impl Default for TermSet {
             keys: Vec::new(),
             ends: Vec::new(),
             slots: vec![EMPTY; 1024],
-            hasher: RandomState::new(),
+            hasher: RandomState::default(),
             scratch: Vec::new(),
         }
     }
@@ -44,16 +51,17 @@ impl TermSet {
     ///
     /// # Errors
     /// If no dictionary can hold it.
-    pub fn insert(&mut self, term: &Term) -> Result<u32, Malformed> {
+    pub fn insert<'a>(&mut self, term: impl Into<TermRef<'a>>) -> Result<u32, Malformed> {
+        let term = term.into();
         let mut key = std::mem::take(&mut self.scratch);
         key.clear();
         let number = put_term_key(&mut key, term).map(|()| self.insert_key(&key));
         self.scratch = key;
-        if let (Term::Triple(triple), Ok((_, true))) = (term, &number) {
-            self.insert(&triple.subject.clone().into())?;
-            self.insert(&triple.predicate.clone().into())?;
+        if let (TermRef::Triple(triple), Ok((_, true))) = (term, &number) {
+            self.insert(triple.subject.as_ref())?;
+            self.insert(triple.predicate.as_ref())?;
             if !is_inline(&triple.object) {
-                self.insert(&triple.object)?;
+                self.insert(triple.object.as_ref())?;
             }
         }
         number.map(|(number, _)| number)
@@ -64,30 +72,33 @@ impl TermSet {
             self.grow();
         }
         let mask = self.slots.len() - 1;
-        let mut slot = self.hasher.hash_one(key) as usize & mask;
-        while self.slots[slot] != EMPTY {
-            if self.key(self.slots[slot]) == key {
-                return (self.slots[slot], false);
+        let hash = self.hasher.hash_one(key);
+        let mut slot = home(hash, mask);
+        while self.slots[slot] as u32 != EMPTY as u32 {
+            let (upper, number) = (self.slots[slot] >> 32, self.slots[slot] as u32);
+            if upper == hash >> 32 && self.key(number) == key {
+                return (number, false);
             }
             slot = (slot + 1) & mask;
         }
         let number = u32::try_from(self.ends.len()).expect("fewer than 2^32 terms fit into memory");
-        assert!(number != EMPTY, "fewer than 2^32 terms fit into memory");
-        self.slots[slot] = number;
+        assert!(number != EMPTY as u32, "fewer than 2^32 terms fit into memory");
+        self.slots[slot] = hash >> 32 << 32 | u64::from(number);
         self.keys.extend_from_slice(key);
         self.ends.push(self.keys.len());
         (number, true)
     }
 
+    /// Doubles the table; the halves of the hashes that it holds say where to.
     fn grow(&mut self) {
         let mask = self.slots.len() * 2 - 1;
         let mut slots = vec![EMPTY; mask + 1];
-        for number in 0..self.ends.len() as u32 {
-            let mut slot = self.hasher.hash_one(self.key(number)) as usize & mask;
-            while slots[slot] != EMPTY {
+        for entry in self.slots.iter().filter(|entry| **entry as u32 != EMPTY as u32) {
+            let mut slot = home(*entry, mask);
+            while slots[slot] as u32 != EMPTY as u32 {
                 slot = (slot + 1) & mask;
             }
-            slots[slot] = number;
+            slots[slot] = *entry;
         }
         self.slots = slots;
     }
@@ -102,13 +113,27 @@ impl TermSet {
     pub fn into_sorted(mut self) -> (SortedTerms, Vec<u32>) {
         self.slots = Vec::new();
         let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        order.sort_unstable_by(|a, b| self.key(*a).cmp(self.key(*b)));
+        let by_key = |a: &u32, b: &u32| self.key(*a).cmp(self.key(*b));
+        if order.len() > SORTED_ALONE_MAX {
+            let (left, right) = order.split_at_mut(self.len() / 2);
+            thread::scope(|scope| {
+                scope.spawn(|| left.sort_unstable_by(by_key));
+                right.sort_unstable_by(by_key);
+            });
+        }
+        // Merges what is in order already.
+        order.sort_by(by_key);
         let mut ranks = vec![0; order.len()];
         for (rank, number) in order.iter().enumerate() {
             ranks[*number as usize] = rank as u32;
         }
         (SortedTerms { set: self, order }, ranks)
     }
+}
+
+/// Returns where the search for a hash begins: by its upper half alone.
+fn home(hash: u64, mask: usize) -> usize {
+    (hash >> 32) as usize & mask
 }
 
 fn is_inline(term: &Term) -> bool {

@@ -49,14 +49,14 @@ pub fn write_run(
     let mut rows: Vec<[u64; 4]> =
         quads.iter().map(|q| [q.subject, q.predicate, q.object, q.graph].map(TermId::to_bits)).collect();
     drop(quads);
-    rows.sort_unstable();
+    sort_by_two(&mut rows);
     rows.dedup();
     let edges = edges_of(terms, &rows);
     let survey = Survey::begin(terms, &rows, &edges);
     // Two threads: one takes the subject's side, one the object's. Neither waits for the other.
     let (subject_side, object_side) = thread::scope(|scope| {
-        let object_side = scope.spawn(|| write_object_side(terms, &rows, &survey, key, sink));
-        let subject_side = write_subject_side(&rows, &survey, key, sink);
+        let object_side = scope.spawn(|| write_object_side(&rows, &survey, key, sink));
+        let subject_side = write_subject_side(terms, &rows, &survey, key, sink);
         let object_side = object_side.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         (subject_side, object_side)
     });
@@ -107,28 +107,41 @@ struct WrittenSection {
 
 type Rows = Vec<[u64; 4]>;
 
+/// Sorts on two threads; there is nothing else to do before the first order stands.
+fn sort_by_two(rows: &mut Rows) {
+    if rows.len() > BLOCK_ROWS {
+        let middle = rows.len() / 2;
+        let (left, right) = rows.split_at_mut(middle);
+        thread::scope(|scope| {
+            scope.spawn(|| left.sort_unstable());
+            right.sort_unstable();
+        });
+    }
+    // Stable sorting merges what is in order already.
+    rows.sort();
+}
+
 fn write_subject_side(
+    terms: &SortedTerms,
     spo: &Rows,
     survey: &Survey,
     key: &EpochKey,
     sink: &dyn BlockSink,
 ) -> Result<(Vec<WrittenSection>, super::survey::BySubject), BlockError> {
-    let mut sections = vec![write_rows(Section::Spo, spo, key, sink)?];
+    let mut sections = vec![write_dictionary(terms, key, sink)?, write_rows(Section::Spo, spo, key, sink)?];
     let pso = reordered(spo, Permutation::Pso);
     sections.push(write_rows(Section::Pso, &pso, key, sink)?);
     Ok((sections, survey.by_subject(spo, &pso)))
 }
 
 fn write_object_side(
-    terms: &SortedTerms,
     spo: &Rows,
     survey: &Survey,
     key: &EpochKey,
     sink: &dyn BlockSink,
 ) -> Result<(Vec<WrittenSection>, super::survey::ByObject), BlockError> {
-    let mut sections = vec![write_dictionary(terms, key, sink)?];
     let mut rows = reordered(spo, Permutation::Pos);
-    sections.push(write_rows(Section::Pos, &rows, key, sink)?);
+    let mut sections = vec![write_rows(Section::Pos, &rows, key, sink)?];
     let mut found = survey.by_object(&rows);
     for row in &mut rows {
         let [p, o, s, g] = *row;
