@@ -114,3 +114,31 @@ impl PlainBlock {
         BlockError::Corrupt { id: self.id, reason: reason.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::WorkspaceId;
+
+    /// The seal's bytes make every block's id: if they change, what was stored before is not found again.
+    #[test]
+    fn the_seal_does_not_drift() {
+        let key = EpochKey::from_secret([1; 32], WorkspaceId([7; 32]));
+        let contents = [
+            (BlockKind::Commit, &b""[..]),
+            (BlockKind::Dictionary, b"port call"),
+            (BlockKind::Permutation, &[0xAB; 5000]),
+        ];
+        let ids = contents.map(|(kind, data)| {
+            let sealed = SealedBlock::seal(kind, data, &key);
+            assert_eq!(sealed.open(kind, &key).unwrap().data(), data);
+            sealed.id().to_string()
+        });
+        let golden = [
+            "bafkr4idlcattd2artovjsdpfvwemkbdz4ccljaihxu76xv3f2izpurhcce",
+            "bafkr4ihj3ocjyq3bnbnavf5axi7hxqtsaggufr2425itpfstitrzoy6f3u",
+            "bafkr4iff3ntqpcnfpsreguxymg3eg2ea6jmr4anmcjznqvqwstk4cgs6hi",
+        ];
+        assert_eq!(ids, golden);
+    }
+}
