@@ -235,7 +235,7 @@ fn value() -> impl Strategy<Value = &'static str> {
 /// The triple of a fact, in terms that both SPARQL and N-Quads (but for short literals) know.
 fn fact() -> impl Strategy<Value = String> {
     prop_oneof![
-        3 => (node(), link(), node()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), iri(o))),
+        5 => (node(), link(), node()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), iri(o))),
         3 => (node(), key(), value()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), literal(o))),
         2 => (node(), kind()).prop_map(|(s, o)| {
             format!("{} <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> {}", iri(s), iri(o))
@@ -256,7 +256,7 @@ fn literal(value: &str) -> String {
 fn quads() -> impl Strategy<Value = BTreeSet<String>> {
     let quad = (fact(), prop_oneof![4 => Just(""), 1 => Just(" <e:g0>"), 1 => Just(" <e:g1>")]);
     let quad = quad.prop_map(|(triple, graph)| format!("{triple}{graph}"));
-    prop::collection::btree_set(quad, 0..24)
+    prop::collection::btree_set(quad, 0..64)
 }
 
 fn sparql_query() -> impl Strategy<Value = String> {
