@@ -284,7 +284,7 @@ fn a_node_that_serves_the_folder_answers_for_it() {
     folder.fails(&["query", "{ vessels { nothing } }"], 3, &["nothing", "^"]);
     folder.fails(&["query", "--at", "nowhere", "MATCH (n) RETURN n"], 4, &["nowhere"]);
     folder.fails(&["query", "-w", "nobody", "{ vessels { name } }"], 4, &["nobody"]);
-    folder.fails(&["query", "CREATE (:X)"], 6, &[]);
+    folder.fails(&["query", "CREATE (:X)"], 6, &["update"]);
     folder.fails(&["query", "RETURN 1 / 0"], 1, &["DivisionByZero"]);
     folder.fails(&["branch", "main"], 5, &["exists"]);
     folder.fails(&["branch", "bad name"], 2, &["bad name"]);
@@ -298,7 +298,10 @@ fn a_node_that_serves_the_folder_answers_for_it() {
     let made = folder.ok(&["update", "INSERT DATA { <http://e/s> <http://e/p> 1 }", "--json"]);
     let made: serde_json::Value = serde_json::from_str(&made).unwrap();
     assert_eq!((&made["inserted"], &made["deleted"]), (&1.into(), &0.into()));
-    folder.ok(&["update", "--branch", "main", "CREATE (:Port {name: 'Narvik'})", "-m", "Hafen für Erz"]);
+    let made_here =
+        folder.ok(&["update", "--branch", "main", "CREATE (:Port {name: 'Narvik'})", "-m", "Hafen für Erz"]);
+    let head = folder.ok(&["log", "main", "-n", "1"]);
+    assert_eq!(head.lines().next(), Some(made_here.trim_end()));
     folder.ok(&["branch", "other"]);
     folder.ok(&["branch", "--delete", "other"]);
 

@@ -437,6 +437,10 @@ fn graphql_speaks_its_protocol() {
     assert_eq!(server.get("/graphql?query=%7B__typename%7D", "image/png").status, 406);
     assert_eq!(server.get("/graphql", "*/*").status, 400);
     assert_eq!(server.send("PUT", "/graphql", &[], "").status, 405);
+    let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+    assert_eq!(server.get("/graphql", browser).header("content-type"), "text/html; charset=utf-8");
+    let linked = server.get("/graphql?query=%7B__typename%7D", browser);
+    assert_eq!((linked.status, linked.header("content-type")), (200, "application/json"));
     let page = server.get("/graphql", "text/html");
     assert_eq!((page.status, page.header("content-type")), (200, "text/html; charset=utf-8"));
 }

@@ -92,15 +92,12 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         Place::Here(engine) => engine,
         Place::There(node) => {
             let format = format_of(config, arguments.format);
-            return copy(node.ask(&request, format)?);
+            return copy(node.ask(&request, format).map_err(name_the_writing_verb)?);
         }
     };
     let hosted = engine.hosted(config.workspace.as_deref())?;
     let before = hosted.fetched();
-    let response = engine.run(&request).map_err(|error| match Failure::from(error) {
-        failure if failure.code == 6 => failure.hint("`reefloom update` writes"),
-        failure => failure,
-    })?;
+    let response = engine.run(&request).map_err(Failure::from).map_err(name_the_writing_verb)?;
     print(config, arguments.format, response)?;
     let after = hosted.fetched();
     if after.blocks > before.blocks {
@@ -108,6 +105,14 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         eprintln!("{blocks} block(s) fetched from peers, {}", output::bytes(bytes));
     }
     Ok(())
+}
+
+/// What a query is not allowed is to write.
+fn name_the_writing_verb(failure: Failure) -> Failure {
+    match failure.code {
+        6 => failure.hint("`reefloom update` writes"),
+        _ => failure,
+    }
 }
 
 /// Writes an answer to stdout in `format`, or in the one that suits it.

@@ -3,7 +3,7 @@
 //! It turns the node's problems back into the failures, and the exit codes, that the same request
 //! has without a node. `docs/http_api.md` is its contract.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -25,6 +25,7 @@ const PROBLEM_BYTES_MAX: u64 = 1 << 20;
 /// The most commits that the node lists at once.
 const COMMITS_MAX: usize = 1_000;
 
+const COMMIT_HEADER: &str = "Reefloom-Commit";
 const JSON: &str = "application/json";
 
 pub struct Remote {
@@ -38,6 +39,18 @@ pub struct Updated {
     pub commit: String,
     pub inserted: u64,
     pub deleted: u64,
+}
+
+/// The body of a good answer, and the commit that it was read at or made.
+pub struct Answer {
+    pub commit: Option<String>,
+    body: ureq::BodyReader<'static>,
+}
+
+impl Read for Answer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.body.read(buffer)
+    }
 }
 
 /// The body of a request: media type and text.
@@ -66,7 +79,7 @@ impl Remote {
     }
 
     /// Sends a question or an order and returns the answer's bytes, in `format` as far as it suits.
-    pub fn ask(&self, request: &Request, format: AnswerFormat) -> Result<impl Read + use<>, Failure> {
+    pub fn ask(&self, request: &Request, format: AnswerFormat) -> Result<Answer, Failure> {
         let explain = request.explain.then_some(("explain", "true"));
         let at = request.at.as_deref().map(|at| ("branch", at));
         let message = request.message.as_deref().map(|message| ("message", message));
@@ -199,7 +212,7 @@ impl Remote {
         accept: &str,
         body: Option<Body<'_>>,
         text: &str,
-    ) -> Result<impl Read + use<>, Failure> {
+    ) -> Result<Answer, Failure> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let uri = format!("{}{path}{}{query}", self.url, if query.is_empty() { "" } else { "?" });
         let builder = ureq::http::Request::builder().method(method).uri(uri).header("Accept", accept);
@@ -213,13 +226,14 @@ impl Remote {
         };
         let response = response.map_err(failed)?;
         let status = response.status().as_u16();
-        let mut answer = response.into_body().into_reader();
+        let commit = response.headers().get(COMMIT_HEADER).and_then(|commit| commit.to_str().ok());
+        let answer = Answer { commit: commit.map(str::to_owned), body: response.into_body().into_reader() };
         if (200..300).contains(&status) {
             return Ok(answer);
         }
         let mut problem = Vec::new();
         // What cannot be read is told by its status alone.
-        let _ = answer.by_ref().take(PROBLEM_BYTES_MAX).read_to_end(&mut problem);
+        let _ = answer.take(PROBLEM_BYTES_MAX).read_to_end(&mut problem);
         let problem: Problem = serde_json::from_slice(&problem).unwrap_or_default();
         Err(problem.into_failure(status, text))
     }
@@ -288,6 +302,7 @@ struct Location {
 #[serde(default)]
 struct Extensions {
     code: String,
+    hint: Option<String>,
 }
 
 impl Problem {
@@ -296,15 +311,16 @@ impl Problem {
         if status == 400 && !mistakes.is_empty() {
             return EngineError::Syntax { errors: mistakes, text: text.to_owned() }.into();
         }
-        let first = self.errors.into_iter().next();
-        let (detail, code) =
-            first.map_or((self.detail, self.code), |error| (error.message, error.extensions.code));
+        let (detail, code, hint) = match self.errors.into_iter().next() {
+            Some(error) => (error.message, error.extensions.code, error.extensions.hint),
+            None => (self.detail, self.code, self.hint),
+        };
         let message = match (detail.is_empty(), self.reason) {
             (true, _) => format!("the node answers with HTTP status {status}"),
             (false, Some(reason)) => format!("{code}({reason}): {detail}"),
             (false, None) => detail,
         };
-        Failure { code: exit_code(status, &code), message, hint: self.hint }
+        Failure { code: exit_code(status, &code), message, hint }
     }
 
     /// Returns the faults in a statement that have a place in it.
@@ -360,6 +376,9 @@ mod tests {
         let graphql = json!({"errors": [{"message": "no field", "locations": [{"line": 1, "column": 13}],
             "extensions": {"code": "GRAPHQL_VALIDATION_FAILED"}}]});
         check(400, graphql, 3, "no field (line 1, column 13)");
+        let writes = json!({"detail": "no", "code": "FORBIDDEN", "hint": "why not"});
+        let parsed: Problem = serde_json::from_value(writes).unwrap();
+        assert_eq!(parsed.into_failure(403, "").hint.as_deref(), Some("why not"));
         let unplaced = json!({"errors": [{"message": "there is no branch or commit 'x'",
             "extensions": {"code": "UNKNOWN_REF"}}]});
         check(404, unplaced, 4, "'x'");

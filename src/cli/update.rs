@@ -52,12 +52,29 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
                     let (inserted, deleted) = (summary.quads_inserted, summary.quads_removed);
                     print(config, &Updated { commit: response.commit.to_string(), inserted, deleted })
                 }
-                _ => query::print(config, None, response),
+                _ => {
+                    let commit = response.commit.to_string();
+                    query::print(config, None, response)?;
+                    print_commit(config, &commit)
+                }
             }
         }
         Place::There(node) if language == Language::SparqlUpdate => print(config, &node.update(&request)?),
-        Place::There(node) => query::copy(node.ask(&request, query::format_of(config, None))?),
+        Place::There(node) => {
+            let mut answer = node.ask(&request, query::format_of(config, None))?;
+            let commit = answer.commit.take();
+            query::copy(answer)?;
+            commit.map_or(Ok(()), |commit| print_commit(config, &commit))
+        }
     }
+}
+
+/// Ends what a statement returned, which may be nothing, with the commit. JSON has no place for it.
+fn print_commit(config: &Config, commit: &str) -> Result<(), Failure> {
+    if config.json {
+        return Ok(());
+    }
+    output::print(config, &(), || format!("commit {commit}"))
 }
 
 fn print(config: &Config, updated: &Updated) -> Result<(), Failure> {

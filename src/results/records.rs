@@ -21,7 +21,8 @@ impl<W: Write> RecordsWriter<W> {
     }
 
     pub fn write(&mut self, rows: &[Vec<Value>]) -> io::Result<()> {
-        for row in rows {
+        // A statement that returns nothing has rows without columns.
+        for row in rows.iter().filter(|row| !row.is_empty()) {
             self.writer.write_all(if self.is_first { b"\n" } else { b",\n" })?;
             self.is_first = false;
             write_list(&mut self.writer, row.iter(), |writer, value| write_value(writer, value))?;
@@ -57,7 +58,9 @@ mod tests {
         let expected =
             serde_json::json!({"columns": ["a", "b.c"], "rows": [[1, null], [2, "x"]], "more": false});
         assert_eq!(json, expected);
-        let empty = RecordsWriter::new(Vec::new(), &[]).unwrap().finish(&[]).unwrap();
+        let mut empty = RecordsWriter::new(Vec::new(), &[]).unwrap();
+        empty.write(&[vec![]]).unwrap();
+        let empty = empty.finish(&[]).unwrap();
         assert_eq!(empty, b"{\"columns\":[],\"rows\":[]}\n");
     }
 }

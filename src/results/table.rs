@@ -31,8 +31,11 @@ impl<W: Write> TableWriter<W> {
         self.write_cells(rows.iter().map(|row| row.iter().map(value_text).collect()).collect())
     }
 
-    /// Ends the table with the number of rows.
+    /// Ends the table with the number of rows; a table without columns has nothing to show.
     pub fn finish(mut self) -> io::Result<W> {
+        if self.columns.is_empty() {
+            return Ok(self.writer);
+        }
         if self.widths.is_none() {
             self.write_head(&[])?;
         }
@@ -42,6 +45,9 @@ impl<W: Write> TableWriter<W> {
     }
 
     fn write_cells(&mut self, rows: Vec<Vec<String>>) -> io::Result<()> {
+        if self.columns.is_empty() {
+            return Ok(());
+        }
         let rows: Vec<Vec<String>> =
             rows.into_iter().map(|row| row.into_iter().map(|cell| shorten(&cell)).collect()).collect();
         if self.widths.is_none() {
@@ -105,6 +111,13 @@ mod tests {
         let mut writer = TableWriter::new(Vec::new(), &["name".into(), "n".into()]);
         writer.write_values(rows).unwrap();
         assert_eq!(String::from_utf8(writer.finish().unwrap()).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_returns_nothing_shows_nothing() {
+        let mut writer = TableWriter::new(Vec::new(), &[]);
+        writer.write_values(&[vec![]]).unwrap();
+        assert!(writer.finish().unwrap().is_empty());
     }
 
     #[test]

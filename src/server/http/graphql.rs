@@ -34,10 +34,12 @@ struct Document {
 pub(super) async fn handle(app: Arc<App>, segment: Option<String>, request: HttpRequest) -> Reply {
     let (call, body) = Call::new(app, request);
     let accept = call.accept();
+    // Browsers name HTML and then accept anything.
+    let is_browser = call.is_get() && names(accept.as_deref(), "text/html");
+    if is_browser && call.query.all("query").next().is_none() {
+        return super::home::graphql_page();
+    }
     let Some((media_type, ())) = negotiate(accept.as_deref(), OFFERS) else {
-        if names(accept.as_deref(), "text/html") && call.is_get() {
-            return super::home::graphql_page();
-        }
         return Problem::not_acceptable(OFFERS.iter().map(|(name, ())| *name))
             .into_json_response(&call.request_id);
     };

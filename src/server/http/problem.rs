@@ -119,6 +119,9 @@ impl Problem {
             }
             let mut extensions = Map::new();
             extensions.insert("code".into(), code.into());
+            if let Some(hint) = &self.hint {
+                extensions.insert("hint".into(), hint.clone().into());
+            }
             extensions.insert("requestId".into(), request_id.into());
             extensions.extend(self.more.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
             error.insert("extensions".into(), extensions.into());
