@@ -297,6 +297,18 @@ fn updates_make_commits_on_branches() {
     );
     assert_eq!((default.status, default.json()["isDefault"].clone()), (200, json!(true)));
     assert_eq!(on(""), on("@fix%2Fone"));
+    for (tag, status) in [
+        ("\"bafkr4inonsense\"".to_owned(), 412),
+        (before.header("etag").to_owned(), 412),
+        (update.header("etag").to_owned(), 200),
+        (update.header("etag").to_owned(), 412),
+        ("*".to_owned(), 200),
+    ] {
+        let text = format!("CREATE (:Port {{name: '{status}'}})");
+        let headers = [("Content-Type", "text/plain"), ("If-Match", tag.as_str())];
+        let reply = server.send("POST", "/fleet@fix%2Fone/cypher", &headers, &text);
+        assert_eq!(reply.status, status, "{tag}: {}", reply.body);
+    }
     let clear =
         server.post("/fleet@main/sparql?message=Hafen+f%C3%BCr+Erz", "application/sparql-update", insert);
     assert_eq!(clear.status, 200, "{}", clear.body);

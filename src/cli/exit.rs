@@ -57,7 +57,7 @@ impl From<EngineError> for Failure {
         let code = match &error {
             EngineError::Syntax { .. } => 3,
             EngineError::NotFound { .. } => 4,
-            EngineError::Conflict(_) | EngineError::AlreadyExists { .. } => 5,
+            EngineError::Conflict(_) | EngineError::AlreadyExists { .. } | EngineError::NotAt { .. } => 5,
             EngineError::Forbidden(_) => 6,
             EngineError::Unavailable { .. } => 7,
             EngineError::Corrupt(_) => 8,

@@ -26,6 +26,9 @@ pub enum EngineError {
     /// Somebody else moved the branch meanwhile.
     #[error("{0}")]
     Conflict(String),
+    /// The branch does not stand where the caller believes; the write was not made.
+    #[error("branch '{branch}' stands at {commit}, not where the write expects it")]
+    NotAt { branch: String, commit: String },
     #[error("{0}")]
     Forbidden(String),
     /// Blocks are needed that no peer at hand has; the same request may work later.
@@ -61,6 +64,7 @@ impl EngineError {
                 Some("a peer that has them must be reachable: start it, then ask again".to_owned())
             }
             EngineError::Conflict(_) => Some("ask again: the write was not made".to_owned()),
+            EngineError::NotAt { .. } => Some("read the branch anew, then decide".to_owned()),
             EngineError::MemoryExceeded { .. } => Some("narrow the query, or add a LIMIT".to_owned()),
             _ => None,
         }

@@ -171,6 +171,10 @@ impl Hosted {
         branch: &str,
     ) -> Result<Response, EngineError> {
         let transaction = Arc::new(self.workspace.begin(branch)?);
+        let parent = transaction.parent().to_string();
+        if request.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
+            return Err(EngineError::NotAt { branch: branch.to_owned(), commit: parent });
+        }
         let dataset: Arc<dyn Dataset> = transaction.clone();
         let session = session(request, settings, dataset.as_ref())?;
         let answer = match request.language {

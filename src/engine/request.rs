@@ -39,6 +39,8 @@ pub struct Request {
     pub explain: bool,
     /// Whether the caller may change data through this door.
     pub may_write: bool,
+    /// A write is made only where the branch stands at one of these commits; at any if `None`.
+    pub only_at: Option<Vec<String>>,
     /// The message of the commit that a write makes; the text's first line if `None`.
     pub message: Option<String>,
     pub limits: RequestLimits,
@@ -75,6 +77,7 @@ impl Request {
             named_graphs: Vec::new(),
             explain: false,
             may_write: false,
+            only_at: None,
             message: None,
             limits: RequestLimits::default(),
             cancel: Arc::default(),

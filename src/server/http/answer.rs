@@ -197,9 +197,13 @@ pub(super) fn set_commit(headers: &mut HeaderMap, commit: &str) {
 }
 
 /// Returns whether If-None-Match lists the commit.
-pub(super) fn is_known(known: Option<&str>, commit: &str) -> bool {
-    let tag = |text: &str| text.trim().trim_start_matches("W/").trim_matches('"').to_owned();
-    known.is_some_and(|known| known.split(',').map(tag).any(|tag| tag == commit || tag == "*"))
+fn is_known(known: Option<&str>, commit: &str) -> bool {
+    known.is_some_and(|known| tags(known).any(|tag| tag == commit || tag == "*"))
+}
+
+/// Returns the commits in a list of entity tags, weak or not.
+pub(super) fn tags(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
 }
 
 fn broken(error: io::Error) -> Problem {
@@ -218,6 +222,7 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::NotFound { .. } => (StatusCode::NOT_FOUND, "UNKNOWN_REF"),
         EngineError::AlreadyExists { .. } => (StatusCode::CONFLICT, "ALREADY_EXISTS"),
         EngineError::Conflict(_) => (StatusCode::CONFLICT, "CONFLICT"),
+        EngineError::NotAt { .. } => (StatusCode::PRECONDITION_FAILED, "PRECONDITION_FAILED"),
         EngineError::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         EngineError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "BLOCKS_UNAVAILABLE"),
         EngineError::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CORRUPT"),
@@ -300,6 +305,7 @@ mod tests {
             (EngineError::NotFound { kind: "branch or commit", name: text() }, 404, "UNKNOWN_REF"),
             (EngineError::AlreadyExists { kind: "branch", name: text() }, 409, "ALREADY_EXISTS"),
             (EngineError::Conflict(text()), 409, "CONFLICT"),
+            (EngineError::NotAt { branch: text(), commit: text() }, 412, "PRECONDITION_FAILED"),
             (EngineError::Corrupt(text()), 500, "CORRUPT"),
             (EngineError::Storage(text()), 500, "STORAGE_FAILED"),
             (EngineError::Runtime(ExecuteError::Plan(text())), 500, "INTERNAL_ERROR"),

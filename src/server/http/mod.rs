@@ -189,6 +189,7 @@ impl Call {
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));
+        request.only_at = self.expected_commits();
         request.cancel = Arc::new(AtomicBool::new(false));
         Ok(request)
     }
@@ -213,6 +214,14 @@ impl Call {
                 Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR", "it failed inside"))
             }
         }
+    }
+
+    /// Returns the commits that a write is for, from If-Match. Our tags are weak, since a commit has
+    /// an answer in each format; but a write is to the commit, so that they compare as they are.
+    fn expected_commits(&self) -> Option<Vec<String>> {
+        let list = header_text(&self.parts.headers, header::IF_MATCH)?;
+        let commits: Vec<String> = answer::tags(&list).map(str::to_owned).collect();
+        (!commits.iter().any(|commit| commit == "*")).then_some(commits)
     }
 
     /// Returns the commit that the client says it has, from If-None-Match.
@@ -286,7 +295,8 @@ fn preflight() -> Reply {
     let methods = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
     headers.insert(header::ALLOW, methods.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
-    let allowed = "Accept, Authorization, Content-Type, If-None-Match, Reefloom-Branch, Reefloom-Message";
+    let allowed =
+        "Accept, Authorization, Content-Type, If-Match, If-None-Match, Reefloom-Branch, Reefloom-Message";
     headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static(allowed));
     headers.insert(header::ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
     response
