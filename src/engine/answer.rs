@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use super::{Answer, EngineError, Language, Response};
+use super::{Answer, CommitId, EngineError, Language, Response};
 use crate::execute::{ExecuteError, Rows};
 use crate::plan::Shape;
 use crate::results::{
@@ -66,7 +66,11 @@ impl Response {
             )?),
             Answer::GraphQl { rows, shape } => write_graphql(rows, &shape, writer),
             Answer::Rows(rows) => match (format, self.language) {
-                (AnswerFormat::Table, _) => write_table(rows, writer),
+                (AnswerFormat::Table, _) if rows.columns().is_empty() => {
+                    write_changes(rows, self.commit, writer)
+                }
+                (AnswerFormat::Table, Language::SparqlQuery) => write_terms(rows, writer),
+                (AnswerFormat::Table, _) => write_values(rows, writer),
                 (AnswerFormat::Json, Language::Cypher) => write_records(rows, writer),
                 (AnswerFormat::Solutions(format), _) => write_solutions(rows, format, writer),
                 _ => write_solutions(rows, SolutionsFormat::Json, writer),
@@ -75,12 +79,43 @@ impl Response {
     }
 }
 
-fn write_table(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
+fn write_values(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
     let mut table = TableWriter::new(writer, rows.columns());
     while let Some(values) = rows.next_values()? {
         table.write_values(&values)?;
     }
     Ok(table.finish().map(drop)?)
+}
+
+fn write_terms(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
+    let mut table = TableWriter::new(writer, rows.columns());
+    while let Some(terms) = rows.next_terms()? {
+        table.write_terms(&terms)?;
+    }
+    Ok(table.finish().map(drop)?)
+}
+
+/// Writes what a statement without columns did.
+fn write_changes(mut rows: Rows, commit: CommitId, writer: &mut dyn Write) -> Result<(), WriteError> {
+    while rows.next_batch()?.is_some() {}
+    let summary = rows.context().summary();
+    let counts = [
+        ("nodes created", summary.nodes_created),
+        ("nodes deleted", summary.nodes_deleted),
+        ("relationships created", summary.relationships_created),
+        ("relationships deleted", summary.relationships_deleted),
+        ("properties set", summary.properties_set),
+        ("properties removed", summary.properties_removed),
+        ("labels added", summary.labels_added),
+        ("labels removed", summary.labels_removed),
+    ];
+    let told: Vec<String> = counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(what, count)| format!("{count} {what}"))
+        .collect();
+    let told = if told.is_empty() { "no changes".to_owned() } else { told.join(", ") };
+    Ok(writeln!(writer, "{told}\ncommit {commit}")?)
 }
 
 fn write_solutions(

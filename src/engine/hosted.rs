@@ -7,7 +7,7 @@ use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Respon
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
-use crate::model::NamedNode;
+use crate::model::{NamedNode, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
 use crate::plan::{self, Form, GraphSelector, Query, Session, Statement, Update};
 use crate::replication::Replica;
@@ -130,7 +130,7 @@ impl Hosted {
             workspace: self.name.clone(),
             commit,
             language: request.language,
-            prefixes: settings.vocabulary.prefixes.clone(),
+            prefixes: prefixes(&settings.vocabulary),
             answer,
         }
     }
@@ -219,6 +219,13 @@ impl Hosted {
             other => other,
         })
     }
+}
+
+/// Returns a workspace's prefixes, with the empty one for the names of its base.
+fn prefixes(vocabulary: &Vocabulary) -> Vec<(String, String)> {
+    let mut prefixes = vocabulary.prefixes.clone();
+    prefixes.push((String::new(), vocabulary.base.clone()));
+    prefixes
 }
 
 fn explain_update(update: Update) -> String {
