@@ -236,7 +236,7 @@ fn value() -> impl Strategy<Value = &'static str> {
 fn fact() -> impl Strategy<Value = String> {
     prop_oneof![
         5 => (node(), link(), node()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), iri(o))),
-        3 => (node(), key(), value()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), literal(o))),
+        2 => (node(), key(), value()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), literal(o))),
         2 => (node(), kind()).prop_map(|(s, o)| {
             format!("{} <http://www.w3.org/1999/02/22-rdf-syntax-ns#type> {}", iri(s), iri(o))
         }),
@@ -253,10 +253,18 @@ fn literal(value: &str) -> String {
     }
 }
 
+/// Facts of all kinds, and properties of one value each unless another fact adds one.
 fn quads() -> impl Strategy<Value = BTreeSet<String>> {
-    let quad = (fact(), prop_oneof![4 => Just(""), 1 => Just(" <e:g0>"), 1 => Just(" <e:g1>")]);
-    let quad = quad.prop_map(|(triple, graph)| format!("{triple}{graph}"));
-    prop::collection::btree_set(quad, 0..64)
+    let property = |((s, p), o): ((&str, &str), &str)| format!("{} {} {}", iri(s), iri(p), literal(o));
+    let properties = prop::collection::btree_map((node(), key()), value(), 0..8);
+    let link = (node(), link(), node()).prop_map(|(s, p, o)| format!("{} {} {}", iri(s), iri(p), iri(o)));
+    let quad = (fact(), pick(&["", " <e:g0>", " <e:g1>"])).prop_map(|(triple, graph)| triple + graph);
+    let links = prop::collection::btree_set(link, 0..16);
+    (properties, links, prop::collection::btree_set(quad, 0..12)).prop_map(
+        move |(properties, links, quads)| {
+            properties.into_iter().map(property).chain(links).chain(quads).collect()
+        },
+    )
 }
 
 fn sparql_query() -> impl Strategy<Value = String> {
@@ -346,7 +354,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => cypher_query().prop_map(|text| Step::Ask(Language::Cypher, text)),
         2 => sparql_update().prop_map(|text| Step::Write(Language::SparqlUpdate, text)),
         2 => cypher_write().prop_map(|text| Step::Write(Language::Cypher, text)),
-        1 => Just(Step::Fold),
+        2 => Just(Step::Fold),
     ]
 }
 

@@ -12,7 +12,7 @@ use std::convert::Infallible;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use oxrdf::{BlankNode, GraphName, Literal, NamedOrBlankNode, Quad, Term};
+use oxrdf::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Quad, Term};
 use reefloom::dataset::Dataset;
 use reefloom::engine::{
     CommitId, Engine, EngineError, Hosted, Language, Request, Response, WorkspaceSettings,
@@ -34,7 +34,10 @@ impl Stored {
         let hosted = engine.create_workspace("test", WorkspaceSettings::default(), TIME_MS);
         let stored = Stored { engine, hosted: hosted.map_err(|error| error.to_string())? };
         let (mut base, later) = halves(quads);
-        let removed: Vec<Quad> = later.iter().filter_map(decoy).collect();
+        let removed: Vec<Quad> = match later.len() % 2 {
+            0 => later.iter().filter_map(other_value).collect(),
+            _ => later.iter().filter_map(other_subject).collect(),
+        };
         base.extend(removed.iter().cloned());
         stored.load(base, TIME_MS)?;
         stored.load(later, TIME_MS + 1)?;
@@ -132,10 +135,17 @@ fn blank_nodes(quad: &Quad) -> HashSet<BlankNode> {
 }
 
 /// Returns a quad that says something else of the same subject, if an update can name it.
-fn decoy(quad: &Quad) -> Option<Quad> {
+fn other_value(quad: &Quad) -> Option<Quad> {
     let is_ground = quad.subject.is_named_node() && !matches!(quad.graph_name, GraphName::BlankNode(_));
     let object = Literal::new_simple_literal("removed later").into();
     is_ground.then(|| Quad { object, ..quad.clone() })
+}
+
+/// Returns a quad that says the same of another subject, if an update can name it.
+fn other_subject(quad: &Quad) -> Option<Quad> {
+    let subject = NamedNode::new_unchecked("urn:removed:later").into();
+    let other = Quad { subject, ..quad.clone() };
+    blank_nodes(&other).is_empty().then_some(other)
 }
 
 fn delete_data(quads: &[Quad]) -> String {
