@@ -52,11 +52,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
                     let (inserted, deleted) = (summary.quads_inserted, summary.quads_removed);
                     print(config, &Updated { commit: response.commit.to_string(), inserted, deleted })
                 }
-                _ => {
-                    let commit = response.commit.to_string();
-                    query::print(config, None, response)?;
-                    print_commit(config, &commit)
-                }
+                _ => query::print(config, None, response),
             }
         }
         Place::There(node) if language == Language::SparqlUpdate => print(config, &node.update(&request)?),

@@ -8,7 +8,7 @@ use super::COMMIT_HEADER;
 use super::accept::{GRAPHS, Offer, RowsFormat, negotiate};
 use super::problem::Problem;
 use super::stream::Sink;
-use crate::engine::{Answer, EngineError, Response};
+use crate::engine::{Answer, EngineError, Language, Response};
 use crate::execute::{ExecuteError, Rows, Triples, UpdateSummary};
 use crate::language::SyntaxError;
 use crate::model::Value;
@@ -48,7 +48,7 @@ pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Res
         return Ok(());
     }
     match response.answer {
-        Answer::Rows(rows) => write_rows(rows, wanted, headers, sink),
+        Answer::Rows(rows) => write_rows(rows, response.language, wanted, headers, sink),
         Answer::Boolean(value) => {
             let (media_type, format) = wanted.rows_format()?;
             let mut writer = sink.start(StatusCode::OK, with_type(headers, media_type));
@@ -75,7 +75,13 @@ pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Res
     }
 }
 
-fn write_rows(mut rows: Rows, wanted: &Wanted, headers: HeaderMap, sink: &mut Sink) -> Result<(), Problem> {
+fn write_rows(
+    mut rows: Rows,
+    language: Language,
+    wanted: &Wanted,
+    headers: HeaderMap,
+    sink: &mut Sink,
+) -> Result<(), Problem> {
     let (media_type, format) = wanted.rows_format()?;
     let headers = with_type(headers, media_type);
     let columns = rows.columns().to_vec();
@@ -100,6 +106,15 @@ fn write_rows(mut rows: Rows, wanted: &Wanted, headers: HeaderMap, sink: &mut Si
                 batch = rows.next_values().map_err(from_execute)?;
             }
             finish(writer.finish(&[]))
+        }
+        RowsFormat::Table if language == Language::SparqlQuery => {
+            let mut batch = rows.next_terms().map_err(from_execute)?;
+            let mut writer = TableWriter::new(sink.start(StatusCode::OK, headers), &columns);
+            while let Some(terms) = batch {
+                writer.write_terms(&terms).map_err(broken)?;
+                batch = rows.next_terms().map_err(from_execute)?;
+            }
+            finish(writer.finish())
         }
         RowsFormat::Table => {
             let mut batch = rows.next_values().map_err(from_execute)?;
