@@ -97,8 +97,8 @@ impl BlockReader {
     /// cache lacks.
     ///
     /// # Errors
-    /// [`BlockError::Unavailable`] with every id that is missing, each once; else the first error of
-    /// opening.
+    /// [`BlockError::Corrupt`] if one is stored but damaged; [`BlockError::Unavailable`] with every id
+    /// that is missing, each once; else the first error of opening.
     pub fn get(&self, wanted: &[(BlockId, BlockKind)]) -> Result<Vec<Arc<PlainBlock>>, BlockError> {
         let opened = self.get_with(wanted, TypeId::of::<Opened>(), |block| {
             let bytes = block.data().len();
@@ -201,6 +201,10 @@ impl BlockReader {
         let found = self.fetch(&ids)?;
         let missing: Vec<BlockId> =
             ids.iter().zip(&found).filter(|(_, block)| block.is_none()).map(|(id, _)| *id).collect();
+        if let Some(id) = self.source.damaged(&missing).first() {
+            let reason = "the bytes that are stored do not hash to its id".to_owned();
+            return Err(BlockError::Corrupt { id: *id, reason });
+        }
         if !missing.is_empty() {
             return Err(BlockError::Unavailable(missing));
         }

@@ -15,6 +15,11 @@ pub trait BlockSource: Send + Sync {
 
     /// Returns, for each id in order, whether `get` would find it now without asking farther away.
     fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError>;
+
+    /// Returns which of these blocks, none of which `get` found, are here but damaged.
+    fn damaged(&self, _ids: &[BlockId]) -> Vec<BlockId> {
+        Vec::new()
+    }
 }
 
 /// Keeps blocks.

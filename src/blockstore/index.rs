@@ -1,11 +1,13 @@
 //! The index beside the packs: where each block lies, and the refs, as of some place in the log.
 //!
 //! It holds nothing that the packs do not: whatever it lacks is replayed, and if it is damaged it is
-//! made anew.
+//! made anew. On a full disk it can be held in memory.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
+use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::StoreError;
@@ -42,7 +44,9 @@ pub struct Figures {
 
 pub struct Index {
     path: PathBuf,
-    database: Database,
+    /// `None` after a failed write, until it can be opened again: a database that failed once refuses
+    /// to be read too.
+    database: RwLock<Option<Database>>,
 }
 
 impl Index {
@@ -65,13 +69,25 @@ impl Index {
         }
     }
 
+    /// Makes an empty index in memory, which stands for the one at `path` until the store is closed.
+    pub fn in_memory(path: &Path) -> Result<Index, StoreError> {
+        Index::of(path, Database::builder().create_with_backend(InMemoryBackend::new()))
+    }
+
     fn try_open(path: &Path) -> Result<Index, StoreError> {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create(path);
-        let index =
-            Index { path: path.to_owned(), database: database.map_err(|error| failed(path, error.into()))? };
+        Index::of(path, Database::builder().set_cache_size(CACHE_BYTES).create(path))
+    }
+
+    fn of(path: &Path, database: Result<Database, redb::DatabaseError>) -> Result<Index, StoreError> {
+        let database = database.map_err(|error| failed(path, error.into()))?;
+        let index = Index { path: path.to_owned(), database: RwLock::new(Some(database)) };
         // Tables are made at once, so that readers find them.
         index.in_write(|_, _, _| Ok(()))?;
         Ok(index)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn figures(&self) -> Result<Figures, StoreError> {
@@ -153,8 +169,15 @@ impl Index {
         &self,
         read: impl FnOnce(&redb::ReadTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, StoreError> {
-        let transaction = self.database.begin_read().map_err(|error| failed(&self.path, error.into()))?;
-        read(&transaction).map_err(|error| failed(&self.path, error))
+        let failed = |error| failed(&self.path, error);
+        let mut database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            drop(database);
+            self.reopen()?;
+            database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        }
+        let transaction = self.begin(&database, Database::begin_read)?;
+        read(&transaction).map_err(failed)
     }
 
     fn in_write(
@@ -165,17 +188,43 @@ impl Index {
             &mut redb::Table<'_, &'static str, u64>,
         ) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
-        let run = || -> Result<(), redb::Error> {
-            let transaction = self.database.begin_write()?;
+        self.reopen()?;
+        let run = || -> Result<(), StoreError> {
+            let failed = |error| failed(&self.path, error);
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            let transaction = self.begin(&database, Database::begin_write)?;
             {
-                let mut blocks = transaction.open_table(BLOCKS)?;
-                let mut refs = transaction.open_table(REFS)?;
-                let mut figures = transaction.open_table(FIGURES)?;
-                write(&mut blocks, &mut refs, &mut figures)?;
+                let mut blocks = transaction.open_table(BLOCKS).map_err(|error| failed(error.into()))?;
+                let mut refs = transaction.open_table(REFS).map_err(|error| failed(error.into()))?;
+                let mut figures = transaction.open_table(FIGURES).map_err(|error| failed(error.into()))?;
+                write(&mut blocks, &mut refs, &mut figures).map_err(failed)?;
             }
-            Ok(transaction.commit()?)
+            transaction.commit().map_err(|error| failed(error.into()))
         };
-        run().map_err(|error| failed(&self.path, error))
+        let written = run();
+        if written.is_err() {
+            self.database.write().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        written
+    }
+
+    fn begin<T, E: Into<redb::Error>>(
+        &self,
+        database: &Option<Database>,
+        begin: impl FnOnce(&Database) -> Result<T, E>,
+    ) -> Result<T, StoreError> {
+        let closed = || StoreError::Index { path: self.path.clone(), reason: "it is closed".to_owned() };
+        begin(database.as_ref().ok_or_else(closed)?).map_err(|error| failed(&self.path, error.into()))
+    }
+
+    /// Opens the database again if a failed write closed it; what it held before that write is there.
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.is_none() {
+            let opened = Database::builder().set_cache_size(CACHE_BYTES).open(&self.path);
+            *database = Some(opened.map_err(|error| failed(&self.path, error.into()))?);
+        }
+        Ok(())
     }
 }
 

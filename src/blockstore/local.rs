@@ -26,6 +26,7 @@ const PACK_BYTES_MAX: u64 = 1 << 30;
 /// The index is brought up to date once so much waits for it: it bounds what an opening replays.
 const UNINDEXED_BYTES_MAX: u64 = 128 << 20;
 const UNINDEXED_BLOCKS_MAX: usize = 16_384;
+const FIRST_INDEXING: (u64, usize) = (UNINDEXED_BYTES_MAX, UNINDEXED_BLOCKS_MAX);
 
 /// Blocks and refs in a folder, which it holds locked while it is open.
 pub struct LocalStore {
@@ -51,6 +52,8 @@ struct Log {
     figures: Figures,
     refs: BTreeMap<String, RefState>,
     unindexed_bytes: u64,
+    /// How many bytes and blocks may wait for the index.
+    index_after: (u64, usize),
     /// Why nothing may be appended any more.
     failure: Option<String>,
 }
@@ -73,23 +76,17 @@ impl LocalStore {
         let lock = lock(folder)?;
         let numbers = pack_numbers(folder)?;
         let index_path = folder.join("index.redb");
-        let mut index = Index::open(&index_path)?;
-        let mut figures = index.figures()?;
-        if !agrees(folder, figures.indexed, &numbers)? {
-            tracing::warn!(folder = %folder.display(), "the index does not fit the packs and is rebuilt");
-            drop(index);
-            index = Index::create_anew(&index_path)?;
-            figures = index.figures()?;
-        }
-        let mut opening = Opening { index: &index, figures, refs: index.refs()?, ..Opening::new(&index) };
-        let (packs, end) = opening.replay(folder, &numbers)?;
-        let Opening { figures, refs, changed_refs, recent, corrupt, .. } = opening;
+        let opened = match Index::open(&index_path).and_then(|index| Opened::read(folder, &numbers, index)) {
+            // What is there can be read all the same.
+            Err(StoreError::Full(_)) => {
+                tracing::warn!(folder = %folder.display(), "the disk is full; the index is held in memory");
+                Opened::read(folder, &numbers, Index::in_memory(&index_path)?)
+            }
+            opened => opened,
+        };
+        let Opened { index, packs, end, figures, refs, corrupt } = opened?;
         let pack = packs.last_key_value().map(|(_, pack)| Arc::clone(pack));
         let pack = pack.expect("opening makes a pack if there is none");
-        sync(&pack)?;
-        sync_folder(folder)?;
-        let changed = changed_refs.iter().map(|name| (name.as_str(), refs.get(name).map(Vec::as_slice)));
-        index.advance(figures, &recent, changed)?;
         let refs = refs.into_iter().map(|(name, value)| (name, RefState { value: Some(value), at: end }));
         let log = Log {
             pack,
@@ -98,6 +95,7 @@ impl LocalStore {
             figures,
             refs: refs.collect(),
             unindexed_bytes: 0,
+            index_after: FIRST_INDEXING,
             failure: None,
         };
         Ok(LocalStore {
@@ -162,11 +160,20 @@ impl LocalStore {
         if log.offset >= PACK_BYTES_MAX {
             self.begin_pack(&mut log)?;
         }
-        if log.unindexed_bytes >= UNINDEXED_BYTES_MAX || waiting >= UNINDEXED_BLOCKS_MAX {
+        let (bytes_max, blocks_max) = log.index_after;
+        if log.unindexed_bytes >= bytes_max || waiting >= blocks_max {
             let synced = sync(&log.pack);
             log.poison_on(synced)?;
             log.durable_offset = log.offset;
-            self.index_log(&mut log)?;
+            match self.index_log(&mut log) {
+                Ok(()) => log.index_after = FIRST_INDEXING,
+                // The log has the blocks, and memory their places: the index can follow later.
+                Err(error) => {
+                    tracing::warn!(%error, "the index could not be brought up to date");
+                    log.index_after =
+                        (log.unindexed_bytes + UNINDEXED_BYTES_MAX, waiting + UNINDEXED_BLOCKS_MAX);
+                }
+            }
         }
         Ok(())
     }
@@ -259,7 +266,7 @@ impl LocalStore {
 
     fn read(&self, id: BlockId, at: Location) -> Option<SealedBlock> {
         let pack = self.packs.read().unwrap_or_else(PoisonError::into_inner).get(&at.pack).cloned();
-        let mut bytes = vec![0; at.len as usize];
+        let mut bytes = vec![0; (at.len as usize).min(BLOCK_BYTES_MAX)];
         let read = match &pack {
             Some(pack) => read_exact_at(&pack.file, &mut bytes, at.offset).map_err(BlockError::from),
             None => Err(std::io::Error::new(std::io::ErrorKind::NotFound, "its pack is missing").into()),
@@ -321,6 +328,11 @@ impl BlockSource for LocalStore {
 
     fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
         Ok(self.locate(ids)?.into_iter().map(|place| place.is_some()).collect())
+    }
+
+    fn damaged(&self, ids: &[BlockId]) -> Vec<BlockId> {
+        let corrupt = hold(&self.corrupt);
+        ids.iter().filter(|id| corrupt.contains(id)).copied().collect()
     }
 }
 
@@ -471,6 +483,40 @@ fn agrees(folder: &Path, indexed: LogPosition, numbers: &[u32]) -> Result<bool, 
     let path = Pack::path_of(folder, indexed.pack);
     let metadata = fs::metadata(&path).map_err(|error| StoreError::of(&path, error))?;
     Ok(metadata.len() >= indexed.offset)
+}
+
+/// What an opening finds.
+struct Opened {
+    index: Index,
+    packs: BTreeMap<u32, Arc<Pack>>,
+    end: LogPosition,
+    figures: Figures,
+    refs: BTreeMap<String, Vec<u8>>,
+    corrupt: BTreeSet<BlockId>,
+}
+
+impl Opened {
+    /// Reads index and packs, and brings the index up to the end of the log.
+    fn read(folder: &Path, numbers: &[u32], mut index: Index) -> Result<Opened, StoreError> {
+        let mut figures = index.figures()?;
+        if !agrees(folder, figures.indexed, numbers)? {
+            tracing::warn!(folder = %folder.display(), "the index does not fit the packs and is rebuilt");
+            let path = index.path().to_owned();
+            drop(index);
+            index = Index::create_anew(&path)?;
+            figures = index.figures()?;
+        }
+        let mut opening = Opening { figures, refs: index.refs()?, ..Opening::new(&index) };
+        let (packs, end) = opening.replay(folder, numbers)?;
+        let Opening { figures, refs, changed_refs, recent, corrupt, .. } = opening;
+        if let Some((_, last)) = packs.last_key_value() {
+            sync(last)?;
+        }
+        sync_folder(folder)?;
+        let changed = changed_refs.iter().map(|name| (name.as_str(), refs.get(name).map(Vec::as_slice)));
+        index.advance(figures, &recent, changed)?;
+        Ok(Opened { index, packs, end, figures, refs, corrupt })
+    }
 }
 
 /// What an opening gathers from the index and from what it replays.

@@ -84,6 +84,10 @@ impl BlockSource for Fetcher {
     fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
         self.store.has(ids)
     }
+
+    fn damaged(&self, ids: &[BlockId]) -> Vec<BlockId> {
+        self.store.damaged(ids)
+    }
 }
 
 impl Fetcher {
