@@ -5,6 +5,8 @@
 //! environment variable) inside a private mount namespace; where the machine forbids that, the test
 //! says that it was skipped.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::process::Command;

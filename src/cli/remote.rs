@@ -3,7 +3,7 @@
 //! It turns the node's problems back into the failures, and the exit codes, that the same request
 //! has without a node. `docs/http_api.md` is its contract.
 
-use std::io::{self, Read};
+use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
@@ -25,7 +25,6 @@ const PROBLEM_BYTES_MAX: u64 = 1 << 20;
 /// The most commits that the node lists at once.
 const COMMITS_MAX: usize = 1_000;
 
-const COMMIT_HEADER: &str = "Reefloom-Commit";
 const JSON: &str = "application/json";
 
 pub struct Remote {
@@ -41,17 +40,8 @@ pub struct Updated {
     pub deleted: u64,
 }
 
-/// The body of a good answer, and the commit that it was read at or made.
-pub struct Answer {
-    pub commit: Option<String>,
-    body: ureq::BodyReader<'static>,
-}
-
-impl Read for Answer {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.body.read(buffer)
-    }
-}
+/// The body of a good answer.
+pub type Answer = ureq::BodyReader<'static>;
 
 /// The body of a request: media type and text.
 type Body<'a> = (&'a str, String);
@@ -226,8 +216,7 @@ impl Remote {
         };
         let response = response.map_err(failed)?;
         let status = response.status().as_u16();
-        let commit = response.headers().get(COMMIT_HEADER).and_then(|commit| commit.to_str().ok());
-        let answer = Answer { commit: commit.map(str::to_owned), body: response.into_body().into_reader() };
+        let answer: Answer = response.into_body().into_reader();
         if (200..300).contains(&status) {
             return Ok(answer);
         }

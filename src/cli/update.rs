@@ -56,21 +56,8 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
             }
         }
         Place::There(node) if language == Language::SparqlUpdate => print(config, &node.update(&request)?),
-        Place::There(node) => {
-            let mut answer = node.ask(&request, query::format_of(config, None))?;
-            let commit = answer.commit.take();
-            query::copy(answer)?;
-            commit.map_or(Ok(()), |commit| print_commit(config, &commit))
-        }
+        Place::There(node) => query::copy(node.ask(&request, query::format_of(config, None))?),
     }
-}
-
-/// Ends what a statement returned, which may be nothing, with the commit. JSON has no place for it.
-fn print_commit(config: &Config, commit: &str) -> Result<(), Failure> {
-    if config.json {
-        return Ok(());
-    }
-    output::print(config, &(), || format!("commit {commit}"))
 }
 
 fn print(config: &Config, updated: &Updated) -> Result<(), Failure> {

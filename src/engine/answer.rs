@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use super::{Answer, CommitId, EngineError, Language, Response};
 use crate::execute::{ExecuteError, Rows};
+use crate::model::Value;
 use crate::plan::Shape;
 use crate::results::{
     GraphFormat, GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TableWriter, TriplesWriter,
@@ -33,6 +34,15 @@ pub enum WriteError {
 }
 
 impl Response {
+    /// Pulls the first rows, so that most failures show before anything is written.
+    pub fn prepare(&mut self) -> Result<(), EngineError> {
+        match &mut self.answer {
+            Answer::Rows(rows) | Answer::GraphQl { rows, .. } => Ok(rows.prepare()?),
+            Answer::Graph(triples) => Ok(triples.prepare()?),
+            Answer::Boolean(_) | Answer::Updated(_) | Answer::Explanation(_) => Ok(()),
+        }
+    }
+
     /// Writes the answer, pulling rows as it goes.
     ///
     /// # Errors
@@ -64,7 +74,7 @@ impl Response {
                 "{{\"commit\":\"{}\",\"inserted\":{},\"deleted\":{}}}",
                 self.commit, summary.quads_inserted, summary.quads_removed
             )?),
-            Answer::GraphQl { rows, shape } => write_graphql(rows, &shape, writer),
+            Answer::GraphQl { rows, shape } => write_graphql(rows, &shape, self.commit, writer),
             Answer::Rows(rows) => match (format, self.language) {
                 (AnswerFormat::Table, _) if rows.columns().is_empty() => {
                     write_changes(rows, self.commit, writer)
@@ -138,12 +148,18 @@ fn write_records(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteErro
     Ok(records.finish(&[]).map(drop)?)
 }
 
-fn write_graphql(mut rows: Rows, shape: &Shape, writer: &mut dyn Write) -> Result<(), WriteError> {
+fn write_graphql(
+    mut rows: Rows,
+    shape: &Shape,
+    commit: CommitId,
+    writer: &mut dyn Write,
+) -> Result<(), WriteError> {
     let mut response = GraphqlWriter::new(writer, shape)?;
     while let Some(values) = rows.next_values()? {
         response.write(&values)?;
     }
-    Ok(response.finish(&[]).map(drop)?)
+    let extensions = [("commit", Value::String(commit.to_string()))];
+    Ok(response.finish(&extensions).map(drop)?)
 }
 
 impl From<ExecuteError> for WriteError {

@@ -28,6 +28,8 @@ pub struct Rows {
     is_cut_off: bool,
     /// What buffered rows hold of the budget.
     buffer: Option<Reservation>,
+    /// The first batch, if it was pulled before somebody asked for it.
+    first: Option<Batch>,
 }
 
 impl Rows {
@@ -39,7 +41,17 @@ impl Rows {
     ) -> Rows {
         let columns = query.columns.iter().map(|column| column.name.clone()).collect();
         let places = query.columns.iter().map(|column| operator.layout().column(column.variable)).collect();
-        Rows { context, operator, columns, places, ahead, emitted: 0, is_cut_off: false, buffer: None }
+        Rows {
+            context,
+            operator,
+            columns,
+            places,
+            ahead,
+            emitted: 0,
+            is_cut_off: false,
+            buffer: None,
+            first: None,
+        }
     }
 
     /// The names of the columns, in order.
@@ -88,6 +100,14 @@ impl Rows {
         Ok(Some(rows))
     }
 
+    /// Pulls the first rows ahead, so that most failures show now.
+    pub fn prepare(&mut self) -> Result<(), ExecuteError> {
+        if self.first.is_none() {
+            self.first = self.pull()?;
+        }
+        Ok(())
+    }
+
     /// Runs the query to its end and keeps its rows, accounted for in its budget.
     pub fn buffered(mut self) -> Result<Rows, ExecuteError> {
         let mut reservation = self.context.reserve();
@@ -104,17 +124,25 @@ impl Rows {
     }
 
     fn next_rows(&mut self) -> Result<Option<Batch>, ExecuteError> {
-        self.context.check()?;
-        if !self.ahead.is_empty() {
-            self.context.dataset.prefetch(&std::mem::take(&mut self.ahead));
-        }
-        let Some(batch) = self.operator.next_batch()? else { return Ok(None) };
+        let next = match self.first.take() {
+            Some(batch) => Some(batch),
+            None => self.pull()?,
+        };
+        let Some(batch) = next else { return Ok(None) };
         let Some(max) = self.context.limits.rows_max else { return Ok(Some(batch)) };
         let room = max - self.emitted;
         let rows = room.min(batch.rows() as u64);
         self.is_cut_off |= rows < batch.rows() as u64;
         self.emitted += rows;
         Ok((rows > 0).then(|| batch.slice(0, rows as usize)))
+    }
+
+    fn pull(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        self.context.check()?;
+        if !self.ahead.is_empty() {
+            self.context.dataset.prefetch(&std::mem::take(&mut self.ahead));
+        }
+        self.operator.next_batch()
     }
 
     fn layout(&self) -> &Layout {
@@ -147,6 +175,11 @@ impl Triples {
     fn new(rows: Rows, source: Source) -> Triples {
         let reservation = rows.context.reserve();
         Triples { rows, source, seen: HashSet::new(), reservation }
+    }
+
+    /// Pulls the first rows ahead, so that most failures show now.
+    pub fn prepare(&mut self) -> Result<(), ExecuteError> {
+        self.rows.prepare()
     }
 
     /// Returns more triples, never none.

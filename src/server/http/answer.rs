@@ -8,13 +8,9 @@ use super::COMMIT_HEADER;
 use super::accept::{GRAPHS, Offer, RowsFormat, negotiate};
 use super::problem::Problem;
 use super::stream::Sink;
-use crate::engine::{Answer, EngineError, Language, Response};
-use crate::execute::{ExecuteError, Rows, Triples, UpdateSummary};
+use crate::engine::{Answer, AnswerFormat, EngineError, Response, WriteError};
+use crate::execute::ExecuteError;
 use crate::language::SyntaxError;
-use crate::model::Value;
-use crate::results::{
-    GraphqlWriter, RecordsWriter, SolutionsFormat, SolutionsWriter, TableWriter, TriplesWriter, write_boolean,
-};
 
 /// How the client wants its answer.
 pub(super) struct Wanted {
@@ -32,6 +28,28 @@ impl Wanted {
         negotiate(self.accept.as_deref(), self.rows)
             .ok_or_else(|| Problem::not_acceptable(self.rows.iter().map(|(name, _)| *name)))
     }
+
+    /// Returns the media type and the format that suit this answer.
+    ///
+    /// # Errors
+    /// 406 if none that is on offer is acceptable.
+    fn format_of(&self, answer: &Answer) -> Result<Offer<AnswerFormat>, Problem> {
+        match answer {
+            Answer::Rows(_) | Answer::Boolean(_) => {
+                let (media_type, format) = self.rows_format()?;
+                Ok(match format {
+                    RowsFormat::Solutions(format) => (media_type, AnswerFormat::Solutions(format)),
+                    RowsFormat::Records => (media_type, AnswerFormat::Json),
+                    RowsFormat::Table => (media_type, AnswerFormat::Table),
+                })
+            }
+            Answer::Graph(_) => negotiate(self.accept.as_deref(), GRAPHS)
+                .map(|(media_type, format)| (media_type, AnswerFormat::Graph(format)))
+                .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name))),
+            Answer::Updated(_) | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
+            Answer::Explanation(_) => Ok(("text/plain", AnswerFormat::Table)),
+        }
+    }
 }
 
 /// Writes an answer through `sink`.
@@ -39,155 +57,59 @@ impl Wanted {
 /// # Errors
 /// Before the response starts, what the client should be told; after it, why it broke off.
 pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Result<(), Problem> {
-    let commit = response.commit.to_string();
-    let mut headers = HeaderMap::new();
-    set_commit(&mut headers, &commit);
-    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-    if is_known(wanted.known_commits.as_deref(), &commit) {
+    let headers = headers_of(&response);
+    if is_known(wanted.known_commits.as_deref(), &response.commit.to_string()) {
         sink.start(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
-    match response.answer {
-        Answer::Rows(rows) => write_rows(rows, response.language, wanted, headers, sink),
-        Answer::Boolean(value) => {
-            let (media_type, format) = wanted.rows_format()?;
-            let mut writer = sink.start(StatusCode::OK, with_type(headers, media_type));
-            finish(match format {
-                RowsFormat::Solutions(format) => write_boolean(format, writer, value),
-                RowsFormat::Records => write_boolean(SolutionsFormat::Json, writer, value),
-                RowsFormat::Table => writeln!(writer, "{value}").map(|()| writer),
-            })
-        }
-        Answer::Graph(triples) => write_graph(triples, &response.prefixes, wanted, headers, sink),
-        Answer::Updated(summary) => {
-            let writer = sink.start(StatusCode::OK, with_type(headers, "application/json"));
-            finish(write_summary(writer, &commit, &summary))
-        }
-        Answer::Explanation(text) => {
-            let mut writer = sink.start(StatusCode::OK, with_type(headers, "text/plain"));
-            finish(writer.write_all(text.as_bytes()).map(|()| writer))
-        }
-        Answer::GraphQl { .. } => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "a GraphQL answer where none was asked for",
-        )),
-    }
+    let (media_type, format) = wanted.format_of(&response.answer)?;
+    stream(response, format, with_type(headers, media_type), sink)
 }
 
-fn write_rows(
-    mut rows: Rows,
-    language: Language,
-    wanted: &Wanted,
-    headers: HeaderMap,
-    sink: &mut Sink,
-) -> Result<(), Problem> {
-    let (media_type, format) = wanted.rows_format()?;
-    let headers = with_type(headers, media_type);
-    let columns = rows.columns().to_vec();
-    match format {
-        RowsFormat::Solutions(format) => {
-            // The first batch before the head: most failures show by then, and get their status.
-            let mut batch = rows.next_terms().map_err(from_execute)?;
-            let mut writer = SolutionsWriter::new(format, sink.start(StatusCode::OK, headers), &columns)
-                .map_err(broken)?;
-            while let Some(terms) = batch {
-                writer.write(&terms).map_err(broken)?;
-                batch = rows.next_terms().map_err(from_execute)?;
-            }
-            finish(writer.finish())
-        }
-        RowsFormat::Records => {
-            let mut batch = rows.next_values().map_err(from_execute)?;
-            let mut writer =
-                RecordsWriter::new(sink.start(StatusCode::OK, headers), &columns).map_err(broken)?;
-            while let Some(values) = batch {
-                writer.write(&values).map_err(broken)?;
-                batch = rows.next_values().map_err(from_execute)?;
-            }
-            finish(writer.finish(&[]))
-        }
-        RowsFormat::Table if language == Language::SparqlQuery => {
-            let mut batch = rows.next_terms().map_err(from_execute)?;
-            let mut writer = TableWriter::new(sink.start(StatusCode::OK, headers), &columns);
-            while let Some(terms) = batch {
-                writer.write_terms(&terms).map_err(broken)?;
-                batch = rows.next_terms().map_err(from_execute)?;
-            }
-            finish(writer.finish())
-        }
-        RowsFormat::Table => {
-            let mut batch = rows.next_values().map_err(from_execute)?;
-            let mut writer = TableWriter::new(sink.start(StatusCode::OK, headers), &columns);
-            while let Some(values) = batch {
-                writer.write_values(&values).map_err(broken)?;
-                batch = rows.next_values().map_err(from_execute)?;
-            }
-            finish(writer.finish())
-        }
-    }
-}
-
-fn write_graph(
-    mut triples: Triples,
-    prefixes: &[(String, String)],
-    wanted: &Wanted,
-    headers: HeaderMap,
-    sink: &mut Sink,
-) -> Result<(), Problem> {
-    let (media_type, format) = negotiate(wanted.accept.as_deref(), GRAPHS)
-        .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name)))?;
-    let headers = with_type(headers, media_type);
-    let mut batch = triples.next_triples().map_err(from_execute)?;
-    let mut writer = TriplesWriter::new(format, sink.start(StatusCode::OK, headers), prefixes);
-    while let Some(triples_read) = batch {
-        triples_read.iter().try_for_each(|triple| writer.write(triple)).map_err(broken)?;
-        batch = triples.next_triples().map_err(from_execute)?;
-    }
-    finish(writer.finish())
-}
-
-/// Writes the answer to a GraphQL operation. Its errors after the first batch break the response
-/// off, as everywhere.
+/// Writes the answer to a GraphQL operation.
+///
+/// # Errors
+/// As [`write`].
 pub(super) fn write_graphql(
     response: Response,
     media_type: &'static str,
     known_commits: Option<&str>,
     sink: &mut Sink,
 ) -> Result<(), Problem> {
-    let commit = response.commit.to_string();
-    let mut headers = HeaderMap::new();
-    set_commit(&mut headers, &commit);
-    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
-    if is_known(known_commits, &commit) {
+    let headers = headers_of(&response);
+    if is_known(known_commits, &response.commit.to_string()) {
         sink.start(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
-    match response.answer {
-        Answer::GraphQl { mut rows, shape } => {
-            let mut batch = rows.next_values().map_err(from_execute)?;
-            let writer = sink.start(StatusCode::OK, with_type(headers, media_type));
-            let mut writer = GraphqlWriter::new(writer, &shape).map_err(broken)?;
-            while let Some(values) = batch {
-                writer.write(&values).map_err(broken)?;
-                batch = rows.next_values().map_err(from_execute)?;
-            }
-            finish(writer.finish(&[("commit", Value::String(commit))]))
-        }
-        Answer::Explanation(text) => {
-            let mut writer = sink.start(StatusCode::OK, with_type(headers, "text/plain"));
-            finish(writer.write_all(text.as_bytes()).map(|()| writer))
-        }
-        _ => Err(Problem::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "INTERNAL_ERROR",
-            "another answer where one of GraphQL was asked for",
-        )),
+    let media_type = match &response.answer {
+        Answer::Explanation(_) => "text/plain",
+        _ => media_type,
+    };
+    stream(response, AnswerFormat::Json, with_type(headers, media_type), sink)
+}
+
+/// Starts the response once the first rows are there: most failures show by then, and get their
+/// status.
+fn stream(
+    mut response: Response,
+    format: AnswerFormat,
+    headers: HeaderMap,
+    sink: &mut Sink,
+) -> Result<(), Problem> {
+    response.prepare().map_err(from_engine)?;
+    let mut writer = sink.start(StatusCode::OK, headers);
+    match response.write(format, &mut writer) {
+        Ok(()) => writer.flush().map_err(broken),
+        Err(WriteError::Engine(error)) => Err(from_engine(error)),
+        Err(WriteError::Io(error)) => Err(broken(error)),
     }
 }
 
-fn finish<W: Write>(result: io::Result<W>) -> Result<(), Problem> {
-    result.and_then(|mut writer| writer.flush()).map_err(broken)
+fn headers_of(response: &Response) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    set_commit(&mut headers, &response.commit.to_string());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers
 }
 
 /// Returns the media type as a header; text says that it is UTF-8.
@@ -259,10 +181,6 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
     problem
 }
 
-fn from_execute(error: ExecuteError) -> Problem {
-    from_engine(error.into())
-}
-
 fn from_syntax(errors: Vec<SyntaxError>) -> Problem {
     let first = errors.first();
     let code = first.map_or("SYNTAX_ERROR", |error| error.code.as_str());
@@ -290,16 +208,6 @@ fn from_runtime(error: ExecuteError) -> Problem {
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
     };
     Problem::new(status, code, text)
-}
-
-fn write_summary<W: Write>(mut writer: W, commit: &str, summary: &UpdateSummary) -> io::Result<W> {
-    let body = serde_json::json!({
-        "commit": commit,
-        "inserted": summary.quads_inserted,
-        "deleted": summary.quads_removed,
-    });
-    writeln!(writer, "{body}")?;
-    Ok(writer)
 }
 
 #[cfg(test)]
