@@ -319,6 +319,11 @@ fn a_folder_that_cannot_be_used_is_told_plainly() {
     let folder = Folder::with_fleet();
     let held = Served::start(&folder);
     folder.fails(&["verify"], 1, &["in use"]);
+    folder.fails(
+        &["serve", "--http", "127.0.0.1:0", "--p2p", "127.0.0.1:0"],
+        1,
+        &["in use by the node at http:"],
+    );
     drop(held);
     assert!(folder.ok(&["verify"]).contains("0 corrupt"));
     let file = folder.write("file", "not a folder");

@@ -37,7 +37,7 @@ pub struct Commit {
 
 /// Opens the data folder, which must hold a workspace, or turns to the node that has it open.
 pub fn reach(config: &Config) -> Result<Place, Failure> {
-    match open_or_find(config)? {
+    match open_or_find(EngineOptions::new(&config.data))? {
         Ok(engine) => Ok(Place::Here(Box::new(with_workspace(config, engine)?))),
         Err(node) => Ok(Place::There(Remote::new(&node))),
     }
@@ -45,13 +45,14 @@ pub fn reach(config: &Config) -> Result<Place, Failure> {
 
 /// Opens the data folder, which must hold a workspace, for what only the process that has it can do.
 pub fn take(config: &Config) -> Result<Engine, Failure> {
-    with_workspace(config, take_any(config)?)
+    with_workspace(config, take_any(EngineOptions::new(&config.data))?)
 }
 
 /// As [`take`], for a folder that may be empty or not exist yet.
-pub fn take_any(config: &Config) -> Result<Engine, Failure> {
-    open_or_find(config)?.map_err(|node| {
-        let (folder, url) = (config.data.display(), Remote::new(&node).url().to_owned());
+pub fn take_any(options: EngineOptions) -> Result<Engine, Failure> {
+    let folder = options.folder.clone();
+    open_or_find(options)?.map_err(|node| {
+        let (folder, url) = (folder.display(), Remote::new(&node).url().to_owned());
         let mut failure =
             Failure::other(format!("{folder} is in use by the node at {url} (process {})", node.pid));
         failure.hint = Some("stop it first, or use another folder with --data".to_owned());
@@ -59,12 +60,11 @@ pub fn take_any(config: &Config) -> Result<Engine, Failure> {
     })
 }
 
-fn open_or_find(config: &Config) -> Result<Result<Engine, RunningNode>, Failure> {
-    match Engine::open(EngineOptions::new(&config.data)) {
+fn open_or_find(options: EngineOptions) -> Result<Result<Engine, RunningNode>, Failure> {
+    let folder = options.folder.clone();
+    match Engine::open(options) {
         Ok(engine) => Ok(Ok(engine)),
-        Err(error @ EngineError::InUse(_)) => {
-            RunningNode::find(&config.data).map(Err).ok_or_else(|| error.into())
-        }
+        Err(error @ EngineError::InUse(_)) => RunningNode::find(&folder).map(Err).ok_or_else(|| error.into()),
         Err(error) => Err(error.into()),
     }
 }

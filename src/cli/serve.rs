@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::net::TcpListener;
 
-use super::{Failure, demo, output};
+use super::{Failure, demo, output, place};
 use crate::config::Config;
-use crate::engine::{Engine, EngineOptions, Peering, RunningNode};
+use crate::engine::{EngineOptions, Peering, RunningNode};
 use crate::server::{self, HttpOptions};
 
 /// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
@@ -42,7 +42,8 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let http = address(arguments.http.as_deref().unwrap_or(&config.http))?;
     let p2p = address(arguments.p2p.as_deref().unwrap_or(&config.p2p))?;
     let peering = if arguments.offline { Peering::Offline } else { Peering::Listen(p2p) };
-    let engine = Arc::new(Engine::open(EngineOptions { peering, ..EngineOptions::new(&folder) })?);
+    let options = EngineOptions { peering, ..EngineOptions::new(&folder) };
+    let engine = Arc::new(place::take_any(options)?);
     if arguments.demo {
         demo::fill(&engine)?;
     }

@@ -178,6 +178,12 @@ fn equal_questions_have_one_plan() {
             }
         }
     }
+    for entry in fs::read_dir(&golden).unwrap() {
+        let name = entry.unwrap().path().file_stem().unwrap().to_string_lossy().into_owned();
+        if !questions.iter().any(|question| question.has_one_plan && question.name == name) {
+            faults.push(format!("{name}.plan is of no question"));
+        }
+    }
     assert!(faults.is_empty(), "{} plan(s) differ\n{}", faults.len(), faults.join("\n"));
 }
 
