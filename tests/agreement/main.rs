@@ -159,8 +159,8 @@ fn equal_questions_have_one_plan() {
     let mut faults = Vec::new();
     let questions = questions();
     let equal: Vec<_> = questions.iter().filter(|question| question.has_one_plan).collect();
-    assert!(equal.iter().filter(|question| question.texts.len() == 3).count() >= 4);
-    assert!(equal.len() >= 8, "{}", equal.len());
+    let in_all_three = equal.iter().filter(|question| question.texts.len() == 3).count();
+    assert!(in_all_three >= 8, "{in_all_three}");
     for question in equal {
         let path = golden.join(format!("{}.plan", question.name));
         for (index, (tongue, text)) in question.texts.iter().enumerate() {
