@@ -125,6 +125,18 @@ impl Batch {
         Batch { columns, rows: length }
     }
 
+    /// Returns the next rows from `position` on, at most [`BATCH_ROWS`], and moves `position` past
+    /// them; `None` at the end.
+    ///
+    /// # Panics
+    /// If `position` is past the end.
+    pub fn next_part(&self, position: &mut usize) -> Option<Batch> {
+        let rows = BATCH_ROWS.min(self.rows - *position);
+        let part = (rows > 0).then(|| self.slice(*position, rows));
+        *position += rows;
+        part
+    }
+
     /// Copies one row into `row`.
     pub fn read_row(&self, index: usize, row: &mut Vec<TermId>) {
         row.clear();

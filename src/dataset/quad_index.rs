@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{DatasetError, Scan};
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
 /// A set of quads with one B-tree a permutation. Insertion and removal cost O(log n) each.
@@ -70,7 +70,7 @@ fn bounds(pattern: &QuadPattern, permutation: Permutation) -> ([TermId; 4], [Ter
 
 /// A scan over rows that are already at hand, of any width.
 pub struct RowsScan {
-    columns: Vec<Vec<TermId>>,
+    rows: Batch,
     position: usize,
 }
 
@@ -78,8 +78,8 @@ impl RowsScan {
     /// # Panics
     /// If the columns are not of one length.
     pub fn new(columns: Vec<Vec<TermId>>) -> RowsScan {
-        assert!(columns.windows(2).all(|pair| pair[0].len() == pair[1].len()));
-        RowsScan { columns, position: 0 }
+        let rows = columns.first().map_or(0, Vec::len);
+        RowsScan { rows: Batch::new(columns, rows), position: 0 }
     }
 
     /// Makes a scan of quads in the shape that [`super::Dataset::scan`] promises.
@@ -98,14 +98,6 @@ impl RowsScan {
 
 impl Scan for RowsScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
-        let total = self.columns.first().map_or(0, Vec::len);
-        if self.position >= total {
-            return Ok(None);
-        }
-        let end = total.min(self.position + BATCH_ROWS);
-        let columns = self.columns.iter().map(|column| column[self.position..end].to_vec()).collect();
-        let batch = Batch::new(columns, end - self.position);
-        self.position = end;
-        Ok(Some(batch))
+        Ok(self.rows.next_part(&mut self.position))
     }
 }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::{BoxOperator, DistinctRows, Operator, bytes_of};
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::execute::expression::{
     self, AggregateValue, Compiled, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
     standard_deviation,
@@ -104,13 +104,7 @@ impl Operator for Aggregate {
             self.result = Some(self.run()?);
         }
         let Some(result) = &self.result else { return Ok(None) };
-        let rows = BATCH_ROWS.min(result.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = result.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(result.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BoxOperator, Operator, drain};
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::execute::changes::Changes;
 use crate::execute::writer::Writer;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -55,13 +55,7 @@ impl Operator for Modify {
             self.rows = Some(self.run()?);
         }
         let Some(all) = &self.rows else { return Ok(None) };
-        let rows = BATCH_ROWS.min(all.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = all.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(all.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {

@@ -43,13 +43,7 @@ impl Operator for Sort {
             self.sorted = Some(rows.gather(&order));
         }
         let Some(sorted) = &self.sorted else { return Ok(None) };
-        let rows = BATCH_ROWS.min(sorted.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = sorted.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(sorted.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {
@@ -124,13 +118,7 @@ impl Operator for TopN {
             self.sorted = Some(self.run()?);
         }
         let Some(sorted) = &self.sorted else { return Ok(None) };
-        let rows = BATCH_ROWS.min(sorted.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = sorted.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(sorted.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {

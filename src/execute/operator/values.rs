@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Operator;
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::execute::{ExecuteError, Layout};
 use crate::model::TermId;
 use crate::plan::Variable;
@@ -44,13 +44,7 @@ impl Rows {
 
 impl Operator for Rows {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
-        let rows = BATCH_ROWS.min(self.rows.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = self.rows.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(self.rows.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {

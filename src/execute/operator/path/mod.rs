@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::index_scan::describe_slot;
 use super::{GraphScope, Operator, Probe, bytes_of};
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::execute::expression::{self, Compiled};
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
 use crate::model::{GraphFilter, Permutation, QuadPattern, TermId, Value};
@@ -342,13 +342,7 @@ impl Operator for PathScan {
             // Paths may bind nothing at all: two constant ends.
             self.probe.reservation.grow(bytes_of(self.found.rows(), self.found.width()))?;
         }
-        let rows = BATCH_ROWS.min(self.found.rows() - self.position);
-        if rows == 0 {
-            return Ok(None);
-        }
-        let batch = self.found.slice(self.position, rows);
-        self.position += rows;
-        Ok(Some(batch))
+        Ok(self.found.next_part(&mut self.position))
     }
 
     fn layout(&self) -> &Layout {
