@@ -42,14 +42,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     request.explain = call.query.is_on("explain")?;
     let only_reads = call.query.is_on("readonly")?;
     request.may_write = call.is(Method::POST) && !only_reads && call.check_may_write().is_ok();
-    let (engine, cancel) = (call.app.engine.clone(), request.cancel.clone());
-    call.app
-        .pool
-        .respond(cancel, move |sink| {
-            let response = engine.run(&request).map_err(answer::from_engine)?;
-            answer::write(response, &wanted, sink)
-        })
-        .await
+    call.run(request, move |response, sink| answer::write(response, &wanted, sink)).await
 }
 
 async fn read(call: &Call, body: Body) -> Result<Statement, Problem> {

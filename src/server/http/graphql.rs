@@ -69,14 +69,10 @@ async fn answer(
     request.explain = call.query.is_on("explain")?;
     request.may_write = call.is(Method::POST) && call.check_may_write().is_ok();
     let known_commits = call.known_commits();
-    let (engine, cancel) = (call.app.engine.clone(), request.cancel.clone());
-    call.app
-        .pool
-        .respond(cancel, move |sink| {
-            let response = engine.run(&request).map_err(answer::from_engine)?;
-            answer::write_graphql(response, media_type, known_commits.as_deref(), sink)
-        })
-        .await
+    call.run(request, move |response, sink| {
+        answer::write_graphql(response, media_type, known_commits.as_deref(), sink)
+    })
+    .await
 }
 
 async fn read(call: &Call, body: Body) -> Result<Document, Problem> {

@@ -34,8 +34,8 @@ use tokio::net::TcpListener;
 use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
 use self::problem::Problem;
 use self::request::{Parameters, header_text};
-use self::stream::QueryPool;
-use crate::engine::{Engine, EngineError, Language, Request, RequestLimits};
+use self::stream::{QueryPool, Sink};
+use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
 
 /// The header that names the commit an answer was read at, or that a write made.
 pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
@@ -154,6 +154,17 @@ impl Call {
         let query = Parameters::of_query(&parts);
         let request_id = parts.extensions.get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
         (Call { app, parts, query, request_id }, body)
+    }
+
+    /// Runs a request on a query thread and writes its answer there as it comes.
+    async fn run(
+        &self,
+        request: Request,
+        write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Reply, Problem> {
+        let (engine, cancel) = (self.app.engine.clone(), request.cancel.clone());
+        let job = move |sink: &mut Sink| write(engine.run(&request).map_err(answer::from_engine)?, sink);
+        self.app.pool.respond(cancel, job).await
     }
 
     fn is(&self, method: Method) -> bool {

@@ -58,14 +58,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     request.explain = call.query.is_on("explain")? || operation.parameters.is_on("explain")?;
     request.may_write = is_update;
     let wanted = Wanted { accept: call.accept(), rows: SOLUTIONS, known_commits: call.known_commits() };
-    let (engine, cancel) = (call.app.engine.clone(), request.cancel.clone());
-    call.app
-        .pool
-        .respond(cancel, move |sink| {
-            let response = engine.run(&request).map_err(answer::from_engine)?;
-            answer::write(response, &wanted, sink)
-        })
-        .await
+    call.run(request, move |response, sink| answer::write(response, &wanted, sink)).await
 }
 
 /// Reads the operation that a request carries.
