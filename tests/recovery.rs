@@ -75,8 +75,13 @@ fn writer() {
         let [subject, predicate, object] = [iri("small", count), iri("p", 1), iri("b", count)]
             .map(|name| transaction.intern(&Term::from(name)).unwrap());
         assert!(transaction.insert(Quad { subject, predicate, object, graph: TermId::UNDEFINED }).unwrap());
-        transaction.write("small", count as i64).unwrap();
-        let commit = transaction.publish().unwrap();
+        // In turns, in two steps and in one: the engine takes the latter, which syncs once.
+        let commit = if count.is_multiple_of(2) {
+            transaction.write("small", count as i64).unwrap();
+            transaction.publish().unwrap()
+        } else {
+            transaction.commit("small", count as i64).unwrap()
+        };
         count += 1;
         acknowledge(commit, count);
     }

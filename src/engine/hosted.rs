@@ -109,16 +109,15 @@ impl Hosted {
             Language::SparqlQuery => {
                 let query = sparql::parse_query(&request.text, &session, None)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
-                answer_query(query, request, &session, &dataset)?
+                answer_query(query, request, request.explain, &session, &dataset)?
             }
             Language::Cypher => {
                 let compiled = compile_cypher(request, &session)?;
                 if compiled.query.writes && !compiled.explain {
                     return self.write(request, settings);
                 }
-                let request = &Request { explain: compiled.explain, ..request.clone() };
                 let session = Session { default_graph: compiled.graph, ..session };
-                answer_query(compiled.query, request, &session, &dataset)?
+                answer_query(compiled.query, request, compiled.explain, &session, &dataset)?
             }
             _ => self.answer_graphql(request, &session, &dataset)?,
         };
@@ -214,7 +213,7 @@ impl Hosted {
         let name = request.operation.as_deref();
         let compiled = graphql::compile(&request.text, name, &request.parameters, session, &self.schemas)
             .map_err(|errors| EngineError::Syntax { errors, text: request.text.clone() })?;
-        Ok(match answer_query(compiled.query, request, session, dataset)? {
+        Ok(match answer_query(compiled.query, request, request.explain, session, dataset)? {
             Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
             other => other,
         })
@@ -240,24 +239,24 @@ fn explain_update(update: Update) -> String {
 fn publish(transaction: &Transaction, request: &Request) -> Result<CommitId, EngineError> {
     let first_line = || request.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
     let message = request.message.clone().unwrap_or_else(first_line);
-    transaction.write(&message, request.now_ms)?;
-    Ok(transaction.publish()?)
+    Ok(transaction.commit(&message, request.now_ms)?)
 }
 
 fn answer_query(
     query: Query,
     request: &Request,
+    explain: bool,
     session: &Session,
     dataset: &Arc<dyn Dataset>,
 ) -> Result<Answer, EngineError> {
     debug_assert_eq!(plan::validate(&query), Ok(()));
-    let optimized = optimize(query.clone(), dataset.as_ref())?;
+    let logical = explain.then(|| plan::explain(&query));
+    let optimized = optimize(query, dataset.as_ref())?;
     let context = reading_context(request, session, dataset.clone());
-    if request.explain {
+    if let Some(logical) = logical {
         let physical = execute::explain(&optimized, context)?;
         return Ok(Answer::Explanation(format!(
-            "logical plan\n{}\noptimised plan\n{}\nphysical plan\n{physical}",
-            plan::explain(&query),
+            "logical plan\n{logical}\noptimised plan\n{}\nphysical plan\n{physical}",
             plan::explain(&optimized)
         )));
     }
