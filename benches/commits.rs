@@ -9,7 +9,7 @@ use reefloom::blockstore::MemoryStore;
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetMut};
 use reefloom::model::{Literal, NamedNode, Quad, QuadPattern, Term, TermId};
-use reefloom::workspace::{Access, MAIN, Settings, Workspace};
+use reefloom::workspace::{Access, MemoryLimits, MAIN, Settings, Workspace};
 
 fn iri(kind: &str, n: usize) -> NamedNode {
     NamedNode::new_unchecked(format!("https://example.org/fleet/{kind}/{n}"))
@@ -41,7 +41,7 @@ fn main() {
         source: store.clone(),
         key: EpochKey::from_secret([1; 32], WorkspaceId([2; 32])),
         author: SecretKey::from_seed(&[3; 32]),
-        cache_bytes_max: 256 << 20,
+        memory: MemoryLimits { cache_bytes_max: 256 << 20, work_bytes_max: 64 << 20 },
     };
     let workspace = Workspace::create(access(), Settings::default(), 0).expect("a fresh store");
     let parsed: Vec<_> = quads(loaded).collect();

@@ -18,7 +18,7 @@ use reefloom::blockstore::LocalStore;
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetMut};
 use reefloom::model::{NamedNode, Permutation, Quad, QuadPattern, Term, TermId};
-use reefloom::workspace::{Access, CommitId, MAIN, Settings, Workspace, WorkspaceError};
+use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace, WorkspaceError};
 
 const FOLDER: &str = "REEFLOOM_RECOVERY_FOLDER";
 const ROUNDS: u64 = 30;
@@ -35,7 +35,7 @@ fn access(folder: &Path) -> Access {
         source: store,
         key: EpochKey::from_secret([1; 32], WorkspaceId([2; 32])),
         author: SecretKey::from_seed(&[3; 32]),
-        cache_bytes_max: 16 << 20,
+        memory: MemoryLimits { cache_bytes_max: 16 << 20, work_bytes_max: 64 << 20 },
     }
 }
 

@@ -15,7 +15,7 @@ use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{Permutation, QuadPattern};
 use reefloom::network::{Limits, Multiaddr, Node, NodeOptions};
 use reefloom::replication::{BranchMove, Follow, Replica, ReplicationError, Ticket};
-use reefloom::workspace::{Access, CommitId, MAIN, Settings, Workspace};
+use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace};
 use tempfile::TempDir;
 
 const CACHE_BYTES: u64 = 64 << 20;
@@ -48,7 +48,7 @@ fn access(seed: u8, replica: &Replica, store: &Arc<LocalStore>) -> Access {
         source: replica.source(),
         key: key(),
         author: SecretKey::from_seed(&[seed; 32]),
-        cache_bytes_max: CACHE_BYTES,
+        memory: MemoryLimits { cache_bytes_max: CACHE_BYTES, work_bytes_max: 64 << 20 },
     }
 }
 

@@ -19,7 +19,7 @@ use reefloom::blockstore::{LocalStore, Refs, Store, StoreError};
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{NamedNode, Permutation, QuadPattern};
-use reefloom::workspace::{Access, CommitId, MAIN, Settings, Workspace, WorkspaceError};
+use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace, WorkspaceError};
 use tempfile::TempDir;
 
 /// Tells a child which folder to use; without it the child's tests do nothing.
@@ -32,7 +32,7 @@ fn access(store: LocalStore) -> Access {
         source: store,
         key: EpochKey::from_secret([1; 32], WorkspaceId([2; 32])),
         author: SecretKey::from_seed(&[3; 32]),
-        cache_bytes_max: 1 << 20,
+        memory: MemoryLimits { cache_bytes_max: 1 << 20, work_bytes_max: 64 << 20 },
     }
 }
 

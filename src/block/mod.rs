@@ -7,11 +7,13 @@
 mod error;
 mod id;
 mod reader;
+mod scratch;
 mod sealed;
 mod source;
 
 pub use error::BlockError;
 pub use id::{BlockId, ParseIdError};
 pub use reader::{BlockReader, Decode, ReaderCounters};
+pub use scratch::{MemoryScratch, Scratch, ScratchFile};
 pub use sealed::{BLOCK_BYTES_MAX, BlockKind, PlainBlock, SealedBlock, UntrustedBlock};
 pub use source::{BlockSink, BlockSource};

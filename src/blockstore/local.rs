@@ -16,9 +16,9 @@ use super::pack::{
     write_all_at,
 };
 use super::ref_record::{decode_changes, encode_changes};
-use super::{RefChange, Refs, Store, StoreError, Usage};
+use super::{DiskScratch, RefChange, Refs, Store, StoreError, Usage};
 use crate::block::{
-    BLOCK_BYTES_MAX, BlockError, BlockId, BlockSink, BlockSource, SealedBlock, UntrustedBlock,
+    BLOCK_BYTES_MAX, BlockError, BlockId, BlockSink, BlockSource, Scratch, SealedBlock, UntrustedBlock,
 };
 
 /// A pack that has grown past this is followed by another.
@@ -424,6 +424,10 @@ impl Store for LocalStore {
             disk_bytes += entry?.metadata()?.len();
         }
         Ok(Usage { blocks: figures.blocks, block_bytes: figures.block_bytes, disk_bytes })
+    }
+
+    fn scratch(&self) -> Box<dyn Scratch> {
+        Box::new(DiskScratch::new(&self.folder))
     }
 
     fn corrupt(&self) -> Vec<BlockId> {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{RefChange, Refs, Store, StoreError, Usage};
-use crate::block::{BlockError, BlockId, BlockSink, BlockSource, SealedBlock};
+use crate::block::{
+    BlockError, BlockId, BlockSink, BlockSource, MemoryScratch, Scratch, SealedBlock,
+};
 
 #[derive(Default)]
 pub struct MemoryStore {
@@ -88,6 +90,10 @@ impl Store for MemoryStore {
         let state = self.read();
         let block_bytes = state.blocks.values().map(|block| block.bytes().len() as u64).sum();
         Ok(Usage { blocks: state.blocks.len() as u64, block_bytes, disk_bytes: 0 })
+    }
+
+    fn scratch(&self) -> Box<dyn Scratch> {
+        Box::new(MemoryScratch)
     }
 
     fn corrupt(&self) -> Vec<BlockId> {

@@ -9,12 +9,14 @@ mod local;
 mod memory;
 mod pack;
 mod ref_record;
+mod scratch;
 
 pub use error::StoreError;
 pub use local::LocalStore;
 pub use memory::MemoryStore;
+pub use scratch::DiskScratch;
 
-use crate::block::{BlockError, BlockId, BlockSink, BlockSource};
+use crate::block::{BlockError, BlockId, BlockSink, BlockSource, Scratch};
 
 /// Named small values that change by compare-and-swap: branches, the key of the last manifest, settings.
 pub trait Refs: Send + Sync {
@@ -57,6 +59,9 @@ pub trait Store: BlockSource + BlockSink + Refs {
     fn ids(&self) -> Result<Vec<BlockId>, BlockError>;
 
     fn usage(&self) -> Result<Usage, BlockError>;
+
+    /// Returns where work lays down what does not fit into memory.
+    fn scratch(&self) -> Box<dyn Scratch>;
 
     /// Returns the blocks that were found damaged and not put again since, sorted. They count as absent.
     fn corrupt(&self) -> Vec<BlockId>;

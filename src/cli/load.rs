@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, output, place};
 use crate::config::Config;
-use crate::engine::{LoadOptions, QuadReader};
+use crate::engine::{LoadOptions, LoadInput};
 use crate::model::NamedNode;
 
 #[derive(clap::Args)]
@@ -39,15 +39,15 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let files: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
     let message = arguments.message.unwrap_or_else(|| format!("load {}", files.join(", ")));
     let engine = place::take(config)?;
-    let reader = QuadReader::open(&LoadOptions {
+    let input = LoadInput::open(&LoadOptions {
         files: arguments.files,
         format: arguments.format,
         graph,
         lenient: arguments.lenient,
     })
     .map_err(|error| Failure::other(error.to_string()))?;
-    let bar = output::byte_bar(reader.bytes_total());
-    let (watched, bytes_read) = (bar.clone(), reader.bytes_read());
+    let bar = output::byte_bar(input.bytes_total());
+    let (watched, bytes_read) = (bar.clone(), input.bytes_read());
     let started = Instant::now();
     let progress = move |quads: u64| {
         watched.set_position(bytes_read.load(Ordering::Relaxed));
@@ -58,7 +58,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let loaded = engine.load(
         config.workspace.as_deref(),
         branch.as_deref(),
-        reader,
+        input,
         &message,
         output::now_ms(),
         &progress,

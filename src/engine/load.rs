@@ -7,14 +7,17 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use oxrdfio::{RdfFormat, RdfParseError, RdfParser, RdfSyntaxError};
 
-use super::lines::{BadLine, LineFormat, parse_lines};
+use super::lines::{BadLine, LineFormat, PARSERS, gather_lines};
 use super::{CommitId, Engine, EngineError};
+use crate::graph::WriteError;
 use crate::model::{BlankNode, GraphName, NamedNode, NamedOrBlankNode, Term};
+use crate::workspace::{BlankNames, FeedError, Intake};
 
 /// How many quads travel together from a parser to its consumer.
 const QUADS_PER_BATCH: usize = 8192;
@@ -23,6 +26,7 @@ const BATCHES_WAITING_MAX: usize = 8;
 /// How many bad statements are shown in full; all are counted.
 const FAULTS_SHOWN_MAX: usize = 20;
 const READ_BUFFER_BYTES: usize = 256 << 10;
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// What to read, and how.
 #[derive(Clone, Debug, Default)]
@@ -94,19 +98,25 @@ pub struct Skipped {
     pub shown: Vec<Fault>,
 }
 
-/// Parses files on a thread of its own. An iterator of batches of quads; after an error it ends.
-pub struct QuadReader {
-    batches: Receiver<Result<Vec<oxrdf::Quad>, LoadError>>,
-    worker: Option<thread::JoinHandle<Skipped>>,
+/// Files that are ready to be loaded.
+pub struct LoadInput {
+    files: Vec<InputFile>,
+    graph: GraphName,
+    lenient: bool,
     bytes_read: Arc<AtomicU64>,
     bytes_total: u64,
 }
 
-impl QuadReader {
-    /// Checks that all files exist and have a known format, and starts to parse them in order.
-    pub fn open(options: &LoadOptions) -> Result<QuadReader, LoadError> {
-        let mut inputs = Vec::new();
-        let mut bytes_total = 0;
+struct InputFile {
+    path: PathBuf,
+    file: File,
+    format: RdfFormat,
+}
+
+impl LoadInput {
+    /// Checks that all files exist and have a known format.
+    pub fn open(options: &LoadOptions) -> Result<LoadInput, LoadError> {
+        let (mut files, mut bytes_total) = (Vec::new(), 0);
         for path in &options.files {
             let format = format_of(path, options.format.as_deref())?;
             let unreadable = |source| LoadError::Unreadable { path: path.clone(), source };
@@ -116,39 +126,15 @@ impl QuadReader {
                 return Err(unreadable(io::Error::new(io::ErrorKind::IsADirectory, "is a folder")));
             }
             bytes_total += metadata.len();
-            inputs.push((path.clone(), file, format));
+            files.push(InputFile { path: path.clone(), file, format });
         }
-        let bytes_read = Arc::new(AtomicU64::new(0));
-        let (sender, batches) = sync_channel(BATCHES_WAITING_MAX);
-        let (counter, graph, lenient) = (bytes_read.clone(), options.graph.clone(), options.lenient);
-        let worker = thread::spawn(move || {
-            let mut skipped = Skipped::default();
-            let has_several_files = inputs.len() > 1;
-            for (index, (path, file, format)) in inputs.into_iter().enumerate() {
-                let reader = Counted { inner: file, bytes: counter.clone() };
-                let consume = |mut batch: Vec<oxrdf::Quad>| {
-                    if has_several_files {
-                        batch.iter_mut().for_each(|quad| rename_blank_nodes(quad, index));
-                    }
-                    sender.send(Ok(batch)).is_ok()
-                };
-                let parsed = open_compressed(&path, reader).and_then(|reader| {
-                    let graph = graph.clone().map_or(GraphName::DefaultGraph, GraphName::NamedNode);
-                    parse_reader(&path, format, reader, graph, lenient, &mut skipped, consume)
-                });
-                match parsed {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(error) => {
-                        // Who hung up wants no error either.
-                        let _ = sender.send(Err(error));
-                        break;
-                    }
-                }
-            }
-            skipped
-        });
-        Ok(QuadReader { batches, worker: Some(worker), bytes_read, bytes_total })
+        Ok(LoadInput {
+            files,
+            graph: options.graph.clone().map_or(GraphName::DefaultGraph, GraphName::NamedNode),
+            lenient: options.lenient,
+            bytes_read: Arc::new(AtomicU64::new(0)),
+            bytes_total,
+        })
     }
 
     /// Returns a counter of the bytes read from disk so far, before decompression.
@@ -160,18 +146,151 @@ impl QuadReader {
         self.bytes_total
     }
 
-    /// Waits for the parser to end and returns what it skipped.
-    pub fn finish(mut self) -> Skipped {
-        drop(self.batches);
-        self.worker.take().and_then(|worker| worker.join().ok()).unwrap_or_default()
+    /// Gathers the quads of all files, in order; returns the statements that were skipped.
+    pub fn feed(self, intake: &Intake<'_>) -> Result<Skipped, FeedError<LoadError>> {
+        let mut skipped = Skipped::default();
+        let has_several_files = self.files.len() > 1;
+        for (index, InputFile { path, file, format }) in self.files.into_iter().enumerate() {
+            // Within one file equal labels mean one node, across files they do not.
+            let file_prefix = if has_several_files { format!("f{index}n") } else { String::new() };
+            let reader = Counted { inner: file, bytes: self.bytes_read.clone() };
+            let reader = open_compressed(&path, reader).map_err(FeedError::Input)?;
+            if matches!(format, RdfFormat::NTriples | RdfFormat::NQuads) {
+                let format = LineFormat {
+                    has_graphs: format == RdfFormat::NQuads,
+                    graph: self.graph.clone(),
+                    blank: BlankPrefix(format!("{}b{file_prefix}", intake.blank_prefix())),
+                };
+                feed_lines(&path, reader, &format, self.lenient, intake, &mut skipped)?;
+            } else {
+                let document = Document { path: &path, format, graph: self.graph.clone(), lenient: self.lenient };
+                document.feed(reader, &BlankPrefix(file_prefix), intake, &mut skipped)?;
+            }
+        }
+        Ok(skipped)
     }
 }
 
-impl Iterator for QuadReader {
-    type Item = Result<Vec<oxrdf::Quad>, LoadError>;
+fn feed_lines(
+    path: &Path,
+    reader: impl Read,
+    format: &LineFormat,
+    lenient: bool,
+    intake: &Intake<'_>,
+    skipped: &mut Skipped,
+) -> Result<(), FeedError<LoadError>> {
+    let note = |BadLine { line, column, message }: BadLine| {
+        let fault = Fault { path: path.to_owned(), line, column, message };
+        skipped.note(fault, lenient).map_err(LineError::Load)
+    };
+    gather_lines(reader, format, intake, note).map_err(|error| match error {
+        LineError::Load(error) => FeedError::Input(error),
+        LineError::Read(source) => FeedError::Input(LoadError::Unreadable { path: path.to_owned(), source }),
+        LineError::Write(error) => FeedError::Write(error),
+    })
+}
 
-    fn next(&mut self) -> Option<Self::Item> {
-        self.batches.recv().ok()
+enum LineError {
+    Read(io::Error),
+    Load(LoadError),
+    Write(WriteError),
+}
+
+impl From<io::Error> for LineError {
+    fn from(error: io::Error) -> LineError {
+        LineError::Read(error)
+    }
+}
+
+impl From<WriteError> for LineError {
+    fn from(error: WriteError) -> LineError {
+        LineError::Write(error)
+    }
+}
+
+/// A file that is parsed as a whole, on a thread of its own.
+struct Document<'a> {
+    path: &'a Path,
+    format: RdfFormat,
+    graph: GraphName,
+    lenient: bool,
+}
+
+impl Document<'_> {
+    fn feed(
+        &self,
+        reader: Box<dyn Read + Send>,
+        file_prefix: &BlankPrefix,
+        intake: &Intake<'_>,
+        skipped: &mut Skipped,
+    ) -> Result<(), FeedError<LoadError>> {
+        thread::scope(|scope| {
+            let (sender, batches) = sync_channel(BATCHES_WAITING_MAX);
+            let parser = scope.spawn(move || self.parse(reader, skipped, |batch| sender.send(batch).is_ok()));
+            let mut gatherer = intake.gatherer();
+            let mut names = BlankNames::new(intake.blank_prefix());
+            for mut quad in batches.into_iter().flatten() {
+                file_prefix.rename(&mut quad);
+                gatherer.insert(&names.rename(quad))?;
+            }
+            parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(FeedError::Input)?;
+            Ok(gatherer.finish()?)
+        })
+    }
+
+    /// Feeds batches to `consume` until it has enough or the input ends.
+    fn parse(
+        &self,
+        reader: impl Read,
+        skipped: &mut Skipped,
+        consume: impl FnMut(Vec<oxrdf::Quad>) -> bool,
+    ) -> Result<(), LoadError> {
+        let parser = parser_for(self.format, self.path, self.graph.clone());
+        if self.format == RdfFormat::RdfXml {
+            let line = Arc::new(AtomicU64::new(0));
+            let inner = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
+            let reader = ByLine { inner, line: line.clone(), is_at_start: true };
+            return parse(self.path, parser.for_reader(reader), &line, self.lenient, skipped, consume);
+        }
+        parse(self.path, parser.for_reader(reader), &AtomicU64::new(0), self.lenient, skipped, consume)
+    }
+}
+
+/// What stands before the labels of all blank nodes of a file.
+#[derive(Clone, Debug)]
+pub struct BlankPrefix(String);
+
+impl BlankPrefix {
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn rename(&self, quad: &mut oxrdf::Quad) {
+        if self.0.is_empty() {
+            return;
+        }
+        let rename = |node: &mut BlankNode| {
+            *node = BlankNode::new_unchecked(format!("{}{}", self.0, node.as_str()));
+        };
+        if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
+            rename(node);
+        }
+        if let GraphName::BlankNode(node) = &mut quad.graph_name {
+            rename(node);
+        }
+        let mut object = &mut quad.object;
+        loop {
+            match object {
+                Term::BlankNode(node) => return rename(node),
+                Term::Triple(triple) => {
+                    if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
+                        rename(node);
+                    }
+                    object = &mut triple.object;
+                }
+                _ => return,
+            }
+        }
     }
 }
 
@@ -188,16 +307,16 @@ pub struct Loaded {
 }
 
 impl Engine {
-    /// Loads all that `reader` reads as one commit, or nothing if it fails. `progress` is told how
-    /// many quads were read so far.
+    /// Loads all of `input` as one commit, or nothing if it fails. `progress` is told from time to time
+    /// how many quads were read so far.
     pub fn load(
         &self,
         workspace: Option<&str>,
         branch: Option<&str>,
-        mut reader: QuadReader,
+        input: LoadInput,
         message: &str,
         now_ms: i64,
-        progress: &dyn Fn(u64),
+        progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Loaded, EngineError> {
         let hosted = self.hosted(workspace)?;
         let workspace = hosted.workspace();
@@ -205,21 +324,36 @@ impl Engine {
             Some(branch) => branch.to_owned(),
             None => workspace.default_branch()?,
         };
-        let mut quads_read = 0;
-        let batches = reader.by_ref().inspect(|batch| {
-            quads_read += batch.as_ref().map_or(0, Vec::len) as u64;
-            progress(quads_read);
-        });
-        let loaded = workspace.load(&branch, batches, message, now_ms)?;
+        let mut skipped = Skipped::default();
+        let feed = |intake: &Intake<'_>| {
+            skipped = watched(intake, progress, || input.feed(intake))?;
+            Ok(())
+        };
+        let loaded = workspace.load_from(&branch, PARSERS, feed, message, now_ms)?;
         Ok(Loaded {
             workspace: hosted.name().to_owned(),
             branch,
             commit: loaded.commit,
             quads_read: loaded.quads_read,
             quads_added: loaded.quads_added,
-            skipped: reader.finish(),
+            skipped,
         })
     }
+}
+
+/// Does `work`, and tells `progress` how far it has come meanwhile.
+fn watched<T>(intake: &Intake<'_>, progress: &(dyn Fn(u64) + Sync), work: impl FnOnce() -> T) -> T {
+    let (sender, is_done) = sync_channel::<()>(0);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while is_done.recv_timeout(PROGRESS_EVERY) == Err(RecvTimeoutError::Timeout) {
+                progress(intake.quads());
+            }
+        });
+        let done = work();
+        drop(sender);
+        done
+    })
 }
 
 /// Parses quads from bytes at hand, whose format is an extension or media type; errors name `path`.
@@ -231,86 +365,15 @@ pub fn parse_bytes(
 ) -> Result<Vec<oxrdf::Quad>, LoadError> {
     let format = format_of(path, Some(format))?;
     let mut quads = Vec::new();
-    let reader = Box::new(io::Cursor::new(bytes));
-    parse_reader(path, format, reader, graph, false, &mut Skipped::default(), |batch| {
+    let document = Document { path, format, graph, lenient: false };
+    document.parse(bytes, &mut Skipped::default(), |batch| {
         quads.extend(batch);
         true
     })?;
     Ok(quads)
 }
 
-/// Keeps the blank nodes of several files apart: within one load, equal labels mean one node.
-fn rename_blank_nodes(quad: &mut oxrdf::Quad, file: usize) {
-    let rename = |node: &mut BlankNode| {
-        *node = BlankNode::new_unchecked(format!("f{file}n{}", node.as_str()));
-    };
-    if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
-        rename(node);
-    }
-    if let GraphName::BlankNode(node) = &mut quad.graph_name {
-        rename(node);
-    }
-    let mut object = &mut quad.object;
-    loop {
-        match object {
-            Term::BlankNode(node) => return rename(node),
-            Term::Triple(triple) => {
-                if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
-                    rename(node);
-                }
-                object = &mut triple.object;
-            }
-            _ => return,
-        }
-    }
-}
-
-/// Feeds batches to `consume` until it has enough (`Ok(false)`) or the input ends (`Ok(true)`).
-fn parse_reader(
-    path: &Path,
-    format: RdfFormat,
-    reader: impl Read,
-    graph: GraphName,
-    lenient: bool,
-    skipped: &mut Skipped,
-    mut consume: impl FnMut(Vec<oxrdf::Quad>) -> bool,
-) -> Result<bool, LoadError> {
-    if matches!(format, RdfFormat::NTriples | RdfFormat::NQuads) {
-        let has_graphs = format == RdfFormat::NQuads;
-        let parsed = parse_lines(reader, &LineFormat { has_graphs, graph, lenient }, |parsed| {
-            for BadLine { line, column, message } in parsed.bad {
-                let fault = Fault { path: path.to_owned(), line, column, message };
-                skipped.note(fault, lenient).map_err(LineError::Load)?;
-            }
-            Ok(consume(parsed.quads))
-        });
-        return parsed.map_err(|error| match error {
-            LineError::Load(error) => error,
-            LineError::Read(source) => LoadError::Unreadable { path: path.to_owned(), source },
-        });
-    }
-    let parser = parser_for(format, path, graph);
-    if format == RdfFormat::RdfXml {
-        let line = Arc::new(AtomicU64::new(0));
-        let inner = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
-        let reader = ByLine { inner, line: line.clone(), is_at_start: true };
-        return parse(path, parser.for_reader(reader), &line, lenient, skipped, consume);
-    }
-    parse(path, parser.for_reader(reader), &AtomicU64::new(0), lenient, skipped, consume)
-}
-
-enum LineError {
-    Read(io::Error),
-    Load(LoadError),
-}
-
-impl From<io::Error> for LineError {
-    fn from(error: io::Error) -> LineError {
-        LineError::Read(error)
-    }
-}
-
-/// As [`parse_reader`], from quads. `line` is the line of a fault that does not know its own.
+/// Feeds quads to `consume`, some at a time. `line` is the line of a fault that does not know its own.
 fn parse(
     path: &Path,
     quads: impl Iterator<Item = Result<oxrdf::Quad, RdfParseError>>,
@@ -318,7 +381,7 @@ fn parse(
     lenient: bool,
     skipped: &mut Skipped,
     mut consume: impl FnMut(Vec<oxrdf::Quad>) -> bool,
-) -> Result<bool, LoadError> {
+) -> Result<(), LoadError> {
     let mut batch = Vec::with_capacity(QUADS_PER_BATCH);
     for quad in quads {
         match quad {
@@ -333,11 +396,12 @@ fn parse(
         if batch.len() == QUADS_PER_BATCH {
             let full = std::mem::replace(&mut batch, Vec::with_capacity(QUADS_PER_BATCH));
             if !consume(full) {
-                return Ok(false);
+                return Ok(());
             }
         }
     }
-    Ok(batch.is_empty() || consume(batch))
+    consume(batch);
+    Ok(())
 }
 
 fn fault(path: &Path, error: &RdfSyntaxError, line_reached: u64) -> Fault {
@@ -399,7 +463,7 @@ fn format_of(path: &Path, named: Option<&str>) -> Result<RdfFormat, LoadError> {
 }
 
 /// Unpacks by the magic bytes that the name's ending promises.
-fn open_compressed(path: &Path, reader: Counted) -> Result<Box<dyn Read>, LoadError> {
+fn open_compressed(path: &Path, reader: Counted) -> Result<Box<dyn Read + Send>, LoadError> {
     let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
     let buffered = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
     Ok(match extension.as_str() {
@@ -433,19 +497,21 @@ impl Read for Counted {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Dataset;
     use std::io::Write;
 
     fn load(name: &str, bytes: &[u8], lenient: bool) -> Result<(usize, Skipped), LoadError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).unwrap();
-        let mut reader =
-            QuadReader::open(&LoadOptions { files: vec![path], lenient, ..LoadOptions::default() })?;
-        let mut count = 0;
-        for batch in &mut reader {
-            count += batch?.len();
+        let input = LoadInput::open(&LoadOptions { files: vec![path], lenient, ..LoadOptions::default() })?;
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", Default::default(), 0).unwrap();
+        match engine.load(None, None, input, "load", 1, &|_| {}) {
+            Ok(loaded) => Ok((loaded.quads_read as usize, loaded.skipped)),
+            Err(EngineError::Malformed(text)) => Err(LoadError::Malformed(text)),
+            Err(error) => panic!("{error}"),
         }
-        Ok((count, reader.finish()))
     }
 
     #[test]
@@ -473,34 +539,34 @@ mod tests {
         assert!(matches!(load("a.nt.gz", line, false), Err(LoadError::Unreadable { .. })));
     }
 
+    /// Returns how many quads and how many subjects there are once these files are loaded as one.
+    fn load_files(texts: &[(&str, &str)]) -> (u64, u64) {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = texts.iter().map(|(name, text)| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        });
+        let options = LoadOptions { files: paths.collect(), ..LoadOptions::default() };
+        let engine = Engine::in_memory();
+        let hosted = engine.create_workspace("w", Default::default(), 0).unwrap();
+        let input = LoadInput::open(&options).unwrap();
+        let loaded = engine.load(None, None, input, "load", 1, &|_| {}).unwrap();
+        let statistics = hosted.workspace().snapshot(loaded.commit).unwrap().statistics();
+        (loaded.quads_added, statistics.distinct_subjects)
+    }
+
     #[test]
     fn files_share_no_blank_nodes() {
-        let folder = tempfile::tempdir().unwrap();
-        let texts = [
-            "_:a <http://e/p> _:b .\n_:b <http://e/p> _:a .\n",
-            "_:a <http://e/p> <<( _:b <http://e/p> _:a )>> .\n",
-            "_:f0na <http://e/p> _:a .\n",
-        ];
-        let mut files = Vec::new();
-        for (index, text) in texts.iter().enumerate() {
-            let path = folder.path().join(format!("{index}.{}", ["nt", "ttl"][index % 2]));
-            std::fs::write(&path, text).unwrap();
-            files.push(path);
-        }
-        let read = |files: &[PathBuf]| -> Vec<String> {
-            let options = LoadOptions { files: files.to_vec(), ..LoadOptions::default() };
-            let quads = QuadReader::open(&options).unwrap().flat_map(Result::unwrap);
-            quads.map(|quad| quad.to_string()).collect()
-        };
-        let expected = [
-            "_:f0na <http://e/p> _:f0nb",
-            "_:f0nb <http://e/p> _:f0na",
-            "_:f1na <http://e/p> <<( _:f1nb <http://e/p> _:f1na )>>",
-            "_:f2nf0na <http://e/p> _:f2na",
-        ];
-        assert_eq!(read(&files), expected);
-        assert_eq!(read(&files), expected);
-        assert_eq!(read(&files[..1])[0], "_:a <http://e/p> _:b");
+        let two = "_:a <http://e/p> _:b .\n_:b <http://e/p> _:a .\n";
+        let nested = "_:a <http://e/p> <<( _:b <http://e/p> _:a )>> .\n";
+        assert_eq!(load_files(&[("0.nt", two), ("1.nt", two)]), (4, 4));
+        assert_eq!(load_files(&[("0.nt", two), ("1.ttl", two)]), (4, 4));
+        assert_eq!(load_files(&[("0.ttl", two), ("1.ttl", two), ("2.ttl", nested)]), (5, 5));
+        assert_eq!(load_files(&[("0.nt", two), ("1.nt", "_:f0na <http://e/p> <http://e/o> .\n")]), (3, 3));
+        // In one file, equal labels are one node, however odd the lines about them are.
+        assert_eq!(load_files(&[("0.nt", &format!("{two}  _:a <http://e/p> \"\\n\"  .\n"))]), (3, 2));
+        assert_eq!(load_files(&[("0.nt", "_:a.b <http://e/p> _:a .\n_:a <http://e/p> _:a.b .\n")]), (2, 2));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod hosted;
 mod keyring;
 mod lines;
 mod load;
+mod plain_line;
 mod request;
 mod running;
 mod sharing;
@@ -24,7 +25,7 @@ pub use answer::{AnswerFormat, WriteError};
 pub use error::EngineError;
 pub use hosted::Hosted;
 pub use keyring::Keyring;
-pub use load::{Fault, LoadError, LoadOptions, Loaded, QuadReader, Skipped, parse_bytes};
+pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped, parse_bytes};
 pub use request::{Answer, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
@@ -37,7 +38,7 @@ use crate::blockstore::{LocalStore, MemoryStore, Store};
 use crate::crypto::{EpochKey, SecretKey, WorkspaceId, random_bytes};
 use crate::network::Node;
 use crate::replication::Replica;
-use crate::workspace::{Access, Workspace, WorkspaceError};
+use crate::workspace::{Access, MemoryLimits, Workspace, WorkspaceError};
 
 /// The store's folder within a data folder.
 const STORE_FOLDER: &str = "store";
@@ -48,8 +49,8 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
     pub folder: PathBuf,
-    /// For each workspace: bytes of opened and decoded blocks that may stay in memory.
-    pub cache_bytes_max: u64,
+    /// For each workspace.
+    pub memory: MemoryLimits,
     pub peering: Peering,
 }
 
@@ -66,7 +67,7 @@ pub enum Peering {
 
 impl EngineOptions {
     pub fn new(folder: &Path) -> EngineOptions {
-        EngineOptions { folder: folder.to_owned(), cache_bytes_max: 512 << 20, peering: Peering::Dial }
+        EngineOptions { folder: folder.to_owned(), memory: MemoryLimits::default(), peering: Peering::Dial }
     }
 }
 
@@ -79,7 +80,7 @@ pub struct Engine {
     hosted: RwLock<Vec<Arc<Hosted>>>,
     /// `None` if the node is offline.
     node: Option<Arc<Node>>,
-    cache_bytes_max: u64,
+    memory: MemoryLimits,
 }
 
 impl Engine {
@@ -108,7 +109,7 @@ impl Engine {
             store,
             author,
             hosted: RwLock::default(),
-            cache_bytes_max: options.cache_bytes_max,
+            memory: options.memory,
             keyring: None,
         };
         for entry in keyring.workspaces() {
@@ -136,7 +137,7 @@ impl Engine {
             keyring: None,
             author,
             hosted: RwLock::default(),
-            cache_bytes_max: 256 << 20,
+            memory: MemoryLimits::default(),
         }
     }
 
@@ -206,7 +207,7 @@ impl Engine {
             source,
             key,
             author: self.author.clone(),
-            cache_bytes_max: self.cache_bytes_max,
+            memory: self.memory,
         }
     }
 

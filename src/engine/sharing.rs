@@ -102,7 +102,7 @@ impl Engine {
         let replica = self
             .replica(&key)?
             .ok_or_else(|| EngineError::Network("this node is offline; it can join nothing".to_owned()))?;
-        let workspace = replica.join(&ticket, self.author.clone(), self.cache_bytes_max, HEADS_TIMEOUT)?;
+        let workspace = replica.join(&ticket, self.author.clone(), self.memory, HEADS_TIMEOUT)?;
         // The workspace is in the store already; without its key there it would be garbage, no more.
         self.remember(name, &key)?;
         Ok(self.host(name, workspace, Some(replica)))

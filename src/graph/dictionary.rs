@@ -6,7 +6,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
-use super::term_key::{TERM_BYTES_MAX, parse_term_key, put_term_key};
+use super::term_key::{TERM_BYTES_MAX, parse_term_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
 use crate::model::Term;
 
@@ -47,7 +47,7 @@ impl DictionaryEncoder {
     ///
     /// # Panics
     /// If the key is not above the one before, or longer than [`TERM_BYTES_MAX`].
-    pub fn push(&mut self, key: &[u8]) -> Option<EncodedDictionary> {
+    pub fn push(&mut self, key: &[u8]) -> Option<RawDictionary> {
         assert!(key.len() <= TERM_BYTES_MAX, "a dictionary's terms are bounded");
         assert!(
             self.count == 0 && self.last_of_block_before.is_none() || key > self.previous.as_slice(),
@@ -72,23 +72,17 @@ impl DictionaryEncoder {
     }
 
     /// Returns the last block, if any key was pushed since the one before.
-    pub fn finish(&mut self) -> Option<EncodedDictionary> {
+    pub fn finish(&mut self) -> Option<RawDictionary> {
         if self.count == 0 {
             return None;
         }
-        let compressed = zstd::bulk::compress(&self.body, ZSTD_LEVEL)
-            .expect("compressing memory into memory does not fail");
-        let mut content = vec![VERSION];
-        put_u32(&mut content, self.count as u32);
-        put_u32(&mut content, self.body.len() as u32);
-        content.extend_from_slice(&compressed);
         let separator = match &self.last_of_block_before {
             Some(last) => separator(last, &self.first),
             None => Vec::new(),
         };
-        let block = EncodedDictionary { content, separator, terms: self.count as u32 };
+        let body = std::mem::take(&mut self.body);
+        let block = RawDictionary { body, separator, terms: self.count as u32 };
         self.last_of_block_before = Some(self.previous.clone());
-        self.body.clear();
         (self.count, self.expanded_bytes) = (0, 0);
         Some(block)
     }
@@ -100,6 +94,25 @@ impl DictionaryEncoder {
         self.body.len() + key.len() > BODY_BYTES_MAX
             || self.expanded_bytes + key.len() > EXPANDED_BYTES_MAX
             || self.body.len() >= BODY_BYTES_MIN && is_boundary(key)
+    }
+}
+
+/// A block of terms that is not compressed yet; that is most of the work, and any thread can do it.
+pub struct RawDictionary {
+    body: Vec<u8>,
+    separator: Vec<u8>,
+    terms: u32,
+}
+
+impl RawDictionary {
+    pub fn compress(self) -> EncodedDictionary {
+        let compressed = zstd::bulk::compress(&self.body, ZSTD_LEVEL)
+            .expect("compressing memory into memory does not fail");
+        let mut content = vec![VERSION];
+        put_u32(&mut content, self.terms);
+        put_u32(&mut content, self.body.len() as u32);
+        content.extend_from_slice(&compressed);
+        EncodedDictionary { content, separator: self.separator, terms: self.terms }
     }
 }
 
@@ -302,24 +315,18 @@ impl Decode for DictionaryBlock {
     }
 }
 
-/// Encodes sorted, distinct terms as the contents of dictionary blocks; for change sets.
-///
-/// # Errors
-/// If a term is too long or too deep for a dictionary.
+/// Encodes the keys of sorted, distinct terms as the contents of dictionary blocks; for change sets.
 ///
 /// # Panics
-/// If the terms are not sorted by `compare_terms`, or not distinct.
-pub fn encode_terms(terms: &[Term]) -> Result<Vec<EncodedDictionary>, Malformed> {
+/// If the keys are not sorted or not distinct.
+pub fn encode_terms<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Vec<EncodedDictionary> {
     let mut encoder = DictionaryEncoder::default();
     let mut blocks = Vec::new();
-    let mut key = Vec::new();
-    for term in terms {
-        key.clear();
-        put_term_key(&mut key, term)?;
-        blocks.extend(encoder.push(&key));
+    for key in keys {
+        blocks.extend(encoder.push(key));
     }
     blocks.extend(encoder.finish());
-    Ok(blocks)
+    blocks.into_iter().map(RawDictionary::compress).collect()
 }
 
 /// Decodes the terms of one content that [`encode_terms`] made.
@@ -341,8 +348,13 @@ mod tests {
     use crate::model::{Literal, NamedNode, compare_terms};
     use proptest::prelude::*;
 
+    fn encoded(terms: &[Term]) -> Vec<EncodedDictionary> {
+        let keys: Vec<Vec<u8>> = terms.iter().map(|term| term_key(term).unwrap()).collect();
+        encode_terms(keys.iter().map(Vec::as_slice))
+    }
+
     fn check(terms: &[Term]) -> Vec<EncodedDictionary> {
-        let blocks = encode_terms(terms).unwrap();
+        let blocks = encoded(terms);
         let decoded: Vec<Term> = blocks.iter().flat_map(|b| decode_terms(&b.content).unwrap()).collect();
         assert_eq!(decoded, terms);
         let mut rank = 0;
@@ -383,10 +395,10 @@ mod tests {
     #[test]
     fn a_new_term_changes_only_the_blocks_about_it() {
         let mut terms = many(60_000);
-        let before = encode_terms(&terms).unwrap();
+        let before = encoded(&terms);
         terms.push(NamedNode::new_unchecked("http://example.org/vessel/00030000/new").into());
         terms.sort_by(compare_terms);
-        let after = encode_terms(&terms).unwrap();
+        let after = encoded(&terms);
         let changed = after.iter().filter(|block| !before.iter().any(|old| old.content == block.content));
         let changed = changed.count();
         assert!(before.len() >= 6 && changed <= 3, "{changed} of {}", before.len());
@@ -405,7 +417,7 @@ mod tests {
             let mut terms = terms;
             terms.sort_by(compare_terms);
             terms.dedup();
-            let mut content = encode_terms(&terms).unwrap().remove(0).content;
+            let mut content = encoded(&terms).remove(0).content;
             let at = at.index(content.len());
             content[at] = byte;
             let _ = decode_terms(&content);

@@ -1,5 +1,6 @@
 use super::Malformed;
 use crate::block::BlockError;
+use crate::dataset::DatasetError;
 
 /// Why a run cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -9,4 +10,7 @@ pub enum WriteError {
     Term(Malformed),
     #[error(transparent)]
     Block(#[from] BlockError),
+    /// What is to be written cannot be read.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
 }

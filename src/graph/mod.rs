@@ -4,30 +4,42 @@
 //! read with and a `BlockSink` to write to.
 
 mod bits;
-mod builder;
 mod column;
 mod cursor;
 mod dictionary;
 mod error;
 mod facts;
+mod gather;
+mod interner;
+mod keys;
+mod layer;
 mod manifest;
+mod output;
+mod part;
+mod row_sort;
 mod rows;
 mod run;
+mod run_layer;
 mod scan;
 mod survey;
 mod term_key;
-mod terms;
+mod term_merge;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
-pub use builder::RunBuilder;
 pub use cursor::Malformed;
 pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
 pub use error::WriteError;
+pub use gather::{Gatherer, Gathering, PlainNode, PlainQuad, PlainTerm, Refused, gather};
+pub use interner::SortedTerms;
+pub use layer::{Input, Layer, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, used_terms};
+pub use part::Part;
+pub use row_sort::{RowSorter, SortedRows};
 pub use rows::{decode_quads, encode_quads};
 pub use run::Run;
+pub use run_layer::RunLayer;
 pub use scan::{EdgeScan, RunScan};
-pub use terms::{SortedTerms, TermSet};
-pub use write::{WrittenRun, write_run};
+pub use term_key::parse_term_key as parse_term;
+pub use write::{WriteOptions, WrittenRun, WrittenSet, gather_set, write_run, write_set};

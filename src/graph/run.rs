@@ -2,6 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
@@ -304,6 +305,46 @@ impl Run {
         self.inner.entries(section)
     }
 
+    pub(super) fn block_of_key(&self, key: &[u8]) -> Option<usize> {
+        self.inner.block_of_key(key)
+    }
+
+    pub(super) fn dictionary_blocks(
+        &self,
+        indices: &[usize],
+    ) -> Result<Vec<Arc<DictionaryBlock>>, DatasetError> {
+        self.inner.dictionary_blocks(indices)
+    }
+
+    pub(super) fn corrupt_terms(&self, index: usize, error: Malformed) -> DatasetError {
+        self.inner.corrupt_terms(index, error)
+    }
+
+    /// Returns which dictionary blocks hold these ranks.
+    pub(super) fn dictionary_range(&self, ranks: Range<u64>) -> Range<usize> {
+        let starts = self.inner.term_starts.get(..self.inner.terms.len()).unwrap_or_default();
+        let start = starts.partition_point(|start| *start <= ranks.start).saturating_sub(1);
+        let end = starts.partition_point(|start| *start < ranks.end);
+        start..end.max(start)
+    }
+
+    /// Returns the rank of the first term of a dictionary block.
+    pub(super) fn first_rank(&self, block: usize) -> u64 {
+        self.inner.term_starts.get(block).copied().unwrap_or_default()
+    }
+
+    /// Returns the ranks of the terms of a kind.
+    pub(super) fn ranks_of(&self, kind: TermKind) -> Range<u64> {
+        let (mut start, mut end) = (0, 0);
+        for (other, count) in DICTIONARY_KINDS.into_iter().zip(self.inner.root.terms_by_kind) {
+            (start, end) = (end, end + count);
+            if other == kind {
+                break;
+            }
+        }
+        start..end
+    }
+
     /// Returns the predicates that have edges, sorted.
     pub(super) fn edge_predicates(&self) -> Vec<TermId> {
         let all = self.inner.statistics.predicates.iter();
@@ -384,7 +425,7 @@ impl Run {
         count
     }
 
-    fn find(
+    pub(super) fn find(
         &self,
         key: &[u8],
         index: usize,

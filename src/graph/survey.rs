@@ -1,52 +1,199 @@
 //! Counting and noting facts while a run is written: each sort order tells what it alone shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
+use rustc_hash::FxHashSet;
+
+use super::WriteError;
 use super::facts::RunStatistics;
-use super::rows::WIDTH_MAX;
-use super::terms::SortedTerms;
+use super::term_merge::MergedTerms;
 use crate::dataset::{PredicateStatistics, Statistics};
-use crate::model::{Literal, NamedNode, Term, TermId, TermKind, rdf};
+use crate::model::{NamedNode, TermId, TermKind};
 use crate::plan::{ClassInfo, PredicateInfo, Schema};
 
-/// A class, by its place in [`Survey::classes`].
-type Class = u32;
-
-/// What all of the survey looks up: which classes each node has.
-pub struct Survey {
-    rdf_type: u64,
-    /// The IRIs that are objects of `rdf:type`, sorted by id.
-    classes: Vec<u64>,
-    /// (node, class), sorted, distinct.
-    types: Vec<(u64, Class)>,
-    /// Where the entries of a node of some rank begin in `types`; one more at the end.
-    type_starts: Vec<u32>,
-    edges: BTreeMap<u64, u64>,
+/// Which classes each node has; nodes with the same classes share a set.
+pub struct ClassSets {
+    rdf_type: Option<u64>,
+    /// The set of each node, by rank; 0 is the empty one. Empty if nothing has a class.
+    of_node: Vec<u32>,
+    /// The classes of each set, sorted.
+    sets: Vec<Vec<u64>>,
+    known: HashMap<Vec<u64>, u32>,
 }
 
-/// What the orders that begin with the subject show.
+impl ClassSets {
+    fn new(terms: &MergedTerms<'_>) -> ClassSets {
+        let rdf_type = terms.rdf_type();
+        let nodes = if rdf_type.is_some() { terms.node_count() } else { 0 };
+        ClassSets { rdf_type, of_node: vec![0; nodes as usize], sets: vec![Vec::new()], known: HashMap::new() }
+    }
+
+    fn set_of(&self, node: u64) -> u32 {
+        match kind(node) {
+            TermKind::NamedNode | TermKind::BlankNode => {
+                self.of_node.get(rank_of(node)).copied().unwrap_or_default()
+            }
+            _ => 0,
+        }
+    }
+
+    fn add(&mut self, node: u64, classes: &[u64]) -> u32 {
+        let set = match self.known.get(classes) {
+            Some(set) => *set,
+            None => {
+                self.sets.push(classes.to_vec());
+                let set = self.sets.len() as u32 - 1;
+                self.known.insert(classes.to_vec(), set);
+                set
+            }
+        };
+        self.of_node[rank_of(node)] = set;
+        set
+    }
+
+    /// Spells pairs of a set and a predicate out: (class, predicate), sorted.
+    fn spelled_out(&self, pairs: &FxHashSet<(u32, u64)>) -> BTreeSet<(u64, u64)> {
+        let classes = |(set, predicate): &(u32, u64)| {
+            let predicate = *predicate;
+            self.sets[*set as usize].iter().map(move |class| (*class, predicate))
+        };
+        pairs.iter().flat_map(classes).collect()
+    }
+}
+
+/// Surveys rows of subject, predicate, object, graph.
+pub struct SubjectSurvey {
+    class_sets: ClassSets,
+    found: BySubject,
+    subject: Option<u64>,
+    /// What the subject at hand has.
+    predicates: Vec<u64>,
+    classes: Vec<u64>,
+    /// The graph of the last rows, and how many of them are not counted yet.
+    graph: (u64, u64),
+}
+
 #[derive(Default)]
 pub struct BySubject {
-    distinct_subjects: u64,
+    pub quads: u64,
+    pub distinct_subjects: u64,
     graphs: BTreeMap<u64, u64>,
-    predicates: BTreeMap<u64, OfSubjects>,
-    class_predicates: BTreeSet<(Class, u64)>,
+    class_predicates: FxHashSet<(u32, u64)>,
 }
 
+impl SubjectSurvey {
+    pub fn new(terms: &MergedTerms<'_>) -> SubjectSurvey {
+        SubjectSurvey {
+            class_sets: ClassSets::new(terms),
+            found: BySubject::default(),
+            subject: None,
+            predicates: Vec::new(),
+            classes: Vec::new(),
+            graph: (0, 0),
+        }
+    }
+
+    pub fn rows(&mut self, rows: &[[u64; 4]]) {
+        for [subject, predicate, object, graph] in rows {
+            if self.subject != Some(*subject) {
+                self.end_subject();
+                self.subject = Some(*subject);
+                self.found.distinct_subjects += 1;
+            }
+            if self.predicates.last() != Some(predicate) {
+                self.predicates.push(*predicate);
+            }
+            let is_class = Some(*predicate) == self.class_sets.rdf_type && kind(*object) == TermKind::NamedNode;
+            if is_class && self.classes.last() != Some(object) {
+                self.classes.push(*object);
+            }
+            if self.graph.0 != *graph {
+                self.end_graph();
+                self.graph.0 = *graph;
+            }
+            self.graph.1 += 1;
+        }
+    }
+
+    fn end_subject(&mut self) {
+        if let (Some(subject), false) = (self.subject, self.classes.is_empty()) {
+            let set = self.class_sets.add(subject, &self.classes);
+            self.found.class_predicates.extend(self.predicates.iter().map(|predicate| (set, *predicate)));
+        }
+        self.predicates.clear();
+        self.classes.clear();
+    }
+
+    fn end_graph(&mut self) {
+        if self.graph.1 > 0 {
+            *self.found.graphs.entry(self.graph.0).or_default() += self.graph.1;
+            self.found.quads += self.graph.1;
+            self.graph.1 = 0;
+        }
+    }
+
+    pub fn finish(mut self) -> (BySubject, ClassSets) {
+        self.end_subject();
+        self.end_graph();
+        (self.found, self.class_sets)
+    }
+}
+
+/// Surveys rows of predicate, subject, object, graph.
 #[derive(Default)]
+pub struct PredicateSurvey {
+    predicates: BTreeMap<u64, OfSubjects>,
+    predicate: Option<u64>,
+    current: OfSubjects,
+}
+
+#[derive(Clone, Copy, Default)]
 struct OfSubjects {
     quads: u64,
     subjects: u64,
     has_two_objects: bool,
+    /// The last subject with its first object.
+    last: Option<(u64, u64)>,
 }
 
-/// What the orders that begin with the object show.
-#[derive(Default)]
-pub struct ByObject {
-    pub distinct_objects: u64,
+impl PredicateSurvey {
+    pub fn rows(&mut self, rows: &[[u64; 4]]) {
+        for [predicate, subject, object, _] in rows {
+            if self.predicate != Some(*predicate) {
+                self.end();
+                self.predicate = Some(*predicate);
+            }
+            let current = &mut self.current;
+            current.quads += 1;
+            match current.last {
+                Some((last, first)) if last == *subject => current.has_two_objects |= first != *object,
+                _ => {
+                    current.subjects += 1;
+                    current.last = Some((*subject, *object));
+                }
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(predicate) = self.predicate {
+            self.predicates.insert(predicate, std::mem::take(&mut self.current));
+        }
+    }
+}
+
+/// Surveys rows of predicate, object, subject, graph.
+pub struct ObjectSurvey<'a> {
+    terms: &'a MergedTerms<'a>,
+    class_sets: Arc<ClassSets>,
     predicates: BTreeMap<u64, OfObjects>,
-    instances: BTreeMap<Class, u64>,
-    class_inverses: BTreeSet<(Class, u64)>,
+    /// Distinct instances of each class.
+    instances: BTreeMap<u64, u64>,
+    class_inverses: FxHashSet<(u32, u64)>,
+    predicate: Option<u64>,
+    current: OfObjects,
+    last: Option<(u64, u64)>,
 }
 
 #[derive(Default)]
@@ -54,177 +201,64 @@ struct OfObjects {
     objects: u64,
     has_nodes: bool,
     has_literals: bool,
-    /// One object for each kind that tells its datatype; all of those that do not.
+    /// One object for each kind that tells its datatype.
     datatype_samples: BTreeMap<u64, u64>,
-    typed_literals: Vec<u64>,
+    /// The datatypes of those that do not.
+    datatypes: FxHashSet<u32>,
 }
 
-impl Survey {
-    pub fn begin(terms: &SortedTerms, spo: &[[u64; 4]], edges: &[[u64; WIDTH_MAX]]) -> Survey {
-        let rdf_type = terms.id_of(&rdf::TYPE.into_owned().into()).map_or(u64::MAX, TermId::to_bits);
-        let typed = || spo.iter().filter(|row| row[1] == rdf_type && is_iri(row[2]));
-        let mut classes: Vec<u64> = typed().map(|row| row[2]).collect();
-        classes.sort_unstable();
-        classes.dedup();
-        let class_of = |id: u64| classes.partition_point(|class| *class < id) as Class;
-        let mut types: Vec<(u64, Class)> = typed().map(|row| (row[0], class_of(row[2]))).collect();
-        types.sort_unstable();
-        types.dedup();
-        let mut type_starts = vec![0u32; if types.is_empty() { 0 } else { terms.len() + 1 }];
-        for (node, _) in &types {
-            type_starts[rank_of(*node) + 1] += 1;
+impl<'a> ObjectSurvey<'a> {
+    pub fn new(terms: &'a MergedTerms<'a>, class_sets: Arc<ClassSets>) -> ObjectSurvey<'a> {
+        ObjectSurvey {
+            terms,
+            class_sets,
+            predicates: BTreeMap::new(),
+            instances: BTreeMap::new(),
+            class_inverses: FxHashSet::default(),
+            predicate: None,
+            current: OfObjects::default(),
+            last: None,
         }
-        for rank in 1..type_starts.len() {
-            type_starts[rank] += type_starts[rank - 1];
-        }
-        let mut edge_counts = BTreeMap::new();
-        for [_, predicate, ..] in edges {
-            *edge_counts.entry(*predicate).or_default() += 1;
-        }
-        Survey { rdf_type, classes, types, type_starts, edges: edge_counts }
     }
 
-    /// Surveys rows in the orders SPO and PSO.
-    pub fn by_subject(&self, spo: &[[u64; 4]], pso: &[[u64; 4]]) -> BySubject {
-        let mut found = BySubject::default();
-        for subject in spo.chunk_by(|a, b| a[0] == b[0]) {
-            found.distinct_subjects += 1;
-            let types = self.types_of(subject[0][0]);
-            for predicate in subject.chunk_by(|a, b| a[1] == b[1]) {
-                found.class_predicates.extend(types.iter().map(|(_, class)| (*class, predicate[0][1])));
+    pub fn rows(&mut self, rows: &[[u64; 4]]) {
+        for [predicate, object, subject, _] in rows {
+            if self.predicate != Some(*predicate) {
+                self.end();
+                self.predicate = Some(*predicate);
+                self.last = None;
             }
-        }
-        for run in spo.chunk_by(|a, b| a[3] == b[3]) {
-            *found.graphs.entry(run[0][3]).or_default() += run.len() as u64;
-        }
-        for rows in pso.chunk_by(|a, b| a[0] == b[0]) {
-            let figures = found.predicates.entry(rows[0][0]).or_default();
-            figures.quads = rows.len() as u64;
-            for subject in rows.chunk_by(|a, b| a[1] == b[1]) {
-                figures.subjects += 1;
-                figures.has_two_objects |= subject[0][2] != subject[subject.len() - 1][2];
-            }
-        }
-        found
-    }
-
-    /// Surveys rows in the order POS.
-    pub fn by_object(&self, pos: &[[u64; 4]]) -> ByObject {
-        let mut found = ByObject::default();
-        for rows in pos.chunk_by(|a, b| a[0] == b[0]) {
-            let predicate = rows[0][0];
-            let mut figures = OfObjects::default();
-            for of_object in rows.chunk_by(|a, b| a[1] == b[1]) {
-                let object = of_object[0][1];
-                figures.note(object);
-                let inverses = self.types_of(object).iter().map(|(_, class)| (*class, predicate));
-                found.class_inverses.extend(inverses);
-                if predicate == self.rdf_type
-                    && let Ok(class) = self.classes.binary_search(&object)
-                {
-                    let subjects = of_object.chunk_by(|a, b| a[2] == b[2]).count();
-                    found.instances.insert(class as Class, subjects as u64);
+            let last_object = self.last.map(|(object, _)| object);
+            if last_object != Some(*object) {
+                self.current.note(*object, self.terms);
+                let set = self.class_sets.set_of(*object);
+                if set != 0 {
+                    self.class_inverses.insert((set, *predicate));
                 }
             }
-            found.predicates.insert(predicate, figures);
-        }
-        found
-    }
-
-    /// Puts together what both sides found.
-    pub fn finish(
-        &self,
-        terms: &SortedTerms,
-        by_subject: BySubject,
-        by_object: ByObject,
-    ) -> (RunStatistics, Schema) {
-        let schema = self.schema(terms, &by_subject, &by_object);
-        let id = |bits: u64| TermId::from_bits(bits).expect("rows hold ids");
-        let mut statistics = Statistics {
-            quads: by_subject.graphs.values().sum(),
-            distinct_subjects: by_subject.distinct_subjects,
-            distinct_objects: by_object.distinct_objects,
-            named_graphs: by_subject.graphs.keys().filter(|graph| **graph != 0).count() as u64,
-            ..Statistics::default()
-        };
-        for (predicate, figures) in &by_subject.predicates {
-            let objects = by_object.predicates.get(predicate).map_or(0, |figures| figures.objects);
-            let figures = PredicateStatistics {
-                quads: figures.quads,
-                distinct_subjects: figures.subjects,
-                distinct_objects: objects,
-                edges: 0,
-            };
-            statistics.predicates.insert(id(*predicate), figures);
-        }
-        for (predicate, count) in &self.edges {
-            statistics.predicates.entry(id(*predicate)).or_default().edges = *count;
-        }
-        let graphs = by_subject.graphs.iter().map(|(graph, quads)| (id(*graph), *quads)).collect();
-        (RunStatistics { statistics, graphs }, schema)
-    }
-
-    fn schema(&self, terms: &SortedTerms, by_subject: &BySubject, by_object: &ByObject) -> Schema {
-        let name = |bits: u64| iri(terms, bits);
-        let mut schema = Schema { is_complete: true, ..Schema::default() };
-        let mut class_lists: BTreeMap<Class, ClassInfo> = BTreeMap::new();
-        for (class, instances) in &by_object.instances {
-            class_lists.entry(*class).or_default().instances = *instances;
-        }
-        for (class, predicate) in &by_subject.class_predicates {
-            class_lists.entry(*class).or_default().predicates.extend(name(*predicate));
-        }
-        let mut object_classes: BTreeMap<u64, Vec<NamedNode>> = BTreeMap::new();
-        for (class, predicate) in &by_object.class_inverses {
-            class_lists.entry(*class).or_default().inverse_predicates.extend(name(*predicate));
-            let class_name = self.classes.get(*class as usize).and_then(|bits| name(*bits));
-            object_classes.entry(*predicate).or_default().extend(class_name);
-        }
-        for (class, info) in class_lists {
-            if let Some(class_name) = self.classes.get(class as usize).and_then(|bits| name(*bits)) {
-                schema.classes.insert(class_name, info);
+            let is_class = self.class_sets.rdf_type == Some(*predicate) && kind(*object) == TermKind::NamedNode;
+            if is_class && self.last != Some((*object, *subject)) {
+                *self.instances.entry(*object).or_default() += 1;
             }
+            self.last = Some((*object, *subject));
         }
-        for (predicate, figures) in &by_subject.predicates {
-            let Some(predicate_name) = name(*predicate) else { continue };
-            let Some(of_objects) = by_object.predicates.get(predicate) else { continue };
-            let info = PredicateInfo {
-                quads: figures.quads,
-                is_functional: !figures.has_two_objects,
-                has_node_objects: of_objects.has_nodes,
-                has_literal_objects: of_objects.has_literals,
-                has_edges: self.edges.contains_key(predicate),
-                datatypes: of_objects.datatypes(terms),
-                object_classes: object_classes.remove(predicate).unwrap_or_default(),
-            };
-            schema.predicates.insert(predicate_name, info);
-        }
-        for predicate in self.edges.keys() {
-            // A reified triple need not be asserted; its predicate is known all the same.
-            if let Some(predicate_name) = name(*predicate) {
-                schema.predicates.entry(predicate_name).or_insert_with(unasserted).has_edges = true;
-            }
-        }
-        schema
     }
 
-    fn types_of(&self, node: u64) -> &[(u64, Class)] {
-        if self.types.is_empty() || !matches!(kind(node), TermKind::NamedNode | TermKind::BlankNode) {
-            return &[];
+    fn end(&mut self) {
+        if let Some(predicate) = self.predicate {
+            self.predicates.insert(predicate, std::mem::take(&mut self.current));
         }
-        let rank = rank_of(node);
-        &self.types[self.type_starts[rank] as usize..self.type_starts[rank + 1] as usize]
     }
 }
 
 impl OfObjects {
-    fn note(&mut self, object: u64) {
+    fn note(&mut self, object: u64, terms: &MergedTerms<'_>) {
         self.objects += 1;
         match kind(object) {
             TermKind::NamedNode | TermKind::BlankNode => self.has_nodes = true,
             TermKind::TypedLiteral | TermKind::LangString => {
                 self.has_literals = true;
-                self.typed_literals.push(object);
+                self.datatypes.extend(terms.datatype_index(object));
             }
             other => {
                 self.has_literals = true;
@@ -233,11 +267,106 @@ impl OfObjects {
         }
     }
 
-    fn datatypes(&self, terms: &SortedTerms) -> Vec<NamedNode> {
-        let objects = self.datatype_samples.values().chain(&self.typed_literals);
-        let datatypes: BTreeSet<NamedNode> =
-            objects.filter_map(|object| literal(terms, *object)).map(|l| l.datatype().into_owned()).collect();
-        datatypes.into_iter().collect()
+    fn datatypes(&self, terms: &MergedTerms<'_>) -> Vec<NamedNode> {
+        let told = self.datatype_samples.values().filter_map(|object| terms.datatype(*object));
+        let others = self.datatypes.iter().map(|index| terms.datatype_at(*index).clone());
+        told.chain(others).collect::<BTreeSet<NamedNode>>().into_iter().collect()
+    }
+}
+
+/// Puts together what all surveys found; `edges` counts the edges of each predicate.
+pub fn facts(
+    by_subject: &BySubject,
+    mut by_predicate: PredicateSurvey,
+    mut by_object: ObjectSurvey<'_>,
+    distinct_objects: u64,
+    edges: &BTreeMap<u64, u64>,
+) -> Result<(RunStatistics, Schema), WriteError> {
+    by_predicate.end();
+    by_object.end();
+    let facts = Facts { by_subject, by_predicate: &by_predicate.predicates, by_object: &by_object, edges };
+    Ok((facts.statistics(distinct_objects), facts.schema()?))
+}
+
+struct Facts<'a> {
+    by_subject: &'a BySubject,
+    by_predicate: &'a BTreeMap<u64, OfSubjects>,
+    by_object: &'a ObjectSurvey<'a>,
+    edges: &'a BTreeMap<u64, u64>,
+}
+
+impl Facts<'_> {
+    fn statistics(&self, distinct_objects: u64) -> RunStatistics {
+        let id = |bits: u64| TermId::from_bits(bits).expect("rows hold ids");
+        let graphs = &self.by_subject.graphs;
+        let mut statistics = Statistics {
+            quads: self.by_subject.quads,
+            distinct_subjects: self.by_subject.distinct_subjects,
+            distinct_objects,
+            named_graphs: graphs.keys().filter(|graph| **graph != 0).count() as u64,
+            ..Statistics::default()
+        };
+        for (predicate, figures) in self.by_predicate {
+            let of_objects = self.by_object.predicates.get(predicate);
+            let figures = PredicateStatistics {
+                quads: figures.quads,
+                distinct_subjects: figures.subjects,
+                distinct_objects: of_objects.map_or(0, |figures| figures.objects),
+                edges: 0,
+            };
+            statistics.predicates.insert(id(*predicate), figures);
+        }
+        for (predicate, count) in self.edges {
+            statistics.predicates.entry(id(*predicate)).or_default().edges = *count;
+        }
+        RunStatistics { statistics, graphs: graphs.iter().map(|(graph, quads)| (id(*graph), *quads)).collect() }
+    }
+
+    fn schema(&self) -> Result<Schema, WriteError> {
+        let by_object = self.by_object;
+        let class_predicates = by_object.class_sets.spelled_out(&self.by_subject.class_predicates);
+        let class_inverses = by_object.class_sets.spelled_out(&by_object.class_inverses);
+        let classes = by_object.instances.keys().chain(by_object.class_sets.sets.iter().flatten());
+        let wanted = self.by_predicate.keys().chain(self.edges.keys()).chain(classes);
+        let names = by_object.terms.names(wanted.copied().collect())?;
+        let name = |bits: &u64| names.get(bits).cloned();
+        let mut schema = Schema { is_complete: true, ..Schema::default() };
+        let mut infos: BTreeMap<u64, ClassInfo> = BTreeMap::new();
+        for (class, instances) in &by_object.instances {
+            infos.entry(*class).or_default().instances = *instances;
+        }
+        for (class, predicate) in &class_predicates {
+            infos.entry(*class).or_default().predicates.extend(name(predicate));
+        }
+        let mut object_classes: BTreeMap<u64, Vec<NamedNode>> = BTreeMap::new();
+        for (class, predicate) in &class_inverses {
+            infos.entry(*class).or_default().inverse_predicates.extend(name(predicate));
+            object_classes.entry(*predicate).or_default().extend(name(class));
+        }
+        for (class, info) in infos {
+            schema.classes.extend(name(&class).map(|name| (name, info)));
+        }
+        for (predicate, figures) in self.by_predicate {
+            let Some(predicate_name) = name(predicate) else { continue };
+            let Some(of_objects) = by_object.predicates.get(predicate) else { continue };
+            let info = PredicateInfo {
+                quads: figures.quads,
+                is_functional: !figures.has_two_objects,
+                has_node_objects: of_objects.has_nodes,
+                has_literal_objects: of_objects.has_literals,
+                has_edges: self.edges.contains_key(predicate),
+                datatypes: of_objects.datatypes(by_object.terms),
+                object_classes: object_classes.remove(predicate).unwrap_or_default(),
+            };
+            schema.predicates.insert(predicate_name, info);
+        }
+        for predicate in self.edges.keys() {
+            // A reified triple need not be asserted; its predicate is known all the same.
+            if let Some(predicate_name) = name(predicate) {
+                schema.predicates.entry(predicate_name).or_insert_with(unasserted).has_edges = true;
+            }
+        }
+        Ok(schema)
     }
 }
 
@@ -249,29 +378,7 @@ fn kind(bits: u64) -> TermKind {
     TermId::from_bits(bits).map_or(TermKind::Undefined, TermId::kind)
 }
 
-fn is_iri(bits: u64) -> bool {
-    kind(bits) == TermKind::NamedNode
-}
-
 fn rank_of(bits: u64) -> usize {
     let id = TermId::from_bits(bits).and_then(TermId::as_dictionary);
     id.expect("nodes are dictionary terms").rank as usize
-}
-
-fn iri(terms: &SortedTerms, bits: u64) -> Option<NamedNode> {
-    match terms.term(rank_of(bits)) {
-        Term::NamedNode(name) => Some(name),
-        _ => None,
-    }
-}
-
-fn literal(terms: &SortedTerms, bits: u64) -> Option<Literal> {
-    let id = TermId::from_bits(bits)?;
-    if let Some(literal) = id.to_literal() {
-        return Some(literal);
-    }
-    match terms.term(id.as_dictionary()?.rank as usize) {
-        Term::Literal(literal) => Some(literal),
-        _ => None,
-    }
 }

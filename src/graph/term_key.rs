@@ -140,21 +140,45 @@ fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {
 
 fn put_literal(out: &mut Vec<u8>, literal: LiteralRef<'_>) {
     if let Some(language) = literal.language() {
-        out.push(TermKind::LangString as u8);
-        put_field(out, literal.value());
-        put_field(out, language);
-        out.push(match literal.direction() {
-            None => 0,
-            Some(BaseDirection::Ltr) => 1,
-            Some(BaseDirection::Rtl) => 2,
-        });
+        put_lang_string_key(out, literal.value(), language, literal.direction());
     } else if literal.datatype() == crate::model::xsd::STRING {
         out.push(TermKind::String as u8);
         out.extend_from_slice(literal.value().as_bytes());
     } else {
-        out.push(TermKind::TypedLiteral as u8);
-        put_field(out, literal.value());
-        out.extend_from_slice(literal.datatype().as_str().as_bytes());
+        put_typed_literal_key(out, literal.value(), literal.datatype().as_str());
+    }
+}
+
+/// Appends the key of a literal with a language.
+pub fn put_lang_string_key(out: &mut Vec<u8>, value: &str, language: &str, direction: Option<BaseDirection>) {
+    out.push(TermKind::LangString as u8);
+    put_field(out, value);
+    put_field(out, language);
+    out.push(match direction {
+        None => 0,
+        Some(BaseDirection::Ltr) => 1,
+        Some(BaseDirection::Rtl) => 2,
+    });
+}
+
+/// Appends the key of a literal of a datatype that is neither `xsd:string` nor told by its language.
+pub fn put_typed_literal_key(out: &mut Vec<u8>, value: &str, datatype: &str) {
+    out.push(TermKind::TypedLiteral as u8);
+    put_field(out, value);
+    out.extend_from_slice(datatype.as_bytes());
+}
+
+/// Returns the datatype of the key of a literal that has no kind of its own.
+pub fn datatype_of_key(key: &[u8]) -> Option<&[u8]> {
+    match *key.first()? {
+        kind if kind == TermKind::LangString as u8 => Some(match key.last()? {
+            0 => oxrdf::vocab::rdf::LANG_STRING.as_str().as_bytes(),
+            _ => oxrdf::vocab::rdf::DIR_LANG_STRING.as_str().as_bytes(),
+        }),
+        kind if kind == TermKind::TypedLiteral as u8 => {
+            key.get(memchr::memmem::find(key, &END)? + END.len()..)
+        }
+        _ => None,
     }
 }
 

@@ -5,8 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proptest::prelude::*;
 
-use super::{Run, RunBuilder, SortedTerms, write_run};
-use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, SealedBlock};
+use super::layer::{Layer, RowSource};
+use super::{Gathering, Input, Part, Run, WriteOptions, WrittenRun, gather, write_run};
+use crate::block::{
+    BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, MemoryScratch, SealedBlock,
+};
 use crate::crypto::{EpochKey, WorkspaceId};
 use crate::dataset::{Dataset, MemoryDataset, QuadIndex, Scan};
 use crate::model::{
@@ -56,10 +59,17 @@ fn open(root: BlockId, shelf: &Arc<Shelf>) -> Run {
 
 fn written(quads: &[oxrdf::Quad]) -> (Run, Arc<Shelf>) {
     let shelf = Arc::new(Shelf::default());
-    let mut builder = RunBuilder::new();
-    quads.iter().for_each(|quad| builder.insert(quad).unwrap());
-    let run = builder.write(&key(), &*shelf).unwrap();
+    let run = write(&gather(quads).unwrap(), &shelf, 64 << 20, 2);
     (open(run.root, &shelf), shelf)
+}
+
+fn write(parts: &[Part], shelf: &Shelf, memory_bytes: usize, threads: usize) -> WrittenRun {
+    let input = Input {
+        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
+        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
+    };
+    let scratch = &MemoryScratch;
+    write_run(&input, &WriteOptions { key: &key(), sink: shelf, scratch, memory_bytes, threads }).unwrap()
 }
 
 fn rows(scan: &mut dyn Scan, width: usize) -> Vec<Vec<TermId>> {
@@ -317,35 +327,77 @@ fn exercise(run: &Run) {
     let _ = (run.id_of(&iri(1).into()), run.schema(), run.named_graphs(), run.blocks());
 }
 
-/// A run of many blocks, from ids alone.
+/// A run of many blocks.
 fn large() -> (Run, Arc<Shelf>, QuadIndex) {
-    let names: Vec<Term> = (0..5000).map(|n| iri(format!("{n:05}")).into()).collect();
-    let terms = SortedTerms::of(&names).unwrap();
+    let quads = many_quads();
+    let (run, shelf) = written(&quads);
     let mut index = QuadIndex::default();
+    for chunk in quads.chunks(10_000) {
+        let terms = chunk.iter().flat_map(|quad| {
+            let graph = match &quad.graph_name {
+                GraphName::NamedNode(name) => name.clone(),
+                _ => iri("no graph"),
+            };
+            [quad.subject.clone().into(), quad.predicate.clone().into(), quad.object.clone(), graph.into()]
+        });
+        let ids = run.ids_of(&terms.collect::<Vec<Term>>()).unwrap();
+        for ids in ids.chunks(4) {
+            let [subject, predicate, object] = [0, 1, 2].map(|place| ids[place].unwrap());
+            index.insert(&Quad { subject, predicate, object, graph: ids[3].unwrap_or_default() });
+        }
+    }
+    (run, shelf, index)
+}
+
+fn many_quads() -> Vec<oxrdf::Quad> {
     let mut state = 1u64;
-    let mut next = |below: u64| {
+    let mut next = move |below: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) % below
     };
-    for _ in 0..80_000 {
-        index.insert(&Quad {
-            subject: terms.id(next(5000) as usize),
-            predicate: terms.id(next(7) as usize),
-            object: if next(2) == 0 {
-                terms.id(next(5000) as usize)
-            } else {
-                TermId::from_i64(next(900) as i64 - 450).unwrap()
-            },
-            graph: if next(3) == 0 { terms.id(10 + next(3) as usize) } else { TermId::UNDEFINED },
+    let quad = |_| {
+        let (subject, predicate) = (iri(format!("{:05}", next(5000))), iri(format!("p{}", next(7))));
+        let object: Term = match next(4) {
+            0 => Literal::from(next(900) as i64 - 450).into(),
+            1 => Literal::new_simple_literal(format!("text {}", next(3000))).into(),
+            _ => iri(format!("{:05}", next(5000))).into(),
+        };
+        let graph = match next(3) {
+            0 => iri(format!("g{}", next(3))).into(),
+            _ => GraphName::DefaultGraph,
+        };
+        oxrdf::Quad::new(subject, predicate, object, graph)
+    };
+    (0..80_000).map(quad).collect()
+}
+
+/// However quads come and whatever memory there is, they make one run.
+#[test]
+fn threads_and_memory_leave_no_trace() {
+    let mut quads = many_quads();
+    let reified = |n: usize| {
+        let triple = Triple::new(iri(format!("{n:05}")), iri("p1"), Literal::from(n as i64));
+        oxrdf::Quad::new(iri(format!("e{n}")), pg::REIFIES.into_owned(), triple, GraphName::DefaultGraph)
+    };
+    quads.extend((0..3000).map(reified));
+    let root = written(&quads).0.root();
+    for (gatherers, memory_bytes, threads) in [(1, 64 << 20, 1), (2, 1 << 20, 2), (3, 8 << 20, 2)] {
+        let gathering = Gathering::new(&MemoryScratch, memory_bytes, gatherers, 7);
+        std::thread::scope(|scope| {
+            for share in quads.chunks(quads.len() / gatherers + 1) {
+                let mut gatherer = gathering.gatherer();
+                scope.spawn(move || {
+                    share.iter().rev().for_each(|quad| gatherer.insert(quad).unwrap());
+                    gatherer.finish().unwrap();
+                });
+            }
         });
+        assert_eq!(gathering.quads(), quads.len() as u64);
+        let parts = gathering.into_parts();
+        assert!(parts.len() >= gatherers && (memory_bytes > 1 << 20 || parts.len() > 4), "{}", parts.len());
+        let shelf = Shelf::default();
+        assert_eq!(write(&parts, &shelf, memory_bytes, threads).root, root);
     }
-    let all = QuadPattern::default();
-    let mut quads: Vec<Quad> = index.scan(&all, Permutation::Ops).collect();
-    let shelf = Arc::new(Shelf::default());
-    let root = write_run(&terms, quads.clone(), &key(), &*shelf).unwrap().root;
-    quads.reverse();
-    assert_eq!(write_run(&terms, quads, &key(), &*Arc::new(Shelf::default())).unwrap().root, root);
-    (open(root, &shelf), shelf, index)
 }
 
 #[test]

@@ -1,22 +1,37 @@
-//! Writing a run: sort, encode, seal, put. A pure function of terms, quads and key.
+//! Writing a run: merge the terms, sort the rows every way, encode, seal, put. A pure function of
+//! terms, rows and key, whatever they come from and however many threads there are.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::dictionary::{DictionaryEncoder, EncodedDictionary};
-use super::manifest::{
-    CHUNK_BYTES, GraphSet, PAGE_ENTRIES, PageEntry, Root, RowEntry, SEPARATOR_BYTES_MAX, Section, TermsEntry,
-    encode_chunk, encode_row_page, encode_terms_page,
-};
-use super::rows::{BLOCK_ROWS, WIDTH_MAX, encode_rows};
-use super::survey::Survey;
-use super::terms::SortedTerms;
+use super::interner::SortedTerms;
+use super::keys::Keys;
+use super::layer::{Input, RowSource};
+use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
+use super::output::{DictionaryWriter, Output, RowWriter};
+use super::row_sort::{RowRun, RowSorter, SortedRows};
+use super::rows::WIDTH_MAX;
+use super::survey::{self, BySubject, ClassSets, ObjectSurvey, PredicateSurvey, SubjectSurvey};
+use super::term_merge::{MergedTerms, merge_terms};
 use super::{WriteError, facts};
-use crate::block::{BlockError, BlockId, BlockKind, BlockSink, SealedBlock};
+use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
 use crate::crypto::EpochKey;
-use crate::model::{Permutation, Quad, TermId, TermKind, pg};
+use crate::model::{Quad, TermId, TermKind};
 
-/// How many sealed blocks are put at once.
-const PUT_BLOCKS: usize = 32;
+/// Where a run goes, and what it may take to write it.
+#[derive(Clone, Copy)]
+pub struct WriteOptions<'a> {
+    pub key: &'a EpochKey,
+    pub sink: &'a dyn BlockSink,
+    /// Where rows go that do not fit into memory.
+    pub scratch: &'a dyn Scratch,
+    /// How many bytes rows may take in memory, about.
+    pub memory_bytes: usize,
+    /// How many threads encode and seal.
+    pub threads: usize,
+}
 
 /// A run that was put into a sink. Not durable before the sink is synced.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,64 +46,321 @@ pub struct WrittenRun {
     pub bytes: u64,
 }
 
-/// Writes a run of these quads, whose ids are those of `terms`; repetitions do no harm.
-///
-/// The bytes depend on the set of quads, the set of terms and the key alone.
+/// The blocks of a dictionary and of rows in the order of subject, predicate, object, graph.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WrittenSet {
+    pub dictionary: Vec<BlockId>,
+    pub rows: Vec<BlockId>,
+    pub quads: u64,
+}
+
+/// Writes the run of the quads of `input`; its terms must be all that they use and no others.
 ///
 /// # Errors
-/// Those of the sink.
-///
-/// # Panics
-/// If a quad has an id that is not of `terms`.
-pub fn write_run(
-    terms: &SortedTerms,
-    quads: Vec<Quad>,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<WrittenRun, WriteError> {
-    let mut rows: Vec<[u64; 4]> =
-        quads.iter().map(|q| [q.subject, q.predicate, q.object, q.graph].map(TermId::to_bits)).collect();
-    drop(quads);
-    sort_by_two(&mut rows);
-    rows.dedup();
-    let edges = edges_of(terms, &rows);
-    let survey = Survey::begin(terms, &rows, &edges);
-    // Two threads: one takes the subject's side, one the object's. Neither waits for the other.
-    let (subject_side, object_side) = thread::scope(|scope| {
-        let object_side = scope.spawn(|| write_object_side(&rows, &survey, key, sink));
-        let subject_side = write_subject_side(terms, &rows, &survey, key, sink);
-        let object_side = object_side.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        (subject_side, object_side)
-    });
-    let (mut sections, by_subject) = subject_side?;
-    let (more, by_object) = object_side?;
-    sections.extend(more);
-    sections.extend(write_edges(edges.clone(), key, sink)?);
-    let (statistics, schema) = survey.finish(terms, by_subject, by_object);
-    for (section, content) in
-        [(Section::Statistics, statistics.encode()), (Section::Schema, facts::encode_schema(&schema))]
-    {
-        let pages = content.chunks(CHUNK_BYTES).map(|chunk| encode_chunk(section, chunk));
-        sections.push(put_pages(section, pages, key, sink)?);
-    }
-    sections.sort_by_key(|written| written.section);
-    let root = Root {
-        terms_by_kind: DICTIONARY_KINDS.map(|kind| terms.ranks_of(kind).len() as u64),
-        quads: rows.len() as u64,
-        edges: edges.len() as u64,
-        pages: sections.iter().flat_map(|written| written.pages.iter().copied()).collect(),
-    };
-    let block = SealedBlock::seal(BlockKind::Manifest, &root.encode(), key);
-    sink.put(std::slice::from_ref(&block))?;
-    Ok(WrittenRun {
-        root: block.id(),
-        quads: root.quads,
-        terms: terms.len() as u64,
-        edges: root.edges,
-        bytes: sections.iter().map(|written| written.bytes).sum::<u64>() + block.bytes().len() as u64,
+/// Those of the sink, of the scratch space and of what `input` reads.
+pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenRun, WriteError> {
+    thread::scope(|scope| {
+        let output = Output::start(scope, options.key, options.sink, options.threads);
+        let mut dictionary = DictionaryWriter::new(&output);
+        let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
+        let spo = sort_spo(input, &terms, options)?;
+        let rows = write_rows(&spo, &terms, &output, options)?;
+        let mut pages = dictionary.finish_pages()?;
+        pages.extend(rows.pages);
+        let mut root = Root {
+            terms_by_kind: terms.by_kind,
+            quads: rows.quads,
+            edges: rows.edges,
+            pages,
+        };
+        root.pages.sort_by_key(|page| page.section);
+        let content = root.encode();
+        let id = output.put(BlockKind::Manifest, &content)?;
+        let bytes = output.finish()?;
+        Ok(WrittenRun { root: id, quads: root.quads, terms: terms.len(), edges: root.edges, bytes })
     })
 }
 
+/// Writes the terms and quads of `input` as a change set holds them.
+///
+/// # Errors
+/// As [`write_run`].
+pub fn write_set(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenSet, WriteError> {
+    thread::scope(|scope| {
+        let output = Output::start(scope, options.key, options.sink, options.threads);
+        let mut dictionary = DictionaryWriter::new(&output);
+        let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
+        let spo = sort_spo(input, &terms, options)?;
+        let mut writer = RowWriter::new(&output, Section::Spo);
+        let mut quads = 0;
+        for_each(&spo, |rows| {
+            quads += rows.len() as u64;
+            writer.push(rows)
+        })?;
+        let rows = writer.finish()?.into_iter().map(|entry| entry.id).collect();
+        let dictionary = dictionary.finish()?.into_iter().map(|entry| entry.id).collect();
+        output.finish()?;
+        Ok(WrittenSet { dictionary, rows, quads })
+    })
+}
+
+/// Returns the terms and quads of `input` in memory; for few.
+///
+/// # Errors
+/// Those of the scratch space and of what `input` reads.
+pub fn gather_set(
+    input: &Input<'_>,
+    options: &WriteOptions<'_>,
+) -> Result<(SortedTerms, Vec<Quad>), WriteError> {
+    let mut keys = Keys::default();
+    let terms = merge_terms(input, 0, |key| {
+        keys.push(key);
+        Ok(())
+    })?;
+    let mut quads = Vec::new();
+    for_each(&sort_spo(input, &terms, options)?, |rows| {
+        quads.extend(rows.iter().map(|row| {
+            let ids = row.map(|bits| TermId::from_bits(bits).expect("rows hold ids"));
+            let [subject, predicate, object, graph] = ids;
+            Quad { subject, predicate, object, graph }
+        }));
+        Ok(())
+    })?;
+    Ok((SortedTerms::of_sorted(keys), quads))
+}
+
+/// Gives the rows of all sources their ids in the run, and sorts them.
+fn sort_spo(
+    input: &Input<'_>,
+    terms: &MergedTerms<'_>,
+    options: &WriteOptions<'_>,
+) -> Result<SortedRows<4>, WriteError> {
+    let sources = input.rows.as_slice();
+    if sources.len() < 2 || options.threads < 2 {
+        return renamed(sources, terms, options);
+    }
+    let (some, others) = sources.split_at(sources.len() / 2);
+    thread::scope(|scope| {
+        let others = scope.spawn(|| renamed(others, terms, options));
+        let mut rows = renamed(some, terms, options)?;
+        rows.absorb(others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
+        Ok(rows)
+    })
+}
+
+fn renamed(
+    sources: &[&dyn RowSource],
+    terms: &MergedTerms<'_>,
+    options: &WriteOptions<'_>,
+) -> Result<SortedRows<4>, WriteError> {
+    let memory_bytes = options.memory_bytes / 4 / sources.len().max(1);
+    let mut all = SortedRows::default();
+    for source in sources {
+        let home = source.home();
+        let mut sorted = RowRun::new(options.scratch, memory_bytes);
+        let mut unsorted = RowSorter::new(options.scratch, memory_bytes / 2);
+        let (mut stream, mut rows) = (source.rows()?, Vec::new());
+        loop {
+            stream.fill(&mut rows)?;
+            if rows.is_empty() {
+                break;
+            }
+            for row in &rows {
+                let renamed = row.map(|id| terms.id(id));
+                match home.is_some_and(|home| row.iter().all(|id| is_of(*id, home))) {
+                    // Ranks of one layer keep their order.
+                    true => sorted.push(renamed)?,
+                    false => unsorted.push(renamed)?,
+                }
+            }
+        }
+        all.absorb(sorted.finish()?);
+        all.absorb(unsorted.finish());
+    }
+    Ok(all)
+}
+
+/// Returns whether an id is inline or of this layer.
+fn is_of(bits: u64, layer: u16) -> bool {
+    match bits >> 60 {
+        1..=6 => (bits >> 48 & 0xFFF) as u16 == layer,
+        _ => true,
+    }
+}
+
+/// Hands all rows to `visit`, some at a time.
+fn for_each<const N: usize>(
+    rows: &SortedRows<N>,
+    mut visit: impl FnMut(&[[u64; N]]) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
+    let (mut stream, mut some) = (rows.stream()?, Vec::new());
+    loop {
+        stream.fill(&mut some)?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        visit(&some)?;
+    }
+}
+
+struct WrittenRows {
+    pages: Vec<PageEntry>,
+    quads: u64,
+    edges: u64,
+}
+
+/// Writes all that is made of rows. Two threads: one takes the subject's side, one the object's.
+fn write_rows(
+    spo: &SortedRows<4>,
+    terms: &MergedTerms<'_>,
+    output: &Output<'_, '_>,
+    options: &WriteOptions<'_>,
+) -> Result<WrittenRows, WriteError> {
+    let side = Side { spo, terms, output, options };
+    let (subject_side, object_side) = thread::scope(|scope| {
+        let (tell_classes, classes) = channel();
+        let object_side = scope.spawn(move || side.write_by_object(&classes));
+        let subject_side = side.write_by_subject(tell_classes);
+        (subject_side, object_side.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    });
+    let (of_subjects, of_objects) = (subject_side?, object_side?);
+    let (mut pages, survey) = (of_subjects.pages, of_subjects.survey);
+    pages.extend(of_objects.pages);
+    let (statistics, schema) = survey::facts(
+        &of_subjects.found,
+        survey,
+        of_objects.survey,
+        of_objects.distinct_objects,
+        &of_subjects.edges_of,
+    )?;
+    let contents =
+        [(Section::Statistics, statistics.encode()), (Section::Schema, facts::encode_schema(&schema))];
+    for (section, content) in contents {
+        let chunks = content.chunks(CHUNK_BYTES).map(|chunk| encode_chunk(section, chunk));
+        pages.extend(output.put_pages(section, chunks)?);
+    }
+    let edges = of_subjects.edges_of.values().sum();
+    Ok(WrittenRows { pages, quads: of_subjects.found.quads, edges })
+}
+
+/// What both sides work with.
+#[derive(Clone, Copy)]
+struct Side<'a, 'scope, 'env> {
+    spo: &'a SortedRows<4>,
+    terms: &'a MergedTerms<'a>,
+    output: &'a Output<'scope, 'env>,
+    options: &'a WriteOptions<'a>,
+}
+
+struct OfSubjects {
+    pages: Vec<PageEntry>,
+    found: BySubject,
+    survey: PredicateSurvey,
+    /// Edges by predicate.
+    edges_of: BTreeMap<u64, u64>,
+}
+
+struct OfObjects<'a> {
+    pages: Vec<PageEntry>,
+    survey: ObjectSurvey<'a>,
+    distinct_objects: u64,
+}
+
+impl<'a> Side<'a, '_, '_> {
+    fn sorter<const N: usize>(&self) -> RowSorter<'a, N> {
+        RowSorter::new(self.options.scratch, self.options.memory_bytes / 4)
+    }
+
+    /// Writes SPO, PSO and the edges; tells the classes as soon as they are known.
+    fn write_by_subject(&self, tell_classes: Sender<Arc<ClassSets>>) -> Result<OfSubjects, WriteError> {
+        let reifies = self.terms.reifies();
+        let mut writer = RowWriter::new(self.output, Section::Spo);
+        let mut by_subject = SubjectSurvey::new(self.terms);
+        let (mut pso, mut edges) = (self.sorter(), self.sorter());
+        for_each(self.spo, |rows| {
+            by_subject.rows(rows);
+            for [subject, predicate, object, graph] in rows {
+                pso.push([*predicate, *subject, *object, *graph])?;
+                if Some(*predicate) == reifies
+                    && let Some([s, p, o]) = self.terms.parts(*object)
+                {
+                    edges.push([p, s, o, *graph, *subject])?;
+                }
+            }
+            writer.push(rows)
+        })?;
+        let (found, classes) = by_subject.finish();
+        // The other side is gone if it failed; then its error is the one that counts.
+        let _ = tell_classes.send(Arc::new(classes));
+        let mut survey = PredicateSurvey::default();
+        let (mut pages, _) = writer.finish_pages()?;
+        pages.extend(self.write(Section::Pso, pso, |rows| survey.rows(rows))?);
+        let (more, edges_of) = self.write_edges(edges.finish())?;
+        pages.extend(more);
+        Ok(OfSubjects { pages, found, survey, edges_of })
+    }
+
+    /// Writes OPS and POS.
+    fn write_by_object(&self, classes: &Receiver<Arc<ClassSets>>) -> Result<OfObjects<'a>, WriteError> {
+        let (mut distinct_objects, mut last) = (0, None);
+        let ops = self.reordered(|[s, p, o, g]| [o, p, s, g])?;
+        let mut pages = self.write(Section::Ops, ops, |rows| {
+            for [object, ..] in rows {
+                distinct_objects += u64::from(last != Some(*object));
+                last = Some(*object);
+            }
+        })?;
+        let pos = self.reordered(|[s, p, o, g]| [p, o, s, g])?;
+        let gone = |_| BlockError::Io(std::io::Error::other("the subject's side failed"));
+        let mut survey = ObjectSurvey::new(self.terms, classes.recv().map_err(gone)?);
+        pages.extend(self.write(Section::Pos, pos, |rows| survey.rows(rows))?);
+        Ok(OfObjects { pages, survey, distinct_objects })
+    }
+
+    fn reordered(&self, reorder: impl Fn([u64; 4]) -> [u64; 4]) -> Result<RowSorter<'a, 4>, WriteError> {
+        let mut sorter = self.sorter();
+        for_each(self.spo, |rows| rows.iter().try_for_each(|row| sorter.push(reorder(*row))))?;
+        Ok(sorter)
+    }
+
+    fn write<const N: usize>(
+        &self,
+        section: Section,
+        rows: RowSorter<'_, N>,
+        mut look_at: impl FnMut(&[[u64; N]]),
+    ) -> Result<Vec<PageEntry>, WriteError> {
+        let mut writer = RowWriter::new(self.output, section);
+        for_each(&rows.finish(), |rows| {
+            look_at(rows);
+            writer.push(rows)
+        })?;
+        Ok(writer.finish_pages()?.0)
+    }
+
+    /// Writes edges in three orders; `pso` are rows of predicate, subject, object, graph, edge.
+    fn write_edges(
+        &self,
+        pso: SortedRows<WIDTH_MAX>,
+    ) -> Result<(Vec<PageEntry>, BTreeMap<u64, u64>), WriteError> {
+        let mut edges_of = BTreeMap::new();
+        let (mut pos, mut by_edge) = (self.sorter(), self.sorter());
+        let mut writer = RowWriter::new(self.output, Section::EdgesPso);
+        for_each(&pso, |rows| {
+            for [p, s, o, g, e] in rows {
+                *edges_of.entry(*p).or_default() += 1;
+                pos.push([*p, *o, *s, *g, *e])?;
+                by_edge.push([*e, *s, *p, *o, *g])?;
+            }
+            writer.push(rows)
+        })?;
+        let (mut pages, _) = writer.finish_pages()?;
+        pages.extend(self.write(Section::EdgesPos, pos, |_| {})?);
+        pages.extend(self.write(Section::EdgesByEdge, by_edge, |_| {})?);
+        Ok((pages, edges_of))
+    }
+}
+
+/// The kinds of terms in a dictionary, in the order of their ranks.
 pub(super) const DICTIONARY_KINDS: [TermKind; 6] = [
     TermKind::BlankNode,
     TermKind::NamedNode,
@@ -97,206 +369,3 @@ pub(super) const DICTIONARY_KINDS: [TermKind; 6] = [
     TermKind::LangString,
     TermKind::TypedLiteral,
 ];
-
-/// The pages of one section, which are put already, as are the blocks that they name.
-struct WrittenSection {
-    section: Section,
-    pages: Vec<PageEntry>,
-    bytes: u64,
-}
-
-type Rows = Vec<[u64; 4]>;
-
-/// Sorts on two threads; there is nothing else to do before the first order stands.
-fn sort_by_two(rows: &mut Rows) {
-    if rows.len() > BLOCK_ROWS {
-        let middle = rows.len() / 2;
-        let (left, right) = rows.split_at_mut(middle);
-        thread::scope(|scope| {
-            scope.spawn(|| left.sort_unstable());
-            right.sort_unstable();
-        });
-    }
-    // Stable sorting merges what is in order already.
-    rows.sort();
-}
-
-fn write_subject_side(
-    terms: &SortedTerms,
-    spo: &Rows,
-    survey: &Survey,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<(Vec<WrittenSection>, super::survey::BySubject), BlockError> {
-    let mut sections = vec![write_dictionary(terms, key, sink)?, write_rows(Section::Spo, spo, key, sink)?];
-    let pso = reordered(spo, Permutation::Pso);
-    sections.push(write_rows(Section::Pso, &pso, key, sink)?);
-    Ok((sections, survey.by_subject(spo, &pso)))
-}
-
-fn write_object_side(
-    spo: &Rows,
-    survey: &Survey,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<(Vec<WrittenSection>, super::survey::ByObject), BlockError> {
-    let mut rows = reordered(spo, Permutation::Pos);
-    let mut sections = vec![write_rows(Section::Pos, &rows, key, sink)?];
-    let mut found = survey.by_object(&rows);
-    for row in &mut rows {
-        let [p, o, s, g] = *row;
-        *row = [o, p, s, g];
-    }
-    rows.sort_unstable();
-    found.distinct_objects = rows.chunk_by(|a, b| a[0] == b[0]).count() as u64;
-    sections.push(write_rows(Section::Ops, &rows, key, sink)?);
-    Ok((sections, found))
-}
-
-fn reordered(spo: &Rows, permutation: Permutation) -> Rows {
-    let positions = permutation.positions();
-    let mut rows: Rows = spo.iter().map(|row| positions.map(|position| row[position])).collect();
-    rows.sort_unstable();
-    rows
-}
-
-/// Returns the edges (subject, predicate, object, graph, edge) that `rdf:reifies` quads name.
-fn edges_of(terms: &SortedTerms, rows: &Rows) -> Vec<[u64; WIDTH_MAX]> {
-    let Some(reifies) = terms.id_of(&pg::REIFIES.into_owned().into()) else { return Vec::new() };
-    let mut edges = Vec::new();
-    for [subject, predicate, object, graph] in rows {
-        let triple = TermId::from_bits(*object).filter(|id| id.kind() == TermKind::Triple);
-        if let (true, Some(triple)) =
-            (*predicate == reifies.to_bits(), triple.and_then(TermId::as_dictionary))
-        {
-            let [s, p, o] = terms.parts(triple.rank as usize).map(TermId::to_bits);
-            edges.push([s, p, o, *graph, *subject]);
-        }
-    }
-    edges
-}
-
-type Reorder = fn([u64; WIDTH_MAX]) -> [u64; WIDTH_MAX];
-
-fn write_edges(
-    mut edges: Vec<[u64; WIDTH_MAX]>,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<Vec<WrittenSection>, BlockError> {
-    if edges.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut sections = Vec::new();
-    // Each reorders the rows of the one before.
-    let orders: [(Section, Reorder); 3] = [
-        (Section::EdgesPso, |[s, p, o, g, e]| [p, s, o, g, e]),
-        (Section::EdgesPos, |[p, s, o, g, e]| [p, o, s, g, e]),
-        (Section::EdgesByEdge, |[p, o, s, g, e]| [e, s, p, o, g]),
-    ];
-    for (section, reorder) in orders {
-        edges.iter_mut().for_each(|row| *row = reorder(*row));
-        edges.sort_unstable();
-        sections.push(write_rows(section, &edges, key, sink)?);
-    }
-    Ok(sections)
-}
-
-fn write_rows<const N: usize>(
-    section: Section,
-    rows: &[[u64; N]],
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<WrittenSection, BlockError> {
-    let mut out = Output::new(key, sink);
-    let mut entries = Vec::with_capacity(rows.len().div_ceil(BLOCK_ROWS));
-    for chunk in rows.chunks(BLOCK_ROWS) {
-        let (id, bytes) = out.put(section.block_kind(), &encode_rows(chunk))?;
-        let mut first = [0; WIDTH_MAX];
-        first[..N].copy_from_slice(&chunk[0]);
-        let graphs = GraphSet::of(chunk.iter().map(|row| row[section.graph_place()]));
-        entries.push(RowEntry { first, rows: chunk.len() as u32, bytes, id, graphs });
-    }
-    out.flush()?;
-    let pages = entries.chunks(PAGE_ENTRIES).map(|page| encode_row_page(section, page));
-    let mut written = put_pages(section, pages, key, sink)?;
-    written.bytes += out.bytes;
-    Ok(written)
-}
-
-fn write_dictionary(
-    terms: &SortedTerms,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<WrittenSection, BlockError> {
-    let mut out = Output::new(key, sink);
-    let mut encoder = DictionaryEncoder::default();
-    let mut entries = Vec::new();
-    let mut put = |block: EncodedDictionary, out: &mut Output<'_>| -> Result<(), BlockError> {
-        let (id, bytes) = out.put(BlockKind::Dictionary, &block.content)?;
-        let mut separator = block.separator;
-        separator.truncate(SEPARATOR_BYTES_MAX);
-        entries.push(TermsEntry { separator, terms: block.terms, bytes, id });
-        Ok(())
-    };
-    for rank in 0..terms.len() {
-        if let Some(block) = encoder.push(terms.key(rank)) {
-            put(block, &mut out)?;
-        }
-    }
-    if let Some(block) = encoder.finish() {
-        put(block, &mut out)?;
-    }
-    out.flush()?;
-    let pages = entries.chunks(PAGE_ENTRIES).map(encode_terms_page);
-    let mut written = put_pages(Section::Dictionary, pages, key, sink)?;
-    written.bytes += out.bytes;
-    Ok(written)
-}
-
-fn put_pages(
-    section: Section,
-    contents: impl Iterator<Item = Vec<u8>>,
-    key: &EpochKey,
-    sink: &dyn BlockSink,
-) -> Result<WrittenSection, BlockError> {
-    let mut out = Output::new(key, sink);
-    let mut pages = Vec::new();
-    for content in contents {
-        let (id, _) = out.put(BlockKind::ManifestPage, &content)?;
-        pages.push(PageEntry { section, id });
-    }
-    out.flush()?;
-    Ok(WrittenSection { section, pages, bytes: out.bytes })
-}
-
-/// Seals blocks and puts them some at a time.
-struct Output<'a> {
-    key: &'a EpochKey,
-    sink: &'a dyn BlockSink,
-    waiting: Vec<SealedBlock>,
-    bytes: u64,
-}
-
-impl<'a> Output<'a> {
-    fn new(key: &'a EpochKey, sink: &'a dyn BlockSink) -> Output<'a> {
-        Output { key, sink, waiting: Vec::new(), bytes: 0 }
-    }
-
-    /// Returns the id of the block and its sealed bytes.
-    fn put(&mut self, kind: BlockKind, content: &[u8]) -> Result<(BlockId, u32), BlockError> {
-        let block = SealedBlock::seal(kind, content, self.key);
-        let (id, bytes) = (block.id(), block.bytes().len() as u32);
-        self.bytes += u64::from(bytes);
-        self.waiting.push(block);
-        if self.waiting.len() >= PUT_BLOCKS {
-            self.flush()?;
-        }
-        Ok((id, bytes))
-    }
-
-    fn flush(&mut self) -> Result<(), BlockError> {
-        self.sink.put(&self.waiting)?;
-        self.waiting.clear();
-        Ok(())
-    }
-}

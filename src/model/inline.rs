@@ -19,6 +19,13 @@ impl TermId {
         (id.to_literal().as_ref() == Some(literal)).then_some(id)
     }
 
+    /// Returns whether some literals of a datatype are inline.
+    pub fn has_inline(datatype: &str) -> bool {
+        const DATATYPES: [oxrdf::NamedNodeRef<'_>; 6] =
+            [xsd::INTEGER, xsd::BOOLEAN, xsd::DECIMAL, xsd::DOUBLE, xsd::DATE, xsd::DATE_TIME];
+        DATATYPES.iter().any(|name| name.as_str() == datatype)
+    }
+
     /// Returns the literal that an inline id carries, or `None` for any other id.
     pub fn to_literal(self) -> Option<Literal> {
         Some(match self.kind() {

@@ -85,19 +85,20 @@ const PAYLOAD_BITS: u32 = 60;
 const PAYLOAD_MASK: u64 = (1 << PAYLOAD_BITS) - 1;
 const RANK_BITS: u32 = 48;
 const RANK_MASK: u64 = (1 << RANK_BITS) - 1;
-const LAYERS: u16 = 1 << 12;
 
 impl TermId {
     /// No value; the default graph where a graph is meant; the least of all ids.
     pub const UNDEFINED: TermId = TermId(0);
     pub const MAX: TermId = TermId(u64::MAX);
+    /// How many dictionary layers there can be.
+    pub const LAYERS: u16 = 1 << 12;
 
     /// Returns the id of rank `rank` in dictionary layer `layer`.
     ///
     /// # Panics
     /// If `kind` is not a dictionary kind, or layer or rank do not fit.
     pub fn dictionary(id: DictionaryId) -> TermId {
-        assert!((1..=6).contains(&(id.kind as u8)) && id.layer < LAYERS && id.rank <= RANK_MASK);
+        assert!((1..=6).contains(&(id.kind as u8)) && id.layer < TermId::LAYERS && id.rank <= RANK_MASK);
         TermId::pack(id.kind, u64::from(id.layer) << RANK_BITS | id.rank)
     }
 

@@ -11,7 +11,7 @@ use crate::block::BlockSource;
 use crate::blockstore::Store;
 use crate::crypto::{EpochKey, SecretKey};
 use crate::network::{HeadExchange, Multiaddr, Node, PeerId, PeerStatus, WorkspaceTag};
-use crate::workspace::{Access, CommitId, Head, Workspace, WorkspaceError};
+use crate::workspace::{Access, CommitId, Head, MemoryLimits, Workspace, WorkspaceError};
 
 /// Takes part in the network for one workspace. A clone is another handle of the same.
 ///
@@ -119,7 +119,7 @@ impl Replica {
         &self,
         ticket: &Ticket,
         author: SecretKey,
-        cache_bytes_max: u64,
+        memory: MemoryLimits,
         timeout: Duration,
     ) -> Result<Workspace, ReplicationError> {
         let inner = &self.inner;
@@ -153,7 +153,7 @@ impl Replica {
                 source: self.source(),
                 key: inner.key.clone(),
                 author,
-                cache_bytes_max,
+                memory,
             };
             let workspace = Workspace::adopt(access, &heads)?;
             for head in &heads {

@@ -19,6 +19,10 @@ impl Base {
         Ok(Base { run: Some(Run::open(root, Arc::clone(reader))?) })
     }
 
+    pub fn run(&self) -> Option<&Run> {
+        self.run.as_ref()
+    }
+
     /// Returns how many quads there are.
     pub fn len(&self) -> u64 {
         self.run.as_ref().map_or(0, Run::len)

@@ -12,7 +12,7 @@ use super::fold::{distinct_ids, remap};
 use super::view::View;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, Decode, PlainBlock, SealedBlock};
 use crate::crypto::EpochKey;
-use crate::graph::{self, Run, SortedTerms};
+use crate::graph::{self, Run, SortedTerms, WrittenSet};
 use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind};
 
 const MAGIC: &[u8; 4] = b"RFCS";
@@ -22,6 +22,8 @@ const ORDER: Permutation = Permutation::Spo;
 /// Up to this many bytes of content stand in the change set itself, so that a small commit is two
 /// blocks and not five.
 const INLINE_BYTES_MAX: usize = 16 << 10;
+/// But no more rows than this, so that whoever writes many need not gather them first.
+pub const INLINE_ROWS_MAX: usize = 4096;
 
 /// The parts of a change set: the contents of dictionary blocks and of blocks of rows.
 #[derive(Debug, Default)]
@@ -51,6 +53,12 @@ impl ChangeSet {
         }
     }
 
+    /// Returns the change set that adds what was written as a set, of more than [`INLINE_ROWS_MAX`] rows.
+    pub fn of_set(set: WrittenSet) -> ChangeSet {
+        let parts = |ids: Vec<BlockId>| ids.into_iter().map(Part::Block).collect();
+        ChangeSet { dictionary: parts(set.dictionary), added: parts(set.rows), removed: Vec::new() }
+    }
+
     /// Encodes changes whose ids are those of `terms`; puts the blocks that it takes, if any.
     pub fn write(
         terms: &SortedTerms,
@@ -59,9 +67,9 @@ impl ChangeSet {
         key: &EpochKey,
         sink: &dyn BlockSink,
     ) -> Result<ChangeSet, WorkspaceError> {
-        let terms: Vec<Term> = (0..terms.len()).map(|rank| terms.term(rank)).collect();
-        let dictionary = graph::encode_terms(&terms).map_err(WorkspaceError::Term)?;
-        let dictionary: Vec<Vec<u8>> = dictionary.into_iter().map(|block| block.content).collect();
+        let dictionary = graph::encode_terms(terms.keys()).into_iter();
+        let dictionary: Vec<Vec<u8>> = dictionary.map(|block| block.content).collect();
+        let rows = added.len() + removed.len();
         let [added, removed] = [added, removed].map(|mut quads| {
             quads.sort_unstable_by_key(|quad| ORDER.key(quad));
             graph::encode_quads(&quads, ORDER)
@@ -70,7 +78,7 @@ impl ChangeSet {
         let mut blocks = Vec::new();
         let mut parts = |contents: Vec<Vec<u8>>, kind: BlockKind| -> Vec<Part> {
             let part = |content: Vec<u8>| {
-                if bytes <= INLINE_BYTES_MAX {
+                if rows <= INLINE_ROWS_MAX && bytes <= INLINE_BYTES_MAX {
                     return Part::Inline(content);
                 }
                 let block = SealedBlock::seal(kind, &content, key);
@@ -165,6 +173,11 @@ pub struct Changes {
 }
 
 impl Changes {
+    /// Returns what undoes these changes; they are effective, so nothing else is needed to know.
+    pub fn inverted(self) -> Changes {
+        Changes { added: self.removed, removed: self.added }
+    }
+
     /// Writes the changes as a change set, durable with the next sync; returns its blocks.
     pub fn write(
         mut self,

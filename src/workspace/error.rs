@@ -50,6 +50,7 @@ impl From<WriteError> for WorkspaceError {
         match error {
             WriteError::Term(reason) => WorkspaceError::Term(reason),
             WriteError::Block(error) => error.into(),
+            WriteError::Dataset(error) => error.into(),
         }
     }
 }

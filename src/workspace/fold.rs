@@ -2,21 +2,22 @@
 //!
 //! A run is a pure function of the quads, so whoever folds the same commit gets the same blocks.
 
-use std::collections::HashMap;
-
+use super::overlay::LAYER;
 use super::view::View;
 use super::{CommitId, Workspace, WorkspaceError, refs};
-use crate::block::BlockId;
-use crate::dataset::Dataset;
-use crate::graph::{SortedTerms, write_run};
-use crate::model::{Permutation, Quad, QuadPattern, Term, TermId};
+use crate::block::{BlockId, Scratch};
+use crate::dataset::{Dataset, Scan};
+use crate::graph::{
+    self, Input, Layer, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError, WriteOptions,
+};
+use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
 /// Below this many changes folding is not worth it, however small the base.
 const CHANGES_MIN: u64 = 20_000;
 /// Past this part of the base the changes are folded.
 const BASE_PART: u64 = 8;
-/// How many terms are looked up at once.
-const TERMS_AT_ONCE: usize = 65_536;
+/// How many threads encode and seal.
+const THREADS: usize = 2;
 
 /// Returns whether so many changes are too many to lie over a base of so many quads.
 pub fn is_due(changes: u64, base: u64) -> bool {
@@ -31,44 +32,107 @@ impl Workspace {
         if self.inner.refs.manifest(commit)?.is_some() || snapshot.statistics().quads == 0 {
             return Ok(());
         }
-        let root = self.write_merged(snapshot.view(), None)?;
+        let root = self.write_merged(snapshot.view(), &Input::default())?;
         self.inner.store.sync()?;
         self.inner.refs.set(&refs::manifest_name(commit), root.as_bytes())?;
         self.inner.snapshots.clear();
         Ok(())
     }
 
-    /// Writes the run of all that a view holds and of `more`, quads with the terms that they are of.
-    pub(super) fn write_merged(
-        &self,
-        view: &View,
-        more: Option<(&SortedTerms, &[Quad])>,
-    ) -> Result<BlockId, WorkspaceError> {
-        let mut quads = view.quads(&QuadPattern::default(), Permutation::Spo)?;
-        let mut ids = distinct_ids(&quads);
-        let mut terms: Vec<Term> = Vec::with_capacity(ids.len());
-        for chunk in ids.chunks(TERMS_AT_ONCE) {
-            terms.extend(view.terms(chunk)?);
+    /// Writes the run of all that a view holds and of `more`, whose rows may name terms of the view.
+    pub(super) fn write_merged(&self, view: &View, more: &Input<'_>) -> Result<BlockId, WorkspaceError> {
+        let layers = ViewLayers::of(view)?;
+        let rows = ViewRows { view };
+        let mut input = layers.input();
+        input.layers.extend_from_slice(&more.layers);
+        input.rows.push(&rows);
+        input.rows.extend_from_slice(&more.rows);
+        let scratch = self.inner.store.scratch();
+        Ok(with_used_terms(&input, |input| graph::write_run(input, &self.write_options(&*scratch)))?.root)
+    }
+
+    pub(super) fn write_options<'a>(&'a self, scratch: &'a dyn Scratch) -> WriteOptions<'a> {
+        WriteOptions {
+            key: &self.inner.key,
+            sink: &*self.inner.store,
+            scratch,
+            memory_bytes: self.inner.work_bytes_max,
+            threads: THREADS,
         }
-        let sorted = {
-            let new = more.iter().flat_map(|(terms, _)| (0..terms.len()).map(|rank| terms.term(rank)));
-            let new: Vec<Term> = new.collect();
-            SortedTerms::of(terms.iter().chain(&new)).map_err(WorkspaceError::Term)?
-        };
-        let mut map: HashMap<TermId, TermId> = HashMap::with_capacity(ids.len());
-        for (id, term) in ids.drain(..).zip(terms.drain(..)) {
-            map.insert(id, sorted.id_of(&term).expect("all terms were sorted in"));
+    }
+}
+
+/// Calls `write` with the same input, its terms cut down to those that its rows use.
+pub fn with_used_terms<T, E: From<WriteError>>(
+    input: &Input<'_>,
+    write: impl FnOnce(&Input<'_>) -> Result<T, E>,
+) -> Result<T, E> {
+    let used = graph::used_terms(input)?;
+    let layers = input.layers.iter().zip(used);
+    let layers: Vec<(u16, UsedLayer<'_>)> =
+        layers.map(|((number, layer), used)| (*number, UsedLayer { layer: *layer, used })).collect();
+    let layers = layers.iter().map(|(number, layer)| (*number, layer as &dyn Layer)).collect();
+    write(&Input { layers, rows: input.rows.clone() })
+}
+
+/// The terms of a view as layers.
+pub struct ViewLayers<'a> {
+    base: Option<RunLayer<'a>>,
+    overlay: UnsortedLayer,
+}
+
+impl<'a> ViewLayers<'a> {
+    pub fn of(view: &'a View) -> Result<ViewLayers<'a>, WorkspaceError> {
+        let id_of = |term: &_| Ok(view.term_id(term)?.expect("the parts of triple terms are interned with them"));
+        let overlay = UnsortedLayer::of(view.overlay.terms(), &id_of)?;
+        Ok(ViewLayers { base: view.base.run().map(RunLayer::new), overlay })
+    }
+
+    /// Returns the layers, without any rows.
+    pub fn input(&self) -> Input<'_> {
+        let mut input = Input::default();
+        if let Some(base) = &self.base {
+            input.layers.push((0, base));
         }
-        remap(&mut quads, |id| map.get(&id).copied().unwrap_or(id));
-        if let Some((terms, added)) = more {
-            let ranks: Vec<TermId> = (0..terms.len())
-                .map(|rank| sorted.id_of(&terms.term(rank)).expect("all terms were sorted in"))
-                .collect();
-            let start = quads.len();
-            quads.extend_from_slice(added);
-            remap(&mut quads[start..], |id| id.as_dictionary().map_or(id, |id| ranks[id.rank as usize]));
-        }
-        Ok(write_run(&sorted, quads, &self.inner.key, &*self.inner.store)?.root)
+        input.layers.push((LAYER, &self.overlay));
+        input
+    }
+}
+
+/// All quads of a view.
+pub struct ViewRows<'a> {
+    pub view: &'a View,
+}
+
+impl<'a> ViewRows<'a> {
+    pub fn into_stream(self) -> Result<Box<dyn RowStream<4> + 'a>, WriteError> {
+        Ok(Box::new(ScanRows { scan: self.view.scan(&QuadPattern::default(), Permutation::Spo)? }))
+    }
+}
+
+impl RowSource for ViewRows<'_> {
+    fn home(&self) -> Option<u16> {
+        Some(0)
+    }
+
+    fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {
+        ViewRows { view: self.view }.into_stream()
+    }
+}
+
+struct ScanRows {
+    scan: Box<dyn Scan>,
+}
+
+impl RowStream<4> for ScanRows {
+    fn fill(&mut self, rows: &mut Vec<[u64; 4]>) -> Result<(), WriteError> {
+        rows.clear();
+        let Some(batch) = self.scan.next_batch()? else { return Ok(()) };
+        let [subject, predicate, object, graph] = [0, 1, 2, 3].map(|place| batch.column(place));
+        rows.extend((0..batch.rows()).map(|row| {
+            [subject[row], predicate[row], object[row], graph[row]].map(TermId::to_bits)
+        }));
+        Ok(())
     }
 }
 

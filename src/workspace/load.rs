@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use data_encoding::BASE32_NOPAD;
 
-use super::change_set::ChangeSet;
-use super::fold::{self, distinct_ids, remap};
-use super::view::{View, quad_at};
+use super::change_set::{ChangeSet, INLINE_ROWS_MAX};
+use super::fold::{self, ViewLayers, ViewRows, with_used_terms};
+use super::view::View;
 use super::{CommitId, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
-use crate::dataset::DatasetError;
-use crate::graph::{Run, RunBuilder, SortedTerms};
-use crate::model::{BlankNode, GraphName, NamedOrBlankNode, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::graph::{
+    self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows, WriteError,
+    WriteOptions,
+};
+use crate::model::{BlankNode, GraphName, NamedOrBlankNode, Quad, Term, TermId};
 
 /// How many terms are looked up at once.
 const TERMS_AT_ONCE: usize = 16_384;
@@ -23,6 +25,8 @@ const TERMS_AT_ONCE: usize = 16_384;
 const LOOKUPS_MIN: u64 = 1000;
 /// More than this part of the base is looked up by one scan of all.
 const SCAN_PART: u64 = 256;
+/// The layers of what is loaded come after those of a view.
+const FIRST_LAYER: u16 = 16;
 
 /// What a load did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +37,39 @@ pub struct Loaded {
     pub quads_read: u64,
     /// Quads that were new.
     pub quads_added: u64,
+}
+
+/// Where a load's input goes. Shared by the threads that read it.
+pub struct Intake<'a> {
+    gathering: Gathering<'a>,
+    blank_prefix: String,
+}
+
+impl Intake<'_> {
+    /// Returns what one thread gathers quads with; it must be finished.
+    pub fn gatherer(&self) -> Gatherer<'_> {
+        self.gathering.gatherer()
+    }
+
+    /// Returns what stands before the label of each blank node of this load, so that no other load has a
+    /// node of its name.
+    pub fn blank_prefix(&self) -> &str {
+        &self.blank_prefix
+    }
+
+    /// Returns how many quads came so far.
+    pub fn quads(&self) -> u64 {
+        self.gathering.quads()
+    }
+}
+
+/// Why the input of a load ended.
+#[derive(Debug, thiserror::Error)]
+pub enum FeedError<E> {
+    #[error(transparent)]
+    Input(E),
+    #[error(transparent)]
+    Write(#[from] WriteError),
 }
 
 impl Workspace {
@@ -49,22 +86,47 @@ impl Workspace {
         message: &str,
         time_ms: i64,
     ) -> Result<Loaded, WorkspaceError> {
+        let feed = |intake: &Intake<'_>| {
+            let mut gatherer = intake.gatherer();
+            let mut names = BlankNames::new(intake.blank_prefix());
+            for batch in batches {
+                for quad in batch.map_err(FeedError::Input)? {
+                    gatherer.insert(&names.rename(quad))?;
+                }
+            }
+            Ok(gatherer.finish()?)
+        };
+        self.load_from(branch, 1, feed, message, time_ms)
+    }
+
+    /// As [`Workspace::load`], from a `feed` that gathers the input with up to `gatherers` threads.
+    pub fn load_from<E: std::error::Error + Send + Sync + 'static>(
+        &self,
+        branch: &str,
+        gatherers: usize,
+        feed: impl FnOnce(&Intake<'_>) -> Result<(), FeedError<E>>,
+        message: &str,
+        time_ms: i64,
+    ) -> Result<Loaded, WorkspaceError> {
         let parent = self.snapshot(self.branch(branch)?)?;
         let (at, author) = (parent.commit(), self.author());
-        let seed = [&at.0.as_bytes()[..], &author.0, &time_ms.to_le_bytes(), branch.as_bytes()];
-        let mut names = BlankNames::new(&seed.concat());
-        let mut builder = RunBuilder::new();
-        for batch in batches {
-            for quad in batch.map_err(|error| WorkspaceError::Input(Box::new(error)))? {
-                builder.insert(&names.rename(quad)).map_err(WorkspaceError::Term)?;
-            }
-        }
-        let quads_read = builder.len() as u64;
-        let load = Load { workspace: self, branch, parent: &parent, message, time_ms };
+        let seed = [&at.0.as_bytes()[..], &author.0, &time_ms.to_le_bytes(), branch.as_bytes()].concat();
+        let scratch = self.inner.store.scratch();
+        let memory_bytes = self.inner.work_bytes_max;
+        let gathering = Gathering::new(&*scratch, memory_bytes, gatherers, FIRST_LAYER);
+        let intake = Intake { gathering, blank_prefix: blank_prefix(&seed) };
+        feed(&intake).map_err(|error| match error {
+            FeedError::Input(error) => WorkspaceError::Input(Box::new(error)),
+            FeedError::Write(error) => error.into(),
+        })?;
+        let parts = intake.gathering.into_parts();
+        let quads_read = parts.iter().map(Part::rows_read).sum();
+        let options = self.write_options(&*scratch);
+        let load = Load { workspace: self, branch, parent: &parent, options, message, time_ms };
         let (commit, quads_added) = match parent.view().is_empty() {
-            _ if builder.is_empty() => (at, 0),
-            true => load.first(builder)?,
-            false => load.more(builder)?,
+            _ if quads_read == 0 => (at, 0),
+            true => load.first(&parts)?,
+            false => load.more(&parts)?,
         };
         Ok(Loaded { commit, quads_read, quads_added })
     }
@@ -75,48 +137,91 @@ struct Load<'a> {
     workspace: &'a Workspace,
     branch: &'a str,
     parent: &'a Snapshot,
+    options: WriteOptions<'a>,
     message: &'a str,
     time_ms: i64,
 }
 
 impl Load<'_> {
     /// Loads into an empty branch: the run comes first, and the change set names its blocks.
-    fn first(&self, builder: RunBuilder) -> Result<(CommitId, u64), WorkspaceError> {
-        let inner = &self.workspace.inner;
-        let written = builder.write(&inner.key, &*inner.store)?;
-        let run = Run::open(written.root, Arc::clone(&inner.reader))?;
+    fn first(&self, parts: &[Part]) -> Result<(CommitId, u64), WorkspaceError> {
+        let written = graph::write_run(&input_of(parts), &self.options)?;
+        let run = Run::open(written.root, Arc::clone(&self.workspace.inner.reader))?;
         let commit = self.commit(ChangeSet::of_run(&run))?;
         self.publish(commit, Some(written.root))?;
         Ok((commit, written.quads))
     }
 
     /// Loads on top of what is there: only what is new goes into the change set.
-    fn more(&self, builder: RunBuilder) -> Result<(CommitId, u64), WorkspaceError> {
+    fn more(&self, parts: &[Part]) -> Result<(CommitId, u64), WorkspaceError> {
         let view = self.parent.view();
-        let (terms, mut quads) = builder.into_parts();
-        let known = known_ids(view, &terms)?;
-        quads.sort_unstable();
-        quads.dedup();
-        let is_there = find(view, &quads, &known)?;
-        let mut is_there = is_there.into_iter();
-        quads.retain(|_| is_there.next() == Some(false));
-        if quads.is_empty() {
+        let new = self.new_rows(parts)?;
+        if new.rows.len_max() == 0 {
             return Ok((self.parent.commit(), 0));
         }
-        let count = quads.len() as u64;
-        let used = SortedTerms::of(&terms_of(&terms, &quads)).map_err(WorkspaceError::Term)?;
-        let ranks: Vec<Option<TermId>> = (0..terms.len()).map(|rank| used.id_of(&terms.term(rank))).collect();
-        remap(&mut quads, |id| id.as_dictionary().and_then(|id| ranks[id.rank as usize]).unwrap_or(id));
-        let inner = &self.workspace.inner;
-        let commit =
-            self.commit(ChangeSet::write(&used, quads.clone(), Vec::new(), &inner.key, &*inner.store)?)?;
+        let layers = ViewLayers::of(view)?;
+        let mut input = layers.input();
+        input.layers.extend(input_of(parts).layers);
+        input.rows.push(&new);
+        let set = with_used_terms(&input, |input| self.change_set(input, new.rows.len_max()))?;
+        let (change_set, count) = set;
+        let commit = self.commit(change_set)?;
         let is_due = fold::is_due(self.parent.overlay_len() + count, view.base.len());
+        let more = Input { rows: vec![&new], ..input_of(parts) };
         let root = match is_due {
-            true => Some(self.workspace.write_merged(view, Some((&used, &quads)))?),
+            true => Some(self.workspace.write_merged(view, &more)?),
             false => None,
         };
         self.publish(commit, root)?;
         Ok((commit, count))
+    }
+
+    /// Finds the rows that the view does not have, in its ids as far as it knows the terms.
+    fn new_rows(&self, parts: &[Part]) -> Result<NewRows, WorkspaceError> {
+        let view = self.parent.view();
+        let memory_bytes = self.options.memory_bytes / 4;
+        let mut candidates = RowSorter::new(self.options.scratch, memory_bytes);
+        let mut new = RowSorter::new(self.options.scratch, memory_bytes);
+        for part in parts {
+            let known = known_ids(view, part)?;
+            let translate = |bits: u64| match TermId::from_bits(bits).and_then(TermId::as_dictionary) {
+                Some(id) if known[id.rank as usize] != 0 => known[id.rank as usize],
+                _ => bits,
+            };
+            let is_known = |bits: &u64| {
+                TermId::from_bits(*bits).and_then(TermId::as_dictionary).is_none_or(|id| id.layer < FIRST_LAYER)
+            };
+            for_each_row(&mut *part.rows()?, |row| {
+                let row = row.map(translate);
+                if row.iter().all(is_known) { candidates.push(row) } else { new.push(row) }
+            })?;
+        }
+        let candidates = candidates.finish();
+        if candidates.len_max() < LOOKUPS_MIN.max(view.base.len() / SCAN_PART) {
+            for_each_row(&mut *candidates.stream()?, |row| {
+                if view.contains(&quad_of(row))? { Ok(()) } else { new.push(row) }
+            })?;
+        } else {
+            let mut held = HeldRows::of(view)?;
+            for_each_row(&mut *candidates.stream()?, |row| {
+                if held.has(row)? { Ok(()) } else { new.push(row) }
+            })?;
+        }
+        Ok(NewRows { rows: new.finish() })
+    }
+
+    /// Writes the change set of `input`, and counts its quads.
+    fn change_set(&self, input: &Input<'_>, rows_max: u64) -> Result<(ChangeSet, u64), WorkspaceError> {
+        if rows_max > INLINE_ROWS_MAX as u64 {
+            let set = graph::write_set(input, &self.options)?;
+            if set.quads > INLINE_ROWS_MAX as u64 {
+                let quads = set.quads;
+                return Ok((ChangeSet::of_set(set), quads));
+            }
+        }
+        let (keys, quads) = graph::gather_set(input, &self.options)?;
+        let (count, key) = (quads.len() as u64, self.options.key);
+        Ok((ChangeSet::write(&keys, quads, Vec::new(), key, self.options.sink)?, count))
     }
 
     fn commit(&self, change_set: ChangeSet) -> Result<CommitId, WorkspaceError> {
@@ -135,67 +240,110 @@ impl Load<'_> {
     }
 }
 
-/// Returns, by rank, the ids that the view has for these terms.
-fn known_ids(view: &View, terms: &SortedTerms) -> Result<Vec<Option<TermId>>, DatasetError> {
-    let mut known = Vec::with_capacity(terms.len());
-    let all: Vec<usize> = (0..terms.len()).collect();
-    for ranks in all.chunks(TERMS_AT_ONCE) {
-        let chunk: Vec<Term> = ranks.iter().map(|rank| terms.term(*rank)).collect();
-        known.extend(view.term_ids(&chunk)?);
+fn input_of(parts: &[Part]) -> Input<'_> {
+    Input {
+        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
+        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
+    }
+}
+
+/// Rows that a load adds; they name terms of the view and of the load's parts.
+struct NewRows {
+    rows: SortedRows<4>,
+}
+
+impl RowSource for NewRows {
+    fn home(&self) -> Option<u16> {
+        None
+    }
+
+    fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {
+        self.rows.stream()
+    }
+}
+
+fn for_each_row(
+    stream: &mut dyn RowStream<4>,
+    mut visit: impl FnMut([u64; 4]) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
+    let mut rows = Vec::new();
+    loop {
+        stream.fill(&mut rows)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        rows.iter().try_for_each(|row| visit(*row))?;
+    }
+}
+
+fn quad_of(row: [u64; 4]) -> Quad {
+    let [subject, predicate, object, graph] = row.map(|bits| TermId::from_bits(bits).expect("rows hold ids"));
+    Quad { subject, predicate, object, graph }
+}
+
+/// The rows of a view, walked beside rows that are asked for in order.
+struct HeldRows<'a> {
+    stream: Box<dyn RowStream<4> + 'a>,
+    rows: Vec<[u64; 4]>,
+    at: usize,
+}
+
+impl<'a> HeldRows<'a> {
+    fn of(view: &'a View) -> Result<HeldRows<'a>, WriteError> {
+        Ok(HeldRows { stream: ViewRows { view }.into_stream()?, rows: Vec::new(), at: 0 })
+    }
+
+    /// Returns whether the view has a row; rows are asked for in ascending order.
+    fn has(&mut self, row: [u64; 4]) -> Result<bool, WriteError> {
+        loop {
+            while let Some(held) = self.rows.get(self.at) {
+                if *held >= row {
+                    return Ok(*held == row);
+                }
+                self.at += 1;
+            }
+            self.at = 0;
+            self.stream.fill(&mut self.rows)?;
+            if self.rows.is_empty() {
+                return Ok(false);
+            }
+        }
+    }
+}
+
+/// Returns, by rank, the ids that the view has for the terms of a part; 0 for those that it lacks.
+fn known_ids(view: &View, part: &Part) -> Result<Vec<u64>, WorkspaceError> {
+    let mut known = Vec::with_capacity(part.len() as usize);
+    let mut terms = part.terms()?;
+    let mut is_end = false;
+    while !is_end {
+        let mut chunk = Vec::with_capacity(TERMS_AT_ONCE);
+        while chunk.len() < TERMS_AT_ONCE && !is_end {
+            match terms.advance()? {
+                true => chunk.push(graph::parse_term(terms.key()).map_err(WorkspaceError::Term)?),
+                false => is_end = true,
+            }
+        }
+        known.extend(view.term_ids(&chunk)?.into_iter().map(|id| id.map_or(0, TermId::to_bits)));
     }
     Ok(known)
 }
 
-/// Tells of each quad whether the view has it. `known` are the view's ids by rank.
-fn find(view: &View, quads: &[Quad], known: &[Option<TermId>]) -> Result<Vec<bool>, DatasetError> {
-    let translate = |id: TermId| id.as_dictionary().map_or(Some(id), |id| known[id.rank as usize]);
-    let mut candidates: Vec<(Quad, usize)> = Vec::new();
-    for (index, quad) in quads.iter().enumerate() {
-        let ids = [quad.subject, quad.predicate, quad.object, quad.graph].map(translate);
-        if let [Some(subject), Some(predicate), Some(object), Some(graph)] = ids {
-            candidates.push((Quad { subject, predicate, object, graph }, index));
-        }
-    }
-    let mut is_there = vec![false; quads.len()];
-    if (candidates.len() as u64) < LOOKUPS_MIN.max(view.base.len() / SCAN_PART) {
-        for (quad, index) in candidates {
-            is_there[index] = view.contains(&quad)?;
-        }
-        return Ok(is_there);
-    }
-    candidates.sort_unstable();
-    let mut ahead = candidates.into_iter().peekable();
-    let mut scan = view.scan(&QuadPattern::default(), Permutation::Spo)?;
-    while let Some(batch) = scan.next_batch()? {
-        for row in 0..batch.rows() {
-            let quad = quad_at(&batch, row);
-            while ahead.next_if(|(wanted, _)| *wanted < quad).is_some() {}
-            if let Some((_, index)) = ahead.next_if(|(wanted, _)| *wanted == quad) {
-                is_there[index] = true;
-            }
-        }
-    }
-    Ok(is_there)
+/// Returns what the blank nodes of a load are called by; loads with equal seeds have equal names.
+fn blank_prefix(seed: &[u8]) -> String {
+    let hash = blake3::derive_key("reefloom 2026-11 blank nodes of a load", seed);
+    format!("l{}", BASE32_NOPAD.encode(&hash[..10]).to_lowercase())
 }
 
-/// Returns the terms that these quads use; ids are ranks in `terms`.
-fn terms_of(terms: &SortedTerms, quads: &[Quad]) -> Vec<Term> {
-    let ids = distinct_ids(quads).into_iter().filter_map(TermId::as_dictionary);
-    ids.map(|id| terms.term(id.rank as usize)).collect()
-}
-
-/// Gives the blank nodes of one load names that no other load gives.
+/// Gives the blank nodes of one load names that no other load gives, by the order in which they come.
 pub struct BlankNames {
     prefix: String,
     names: HashMap<String, BlankNode>,
 }
 
 impl BlankNames {
-    /// Loads with equal seeds give equal names.
-    pub fn new(seed: &[u8]) -> BlankNames {
-        let hash = blake3::derive_key("reefloom 2026-11 blank nodes of a load", seed);
-        let prefix = format!("l{}n", BASE32_NOPAD.encode(&hash[..10]).to_lowercase());
-        BlankNames { prefix, names: HashMap::new() }
+    pub fn new(prefix: &str) -> BlankNames {
+        BlankNames { prefix: format!("{prefix}n"), names: HashMap::new() }
     }
 
     pub fn rename(&mut self, mut quad: oxrdf::Quad) -> oxrdf::Quad {

@@ -19,6 +19,7 @@ mod load;
 mod merge_scan;
 mod overlay;
 mod refs;
+mod route;
 mod settings;
 mod snapshot;
 #[cfg(test)]
@@ -32,7 +33,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
 pub use error::WorkspaceError;
 pub use history::Log;
-pub use load::Loaded;
+pub use load::{BlankNames, FeedError, Intake, Loaded};
 pub use refs::Head;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
@@ -58,8 +59,22 @@ pub struct Access {
     pub key: EpochKey,
     /// Signs this node's commits.
     pub author: SecretKey,
-    /// How many bytes of opened blocks may be kept in memory.
+    pub memory: MemoryLimits,
+}
+
+/// How much memory a workspace may take, about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryLimits {
+    /// Bytes of opened blocks that are kept.
     pub cache_bytes_max: u64,
+    /// Bytes that a load or a fold works with; what does not fit is laid down in scratch space.
+    pub work_bytes_max: usize,
+}
+
+impl Default for MemoryLimits {
+    fn default() -> MemoryLimits {
+        MemoryLimits { cache_bytes_max: 256 << 20, work_bytes_max: 512 << 20 }
+    }
 }
 
 /// A graph with a history. A clone is another handle of the same.
@@ -74,6 +89,7 @@ struct Inner {
     reader: Arc<BlockReader>,
     key: EpochKey,
     author: SecretKey,
+    work_bytes_max: usize,
     settings: Mutex<Option<Arc<Settings>>>,
     snapshots: SnapshotCache,
 }
@@ -129,13 +145,14 @@ impl Workspace {
     }
 
     fn over(access: Access) -> Workspace {
-        let Access { store, source, key, author, cache_bytes_max } = access;
+        let Access { store, source, key, author, memory } = access;
         let inner = Inner {
             refs: WorkspaceRefs::new(Arc::clone(&store), key.workspace()),
-            reader: Arc::new(BlockReader::new(source, key.clone(), cache_bytes_max)),
+            reader: Arc::new(BlockReader::new(source, key.clone(), memory.cache_bytes_max)),
             store,
             key,
             author,
+            work_bytes_max: memory.work_bytes_max,
             settings: Mutex::default(),
             snapshots: SnapshotCache::default(),
         };

@@ -13,7 +13,7 @@ use imbl::{HashMap, OrdMap, OrdSet, Vector};
 use crate::model::{DictionaryId, Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind};
 
 /// The layer of the terms that the base does not have.
-const LAYER: u16 = 1;
+pub const LAYER: u16 = 1;
 
 /// A quad as a key of some permutation.
 pub type QuadKey = [TermId; 4];
@@ -91,6 +91,11 @@ impl Overlay {
     /// Returns how many terms the overlay brought.
     pub fn terms_len(&self) -> u64 {
         self.terms.by_rank.len() as u64
+    }
+
+    /// Returns the terms that the overlay brought, with their ranks; some may be in use no more.
+    pub fn terms(&self) -> impl Iterator<Item = (u64, &Term)> {
+        self.terms.by_rank.iter().enumerate().map(|(rank, term)| (rank as u64, &**term))
     }
 
     /// Returns the id of a term that the overlay brought.

@@ -7,6 +7,7 @@ use super::base::Base;
 use super::change_set::Changes;
 use super::facts;
 use super::overlay::Overlay;
+use super::route::{self, Route, Start, Step};
 use super::view::View;
 use super::{CommitId, Workspace, WorkspaceError};
 use crate::block::BlockId;
@@ -168,40 +169,38 @@ impl SnapshotCache {
         cache.truncate(SNAPSHOTS_MAX);
     }
 
+    /// Returns all that are open, the latest first.
+    pub fn all(&self) -> Vec<Arc<Snapshot>> {
+        self.latest_first.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+    }
+
     /// Forgets all; snapshots in use live on with their users.
     pub fn clear(&self) {
         self.latest_first.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }
 
-/// Opens the snapshot of a commit: from the nearest commit before it that is open or has a
-/// manifest, change set by change set.
+/// Opens the snapshot of a commit, from wherever the way to it is shortest.
 pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, WorkspaceError> {
     let cache = &workspace.inner.snapshots;
     if let Some(snapshot) = cache.get(commit) {
         return Ok(snapshot);
     }
-    let mut pending = Vec::new();
-    let mut at = commit;
-    let (mut view, manifest) = loop {
-        if let Some(snapshot) = cache.get(at) {
-            break (snapshot.view.clone(), snapshot.manifest);
-        }
-        if let Some(root) = workspace.inner.refs.manifest(at)? {
+    let Route { start, steps } = route::find(workspace, commit)?;
+    let (mut view, manifest) = match start {
+        Start::Snapshot(snapshot) => (snapshot.view.clone(), snapshot.manifest),
+        Start::Manifest(at, root) => {
             let base = Base::open(root, &workspace.inner.reader)?;
-            break (View { base, overlay: Overlay::default() }, Some((at, root)));
+            (View { base, overlay: Overlay::default() }, Some((at, root)))
         }
-        let signed = workspace.commit(at)?;
-        let parent = signed.commit.parents.first().copied();
-        pending.push(signed);
-        match parent {
-            Some(parent) => at = parent,
-            None => break (View::default(), None),
-        }
+        Start::Nothing => (View::default(), None),
     };
-    for signed in pending.into_iter().rev() {
-        for changes in Changes::read(&signed.commit.change_set, &mut view, &workspace.inner.reader)? {
-            view.apply(&changes)?;
+    for step in steps {
+        for changes in Changes::read(step.change_set(), &mut view, &workspace.inner.reader)? {
+            match step {
+                Step::Redo(_) => view.apply(&changes)?,
+                Step::Undo(_) => view.apply(&changes.inverted())?,
+            }
         }
     }
     let snapshot = Arc::new(Snapshot::new(commit, view, manifest));

@@ -13,7 +13,7 @@ pub fn access(store: &Arc<MemoryStore>) -> Access {
         source: store.clone(),
         key: EpochKey::from_secret([1; 32], WorkspaceId([2; 32])),
         author: SecretKey::from_seed(&[3; 32]),
-        cache_bytes_max: 1 << 24,
+        memory: MemoryLimits { cache_bytes_max: 1 << 24, work_bytes_max: 64 << 20 },
     }
 }
 

@@ -40,16 +40,6 @@ impl View {
         }
     }
 
-    /// Returns all quads that match, sorted by `permutation`.
-    pub fn quads(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Vec<Quad>, DatasetError> {
-        let mut scan = self.scan(pattern, permutation)?;
-        let mut quads = Vec::new();
-        while let Some(batch) = scan.next_batch()? {
-            quads.extend((0..batch.rows()).map(|row| quad_at(&batch, row)));
-        }
-        Ok(quads)
-    }
-
     pub fn contains(&self, quad: &Quad) -> Result<bool, DatasetError> {
         match self.overlay.place(quad) {
             Place::Added => Ok(true),
@@ -260,12 +250,6 @@ impl Scan for EdgeScan {
         let added = std::mem::take(&mut self.added);
         Ok((!added.is_empty()).then(|| edge_batch(&added)))
     }
-}
-
-/// Returns one row of a batch of quads.
-pub fn quad_at(batch: &Batch, row: usize) -> Quad {
-    let [subject, predicate, object, graph] = [0, 1, 2, 3].map(|index| batch.column(index)[row]);
-    Quad { subject, predicate, object, graph }
 }
 
 fn edge_at(batch: &Batch, row: usize) -> Edge {

@@ -1,0 +1,322 @@
+//! Sorting more rows than fit into memory: sorted pieces, in memory or laid down in scratch space, that
+//! are merged as they are read.
+
+use super::WriteError;
+use super::layer::RowStream;
+use crate::block::{BlockError, Scratch, ScratchFile};
+
+/// How many rows travel together.
+const ROWS_AT_ONCE: usize = 2048;
+
+/// Takes rows in any order.
+pub struct RowSorter<'a, const N: usize> {
+    scratch: &'a dyn Scratch,
+    rows: Vec<[u64; N]>,
+    /// So many rows are held in memory.
+    rows_max: usize,
+    pieces: Vec<Piece<N>>,
+}
+
+/// Sorted rows: some in memory, some in scratch space.
+enum Piece<const N: usize> {
+    Memory(Vec<[u64; N]>),
+    Scratch { file: Box<dyn ScratchFile>, rows: u64 },
+}
+
+impl<'a, const N: usize> RowSorter<'a, N> {
+    /// Makes a sorter that holds at most about so many bytes of rows in memory.
+    pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowSorter<'a, N> {
+        let rows_max = (memory_bytes / size_of::<[u64; N]>()).max(ROWS_AT_ONCE);
+        RowSorter { scratch, rows: Vec::new(), rows_max, pieces: Vec::new() }
+    }
+
+    pub fn push(&mut self, row: [u64; N]) -> Result<(), WriteError> {
+        if self.rows.len() == self.rows_max {
+            self.rows.sort_unstable();
+            self.rows.dedup();
+            self.lay_down()?;
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Returns all rows, sorted.
+    pub fn finish(mut self) -> SortedRows<N> {
+        self.rows.sort_unstable();
+        self.rows.dedup();
+        self.into_sorted()
+    }
+
+    fn lay_down(&mut self) -> Result<(), WriteError> {
+        let mut file = self.scratch.create().map_err(BlockError::from)?;
+        put_rows(&mut *file, &self.rows)?;
+        self.pieces.push(Piece::Scratch { file, rows: self.rows.len() as u64 });
+        self.rows.clear();
+        Ok(())
+    }
+
+    fn into_sorted(self) -> SortedRows<N> {
+        let mut pieces = self.pieces;
+        if !self.rows.is_empty() {
+            pieces.push(Piece::Memory(self.rows));
+        }
+        SortedRows { pieces }
+    }
+}
+
+/// Takes rows that come sorted, as one piece.
+pub struct RowRun<'a, const N: usize> {
+    sorter: RowSorter<'a, N>,
+    laid_down: Option<(Box<dyn ScratchFile>, u64)>,
+}
+
+impl<'a, const N: usize> RowRun<'a, N> {
+    /// As [`RowSorter::new`].
+    pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowRun<'a, N> {
+        RowRun { sorter: RowSorter::new(scratch, memory_bytes), laid_down: None }
+    }
+
+    /// Appends a row that is not below the one before.
+    pub fn push(&mut self, row: [u64; N]) -> Result<(), WriteError> {
+        if self.sorter.rows.len() == self.sorter.rows_max {
+            self.lay_down()?;
+        }
+        self.sorter.rows.push(row);
+        Ok(())
+    }
+
+    fn lay_down(&mut self) -> Result<(), WriteError> {
+        let (file, count) = match &mut self.laid_down {
+            Some(laid_down) => laid_down,
+            None => {
+                let file = self.sorter.scratch.create().map_err(BlockError::from)?;
+                self.laid_down.insert((file, 0))
+            }
+        };
+        put_rows(&mut **file, &self.sorter.rows)?;
+        *count += self.sorter.rows.len() as u64;
+        self.sorter.rows.clear();
+        Ok(())
+    }
+
+    pub fn finish(mut self) -> Result<SortedRows<N>, WriteError> {
+        if self.laid_down.is_some() {
+            self.lay_down()?;
+        }
+        let laid_down = self.laid_down.take();
+        let mut sorted = self.sorter.into_sorted();
+        sorted.pieces.extend(laid_down.map(|(file, rows)| Piece::Scratch { file, rows }));
+        Ok(sorted)
+    }
+}
+
+/// Rows in order, each once. Can be walked any number of times, by several threads at once.
+pub struct SortedRows<const N: usize> {
+    pieces: Vec<Piece<N>>,
+}
+
+impl<const N: usize> Default for SortedRows<N> {
+    fn default() -> SortedRows<N> {
+        SortedRows { pieces: Vec::new() }
+    }
+}
+
+impl<const N: usize> SortedRows<N> {
+    /// Takes rows that are sorted already.
+    pub fn of_sorted(rows: Vec<[u64; N]>) -> SortedRows<N> {
+        debug_assert!(rows.is_sorted());
+        SortedRows { pieces: vec![Piece::Memory(rows)] }
+    }
+
+    /// Adds the rows of another.
+    pub fn absorb(&mut self, other: SortedRows<N>) {
+        self.pieces.extend(other.pieces);
+    }
+
+    /// Returns how many rows there are, those that stand in two pieces twice.
+    pub fn len_max(&self) -> u64 {
+        let lens = self.pieces.iter().map(|piece| match piece {
+            Piece::Memory(rows) => rows.len() as u64,
+            Piece::Scratch { rows, .. } => *rows,
+        });
+        lens.sum()
+    }
+
+    /// Lays what is in memory down in scratch space.
+    pub fn lay_down(&mut self, scratch: &dyn Scratch) -> Result<(), WriteError> {
+        for piece in &mut self.pieces {
+            if let Piece::Memory(rows) = piece {
+                let mut file = scratch.create().map_err(BlockError::from)?;
+                put_rows(&mut *file, rows)?;
+                *piece = Piece::Scratch { file, rows: rows.len() as u64 };
+            }
+        }
+        Ok(())
+    }
+
+    pub fn stream(&self) -> Result<Box<dyn RowStream<N> + '_>, WriteError> {
+        let mut inputs = Vec::with_capacity(self.pieces.len());
+        for piece in &self.pieces {
+            let rest = match piece {
+                Piece::Memory(rows) => Rest::Memory(rows),
+                Piece::Scratch { file, rows } => Rest::Scratch { file: &**file, next: 0, end: *rows },
+            };
+            let mut input = RowInput { rest, rows: Vec::new(), at: 0 };
+            if input.refill()? {
+                inputs.push(input);
+            }
+        }
+        inputs.sort_unstable_by_key(|input| std::cmp::Reverse(input.head()));
+        Ok(Box::new(RowMerge { inputs, last: None }))
+    }
+}
+
+fn put_rows<const N: usize>(file: &mut dyn ScratchFile, rows: &[[u64; N]]) -> Result<(), WriteError> {
+    let mut bytes = Vec::with_capacity(ROWS_AT_ONCE * size_of::<[u64; N]>());
+    for chunk in rows.chunks(ROWS_AT_ONCE) {
+        bytes.clear();
+        bytes.extend(chunk.as_flattened().iter().flat_map(|word| word.to_le_bytes()));
+        file.append(&bytes).map_err(BlockError::from)?;
+    }
+    Ok(())
+}
+
+/// What is left of a piece.
+enum Rest<'a, const N: usize> {
+    Memory(&'a [[u64; N]]),
+    Scratch { file: &'a dyn ScratchFile, next: u64, end: u64 },
+}
+
+struct RowInput<'a, const N: usize> {
+    rest: Rest<'a, N>,
+    rows: Vec<[u64; N]>,
+    at: usize,
+}
+
+impl<const N: usize> RowInput<'_, N> {
+    fn head(&self) -> [u64; N] {
+        self.rows[self.at]
+    }
+
+    /// Goes on to the next row; returns whether there is one.
+    fn advance(&mut self) -> Result<bool, WriteError> {
+        self.at += 1;
+        if self.at < self.rows.len() { Ok(true) } else { self.refill() }
+    }
+
+    fn refill(&mut self) -> Result<bool, WriteError> {
+        self.rows.clear();
+        self.at = 0;
+        match &mut self.rest {
+            Rest::Memory(rest) => {
+                let (next, after) = rest.split_at(rest.len().min(ROWS_AT_ONCE));
+                self.rows.extend_from_slice(next);
+                *rest = after;
+            }
+            Rest::Scratch { file, next, end } => {
+                let count = (*end - *next).min(ROWS_AT_ONCE as u64);
+                let row_bytes = size_of::<[u64; N]>();
+                let mut bytes = vec![0; count as usize * row_bytes];
+                file.read_at(*next * row_bytes as u64, &mut bytes).map_err(BlockError::from)?;
+                *next += count;
+                self.rows.extend(bytes.chunks_exact(row_bytes).map(read_row::<N>));
+            }
+        }
+        Ok(!self.rows.is_empty())
+    }
+}
+
+fn read_row<const N: usize>(bytes: &[u8]) -> [u64; N] {
+    let (words, _) = bytes.as_chunks::<8>();
+    std::array::from_fn(|place| u64::from_le_bytes(words[place]))
+}
+
+/// Merges pieces; drops repetitions.
+struct RowMerge<'a, const N: usize> {
+    /// The one with the least head comes last.
+    inputs: Vec<RowInput<'a, N>>,
+    last: Option<[u64; N]>,
+}
+
+impl<const N: usize> RowStream<N> for RowMerge<'_, N> {
+    fn fill(&mut self, out: &mut Vec<[u64; N]>) -> Result<(), WriteError> {
+        out.clear();
+        while let [only] = self.inputs.as_mut_slice()
+            && out.is_empty()
+        {
+            // The same row may have stood in a piece that ended before.
+            out.extend(only.rows[only.at..].iter().filter(|row| self.last != Some(**row)));
+            self.last = out.last().copied().or(self.last);
+            if !only.refill()? {
+                self.inputs.clear();
+            }
+        }
+        if self.inputs.len() < 2 {
+            return Ok(());
+        }
+        while out.len() < ROWS_AT_ONCE {
+            let Some(least) = self.inputs.last_mut() else { break };
+            let row = least.head();
+            if self.last != Some(row) {
+                out.push(row);
+                self.last = Some(row);
+            }
+            if !least.advance()? {
+                self.inputs.pop();
+                continue;
+            }
+            self.settle();
+        }
+        Ok(())
+    }
+}
+
+impl<const N: usize> RowMerge<'_, N> {
+    /// Moves the last input, whose head changed, to its place.
+    fn settle(&mut self) {
+        let mut at = self.inputs.len() - 1;
+        while at > 0 && self.inputs[at - 1].head() < self.inputs[at].head() {
+            self.inputs.swap(at - 1, at);
+            at -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::MemoryScratch;
+    use proptest::prelude::*;
+
+    fn all(rows: &SortedRows<4>) -> Vec<[u64; 4]> {
+        let (mut stream, mut all, mut some) = (rows.stream().unwrap(), Vec::new(), Vec::new());
+        loop {
+            stream.fill(&mut some).unwrap();
+            if some.is_empty() {
+                return all;
+            }
+            all.append(&mut some);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn rows_are_sorted_however_many_there_are(count in 0u64..30_000, span in 1u64..40_000, factor in 1u64..1000) {
+            let rows: Vec<[u64; 4]> = (0..count).map(|n| [n * factor % span, n % 3, factor, 0]).collect();
+            let mut sorter = RowSorter::<4>::new(&MemoryScratch, 1000 * 32);
+            rows.iter().for_each(|row| sorter.push(*row).unwrap());
+            let mut expected = rows;
+            expected.sort_unstable();
+            expected.dedup();
+            let mut sorted = sorter.finish();
+            prop_assert_eq!(all(&sorted), expected.clone());
+            let mut run = RowRun::<4>::new(&MemoryScratch, 1000 * 32);
+            expected.iter().for_each(|row| run.push(*row).unwrap());
+            sorted.absorb(run.finish().unwrap());
+            prop_assert_eq!(all(&sorted), expected.clone());
+            sorted.lay_down(&MemoryScratch).unwrap();
+            prop_assert_eq!(all(&sorted), expected);
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! Merging the terms of all layers into one dictionary, and from ids of layers to ids of the run.
+
+use std::collections::HashMap;
+
+use rustc_hash::FxHashMap;
+
+use super::WriteError;
+use super::layer::{Input, Layer, TermStream};
+use super::term_key::{datatype_of_key, kind_of_key, parse_term_key};
+use crate::model::{NamedNode, Term, TermId, TermKind, pg, rdf, xsd};
+
+const KIND_SHIFT: u32 = 60;
+const LAYER_SHIFT: u32 = 48;
+const RANK_MASK: u64 = (1 << LAYER_SHIFT) - 1;
+const LAYER_MASK: u64 = (1 << (KIND_SHIFT - LAYER_SHIFT)) - 1;
+/// A rank that no term has.
+const NONE: u64 = u64::MAX;
+/// The place of a layer that the input lacks.
+const NOWHERE: u16 = u16::MAX;
+
+/// The terms of a run in the making: where each term of each layer went.
+pub struct MergedTerms<'a> {
+    layers: Vec<(u16, &'a dyn Layer)>,
+    /// For each layer, by rank, the rank in the run.
+    ranks: Vec<Vec<u64>>,
+    /// The place of each layer, by number.
+    places: Vec<u16>,
+    /// The layer that the run's own terms are of.
+    layer: u16,
+    /// Terms by kind, blank nodes first.
+    pub by_kind: [u64; 6],
+    datatypes: Vec<NamedNode>,
+    /// The datatypes of literals with a language and of typed ones, by rank from the first of them on.
+    datatype_of: Vec<u32>,
+    /// The parts of triple terms, by rank from the first of them on.
+    triples: Vec<[u64; 3]>,
+    /// The ranks of two IRIs that writing asks for.
+    rdf_type: Option<u64>,
+    reifies: Option<u64>,
+}
+
+/// Merges all layers of `input`; hands each term's key to `visit`, in order. Ids of layers that `input`
+/// lacks stay as they are.
+pub fn merge_terms<'a>(
+    input: &Input<'a>,
+    layer: u16,
+    mut visit: impl FnMut(&[u8]) -> Result<(), WriteError>,
+) -> Result<MergedTerms<'a>, WriteError> {
+    let mut merged = MergedTerms::new(input, layer);
+    let mut streams = Vec::with_capacity(input.layers.len());
+    for (place, (_, layer)) in input.layers.iter().enumerate() {
+        let mut terms = layer.terms()?;
+        if terms.advance()? {
+            streams.push((place, terms));
+        }
+    }
+    // The stream with the least key comes last.
+    streams.sort_by(|a, b| b.1.key().cmp(a.1.key()));
+    let (mut key, mut rank, mut datatypes) = (Vec::new(), 0, HashMap::new());
+    while let Some((_, least)) = streams.last() {
+        key.clear();
+        key.extend_from_slice(least.key());
+        visit(&key)?;
+        merged.note(&key, &mut datatypes);
+        while let Some((place, terms)) = streams.last_mut()
+            && terms.key() == key
+        {
+            merged.ranks[*place][terms.rank() as usize] = rank;
+            if terms.advance()? {
+                settle(&mut streams);
+            } else {
+                streams.pop();
+            }
+        }
+        rank += 1;
+    }
+    drop(streams);
+    merged.resolve_triples()?;
+    Ok(merged)
+}
+
+/// Moves the last stream, whose key changed, to its place.
+fn settle(streams: &mut [(usize, Box<dyn TermStream + '_>)]) {
+    let mut at = streams.len() - 1;
+    while at > 0 && streams[at - 1].1.key() < streams[at].1.key() {
+        streams.swap(at - 1, at);
+        at -= 1;
+    }
+}
+
+impl<'a> MergedTerms<'a> {
+    fn new(input: &Input<'a>, layer: u16) -> MergedTerms<'a> {
+        let highest = input.layers.iter().map(|(number, _)| *number).max().unwrap_or(0);
+        let mut places = vec![NOWHERE; usize::from(highest) + 1];
+        for (place, (number, _)) in input.layers.iter().enumerate() {
+            places[usize::from(*number)] = place as u16;
+        }
+        MergedTerms {
+            layers: input.layers.clone(),
+            ranks: input.layers.iter().map(|(_, layer)| vec![NONE; layer.len() as usize]).collect(),
+            places,
+            layer,
+            by_kind: [0; 6],
+            datatypes: Vec::new(),
+            datatype_of: Vec::new(),
+            triples: Vec::new(),
+            rdf_type: None,
+            reifies: None,
+        }
+    }
+
+    /// Notes what a key, the next in order, tells.
+    fn note(&mut self, key: &[u8], known: &mut HashMap<Vec<u8>, u32>) {
+        let kind = kind_of_key(key).expect("keys begin with their kind");
+        if kind == TermKind::NamedNode {
+            for (name, rank) in [(rdf::TYPE, &mut self.rdf_type), (pg::REIFIES, &mut self.reifies)] {
+                if key.get(1..) == Some(name.as_str().as_bytes()) {
+                    *rank = Some(self.by_kind.iter().sum());
+                }
+            }
+        }
+        self.by_kind[kind as usize - 1] += 1;
+        let Some(datatype) = datatype_of_key(key) else { return };
+        let index = match known.get(datatype) {
+            Some(index) => *index,
+            None => {
+                let index = self.datatypes.len() as u32;
+                let name = std::str::from_utf8(datatype).expect("keys were made from terms");
+                self.datatypes.push(NamedNode::new_unchecked(name));
+                known.insert(datatype.to_vec(), index);
+                index
+            }
+        };
+        self.datatype_of.push(index);
+    }
+
+    fn resolve_triples(&mut self) -> Result<(), WriteError> {
+        let (start, count) = (self.start_of(TermKind::Triple), self.by_kind[TermKind::Triple as usize - 1]);
+        if count == 0 {
+            return Ok(());
+        }
+        let mut triples = vec![[0; 3]; count as usize];
+        for (place, (_, layer)) in self.layers.iter().enumerate() {
+            for triple in layer.triples()? {
+                let (rank, parts) = triple?;
+                let rank = self.ranks[place][rank as usize];
+                if rank != NONE {
+                    triples[(rank - start) as usize] = parts.map(|id| self.id(id));
+                }
+            }
+        }
+        self.triples = triples;
+        Ok(())
+    }
+
+    /// Returns how many terms there are.
+    pub fn len(&self) -> u64 {
+        self.by_kind.iter().sum()
+    }
+
+    /// Returns how many terms can be nodes: blank nodes and IRIs, which come first.
+    pub fn node_count(&self) -> u64 {
+        self.start_of(TermKind::Triple)
+    }
+
+    fn start_of(&self, kind: TermKind) -> u64 {
+        self.by_kind[..kind as usize - 1].iter().sum()
+    }
+
+    /// Returns the id in the run of an id of some layer.
+    ///
+    /// # Panics
+    /// If the layer does not have the term.
+    pub fn id(&self, bits: u64) -> u64 {
+        if !(1..=6).contains(&(bits >> KIND_SHIFT)) {
+            return bits;
+        }
+        let number = (bits >> LAYER_SHIFT & LAYER_MASK) as usize;
+        match self.places.get(number) {
+            None | Some(&NOWHERE) => bits,
+            Some(place) => {
+                let rank = self.ranks[usize::from(*place)][(bits & RANK_MASK) as usize];
+                assert!(rank != NONE, "rows use terms of their layers");
+                bits >> KIND_SHIFT << KIND_SHIFT | u64::from(self.layer) << LAYER_SHIFT | rank
+            }
+        }
+    }
+
+    /// Returns subject, predicate and object of a triple term of the run.
+    pub fn parts(&self, bits: u64) -> Option<[u64; 3]> {
+        let id = TermId::from_bits(bits)?.as_dictionary().filter(|id| id.kind == TermKind::Triple)?;
+        if id.layer != self.layer {
+            return None;
+        }
+        self.triples.get(id.rank.checked_sub(self.start_of(TermKind::Triple))? as usize).copied()
+    }
+
+    /// Returns the id of `rdf:type`, if it is among the terms.
+    pub fn rdf_type(&self) -> Option<u64> {
+        self.rdf_type.map(|rank| self.iri(rank))
+    }
+
+    /// Returns the id of `rdf:reifies`, if it is among the terms.
+    pub fn reifies(&self) -> Option<u64> {
+        self.reifies.map(|rank| self.iri(rank))
+    }
+
+    fn iri(&self, rank: u64) -> u64 {
+        (TermKind::NamedNode as u64) << KIND_SHIFT | u64::from(self.layer) << LAYER_SHIFT | rank
+    }
+
+    /// Returns the datatype of a literal of the run, `None` for what is no literal.
+    pub fn datatype(&self, bits: u64) -> Option<NamedNode> {
+        let id = TermId::from_bits(bits)?;
+        match id.kind() {
+            TermKind::String => Some(xsd::STRING.into_owned()),
+            TermKind::LangString | TermKind::TypedLiteral => {
+                let rank = id.as_dictionary()?.rank;
+                let index = self.datatype_of.get(rank.checked_sub(self.start_of(TermKind::LangString))? as usize);
+                self.datatypes.get(*index? as usize).cloned()
+            }
+            _ => id.to_literal().map(|literal| literal.datatype().into_owned()),
+        }
+    }
+
+    /// Returns the index of the datatype of a literal that has no kind of its own.
+    pub fn datatype_index(&self, bits: u64) -> Option<u32> {
+        let id = TermId::from_bits(bits)?.as_dictionary()?;
+        let start = self.start_of(TermKind::LangString);
+        self.datatype_of.get(id.rank.checked_sub(start)? as usize).copied()
+    }
+
+    pub fn datatype_at(&self, index: u32) -> &NamedNode {
+        &self.datatypes[index as usize]
+    }
+
+    /// Returns the names of these ids of the run, those that are IRIs.
+    pub fn names(&self, mut ids: Vec<u64>) -> Result<FxHashMap<u64, NamedNode>, WriteError> {
+        ids.retain(|bits| bits >> KIND_SHIFT == TermKind::NamedNode as u64);
+        ids.sort_unstable();
+        ids.dedup();
+        let mut names = FxHashMap::default();
+        for (place, (_, layer)) in self.layers.iter().enumerate() {
+            // What is used of a layer keeps its order.
+            let mut ahead = ids.iter().peekable();
+            let (mut found, mut locals) = (Vec::new(), Vec::new());
+            for (local, rank) in self.ranks[place].iter().enumerate().filter(|(_, rank)| **rank != NONE) {
+                while ahead.next_if(|bits| **bits & RANK_MASK < *rank).is_some() {}
+                if let Some(bits) = ahead.next_if(|bits| **bits & RANK_MASK == *rank) {
+                    found.push(*bits);
+                    locals.push(local as u64);
+                }
+            }
+            for (bits, key) in found.into_iter().zip(layer.keys_of(&locals)?) {
+                if let Ok(Term::NamedNode(name)) = parse_term_key(&key) {
+                    names.insert(bits, name);
+                }
+            }
+        }
+        Ok(names)
+    }
+}
