@@ -5,16 +5,19 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use redb::backends::InMemoryBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use super::StoreError;
+use super::disk::{Disk, Step};
 use crate::block::BlockId;
 
 const BLOCKS: TableDefinition<'_, &[u8; 32], (u32, u64, u32)> = TableDefinition::new("blocks");
 const REFS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("refs");
+/// Blocks may lie in these packs: if one is gone, the index is older than what it stands beside.
+const PACKS: TableDefinition<'_, u32, ()> = TableDefinition::new("packs");
 const FIGURES: TableDefinition<'_, &str, u64> = TableDefinition::new("figures");
 const CACHE_BYTES: usize = 32 << 20;
 
@@ -33,6 +36,13 @@ pub struct LogPosition {
     pub offset: u64,
 }
 
+impl Location {
+    /// Returns where the payload begins.
+    pub fn position(&self) -> LogPosition {
+        LogPosition { pack: self.pack, offset: self.offset }
+    }
+}
+
 /// What the index says of the store as a whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -42,52 +52,74 @@ pub struct Figures {
     pub block_bytes: u64,
 }
 
+/// What [`Index::advance`] takes in.
+pub struct News {
+    pub indexed: LogPosition,
+    /// The packs that were written to.
+    pub packs: Vec<u32>,
+    pub blocks: Vec<(BlockId, Location)>,
+    /// The refs that changed; `None`: deleted.
+    pub refs: Vec<(String, Option<Vec<u8>>)>,
+}
+
 pub struct Index {
+    disk: Arc<Disk>,
     path: PathBuf,
+    is_in_memory: bool,
     /// `None` after a failed write, until it can be opened again: a database that failed once refuses
     /// to be read too.
     database: RwLock<Option<Database>>,
 }
 
 impl Index {
-    /// Opens the index, making an empty one if there is none or it is damaged beyond reading.
-    pub fn open(path: &Path) -> Result<Index, StoreError> {
-        match Index::try_open(path) {
-            Err(StoreError::Index { reason, .. }) => {
+    /// Opens the index of a folder, making an empty one if there is none or it is damaged.
+    pub fn open(disk: &Arc<Disk>) -> Result<Index, StoreError> {
+        match Index::try_open(disk) {
+            Err(StoreError::Index { path, reason }) => {
                 tracing::warn!(path = %path.display(), reason, "the index is damaged and is rebuilt");
-                Index::create_anew(path)
+                Index::create_anew(disk)
             }
             other => other,
         }
     }
 
     /// Makes an empty index in the place of what is there.
-    pub fn create_anew(path: &Path) -> Result<Index, StoreError> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::of(path, error)),
-            _ => Index::try_open(path),
+    pub fn create_anew(disk: &Arc<Disk>) -> Result<Index, StoreError> {
+        let path = path_in(disk);
+        match disk.before(Step::DeleteIndex).and_then(|()| std::fs::remove_file(&path)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(StoreError::of(&path, error)),
+            _ => Index::try_open(disk),
         }
     }
 
-    /// Makes an empty index in memory, which stands for the one at `path` until the store is closed.
-    pub fn in_memory(path: &Path) -> Result<Index, StoreError> {
-        Index::of(path, Database::builder().create_with_backend(InMemoryBackend::new()))
+    /// Makes an empty index in memory, which stands for the one on disk until the store is closed.
+    pub fn in_memory(disk: &Arc<Disk>) -> Result<Index, StoreError> {
+        Index::of(disk, true, Database::builder().create_with_backend(InMemoryBackend::new()))
     }
 
-    fn try_open(path: &Path) -> Result<Index, StoreError> {
-        Index::of(path, Database::builder().set_cache_size(CACHE_BYTES).create(path))
+    fn try_open(disk: &Arc<Disk>) -> Result<Index, StoreError> {
+        let path = path_in(disk);
+        disk.before(Step::OpenIndex).map_err(|error| StoreError::of(&path, error))?;
+        // A damaged page would misplace blocks and refs without a word, so all are checked.
+        let mut builder = Database::builder();
+        let builder = builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
+        Index::of(disk, false, builder.create(path))
     }
 
-    fn of(path: &Path, database: Result<Database, redb::DatabaseError>) -> Result<Index, StoreError> {
-        let database = database.map_err(|error| failed(path, error.into()))?;
-        let index = Index { path: path.to_owned(), database: RwLock::new(Some(database)) };
-        // Tables are made at once, so that readers find them.
-        index.in_write(|_, _, _| Ok(()))?;
+    fn of(
+        disk: &Arc<Disk>,
+        is_in_memory: bool,
+        database: Result<Database, redb::DatabaseError>,
+    ) -> Result<Index, StoreError> {
+        let path = path_in(disk);
+        let database = database.map_err(|error| failed(&path, error.into()))?;
+        let database = RwLock::new(Some(database));
+        let index = Index { disk: Arc::clone(disk), path, is_in_memory, database };
+        // Readers expect to find the tables.
+        if index.packs().is_err() {
+            index.in_write(|_| Ok(()))?;
+        }
         Ok(index)
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
     }
 
     pub fn figures(&self) -> Result<Figures, StoreError> {
@@ -96,7 +128,7 @@ impl Index {
             let figure = |name: &str| Ok::<u64, redb::Error>(table.get(name)?.map_or(0, |v| v.value()));
             Ok(Figures {
                 indexed: LogPosition { pack: figure("pack")? as u32, offset: figure("offset")? },
-                blocks: figure("blocks")?,
+                blocks: transaction.open_table(BLOCKS)?.len()?,
                 block_bytes: figure("block_bytes")?,
             })
         })
@@ -110,15 +142,16 @@ impl Index {
         })
     }
 
-    /// Returns the ids of all blocks, sorted.
-    pub fn ids(&self) -> Result<Vec<BlockId>, StoreError> {
+    /// Returns all blocks and where they lie, sorted by id.
+    pub fn blocks(&self) -> Result<Vec<(BlockId, Location)>, StoreError> {
         self.in_read(|transaction| {
             let table = transaction.open_table(BLOCKS)?;
-            let mut ids = Vec::with_capacity(table.len()? as usize);
+            let mut blocks = Vec::with_capacity(table.len()? as usize);
             for entry in table.iter()? {
-                ids.push(BlockId::from_bytes(*entry?.0.value()));
+                let (id, at) = entry?;
+                blocks.push((BlockId::from_bytes(*id.value()), location(at.value())));
             }
-            Ok(ids)
+            Ok(blocks)
         })
     }
 
@@ -134,35 +167,79 @@ impl Index {
         })
     }
 
+    /// Returns the packs that there were when the index was last brought up to date.
+    pub fn packs(&self) -> Result<Vec<u32>, StoreError> {
+        self.in_read(|transaction| {
+            let table = transaction.open_table(PACKS)?;
+            table.iter()?.map(|entry| Ok(entry?.0.value())).collect()
+        })
+    }
+
     /// Brings the index up to a place in the log, durably. What lies before that place must be durable.
-    pub fn advance<'a>(
-        &self,
-        figures: Figures,
-        blocks: impl IntoIterator<Item = (&'a BlockId, &'a Location)>,
-        refs: impl IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
-    ) -> Result<(), StoreError> {
-        let mut blocks: Vec<_> = blocks.into_iter().collect();
-        blocks.sort_unstable_by_key(|(id, _)| **id);
-        self.in_write(|block_table, ref_table, figure_table| {
+    pub fn advance(&self, news: News) -> Result<(), StoreError> {
+        let News { indexed, packs, mut blocks, refs } = news;
+        blocks.sort_unstable_by_key(|(id, _)| *id);
+        self.in_write(|tables| {
             for (id, at) in blocks {
-                block_table.insert(id.as_bytes(), (at.pack, at.offset, at.len))?;
+                let is_new = tables.blocks.insert(id.as_bytes(), (at.pack, at.offset, at.len))?.is_none();
+                tables.block_bytes += if is_new { u64::from(at.len) } else { 0 };
             }
             for (name, value) in refs {
                 match value {
-                    Some(value) => ref_table.insert(name, value)?,
-                    None => ref_table.remove(name)?,
+                    Some(value) => tables.refs.insert(&*name, &*value)?,
+                    None => tables.refs.remove(&*name)?,
                 };
             }
-            for (name, figure) in [
-                ("pack", u64::from(figures.indexed.pack)),
-                ("offset", figures.indexed.offset),
-                ("blocks", figures.blocks),
-                ("block_bytes", figures.block_bytes),
-            ] {
-                figure_table.insert(name, figure)?;
+            for pack in packs {
+                tables.packs.insert(pack, ())?;
             }
+            tables.figures.insert("pack", u64::from(indexed.pack))?;
+            tables.figures.insert("offset", indexed.offset)?;
             Ok(())
         })
+    }
+
+    /// Forgets those of these blocks that still lie where it is said, and these packs, durably.
+    ///
+    /// Returns how many blocks it forgot, and their bytes.
+    pub fn forget(&self, blocks: &[(BlockId, Location)], packs: &[u32]) -> Result<(u64, u64), StoreError> {
+        let (mut forgotten, mut bytes) = (0, 0);
+        self.in_write(|tables| {
+            for (id, at) in blocks {
+                let lies_there =
+                    tables.blocks.get(id.as_bytes())?.is_some_and(|entry| location(entry.value()) == *at);
+                if lies_there {
+                    tables.blocks.remove(id.as_bytes())?;
+                    forgotten += 1;
+                    bytes += u64::from(at.len);
+                }
+            }
+            for pack in packs {
+                tables.packs.remove(*pack)?;
+            }
+            tables.block_bytes = tables.block_bytes.saturating_sub(bytes);
+            Ok(())
+        })?;
+        Ok((forgotten, bytes))
+    }
+
+    /// Returns how large the file is.
+    pub fn bytes(&self) -> u64 {
+        std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len())
+    }
+
+    /// Gives the pages that the index no longer needs back to the file system. Readers wait meanwhile.
+    pub fn compact(&self) -> Result<(), StoreError> {
+        self.reopen()?;
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        let compacted = self.before(Step::CompactIndex).and_then(|()| match database.as_mut() {
+            Some(database) => Ok(database.compact()?),
+            None => Ok(false),
+        });
+        if compacted.is_err() && !self.is_in_memory {
+            database.take();
+        }
+        compacted.map(drop).map_err(|error| failed(&self.path, error))
     }
 
     fn in_read<T>(
@@ -182,30 +259,36 @@ impl Index {
 
     fn in_write(
         &self,
-        write: impl FnOnce(
-            &mut redb::Table<'_, &'static [u8; 32], (u32, u64, u32)>,
-            &mut redb::Table<'_, &'static str, &'static [u8]>,
-            &mut redb::Table<'_, &'static str, u64>,
-        ) -> Result<(), redb::Error>,
+        write: impl FnOnce(&mut Tables<'_>) -> Result<(), redb::Error>,
     ) -> Result<(), StoreError> {
         self.reopen()?;
-        let run = || -> Result<(), StoreError> {
-            let failed = |error| failed(&self.path, error);
-            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-            let transaction = self.begin(&database, Database::begin_write)?;
-            {
-                let mut blocks = transaction.open_table(BLOCKS).map_err(|error| failed(error.into()))?;
-                let mut refs = transaction.open_table(REFS).map_err(|error| failed(error.into()))?;
-                let mut figures = transaction.open_table(FIGURES).map_err(|error| failed(error.into()))?;
-                write(&mut blocks, &mut refs, &mut figures).map_err(failed)?;
-            }
-            transaction.commit().map_err(|error| failed(error.into()))
-        };
-        let written = run();
-        if written.is_err() {
+        let written = self.try_write(write);
+        if written.is_err() && !self.is_in_memory {
             self.database.write().unwrap_or_else(PoisonError::into_inner).take();
         }
         written
+    }
+
+    fn try_write(
+        &self,
+        write: impl FnOnce(&mut Tables<'_>) -> Result<(), redb::Error>,
+    ) -> Result<(), StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        self.before(Step::WriteIndex).map_err(|error| failed(&self.path, error))?;
+        let transaction = self.begin(&database, Database::begin_write)?;
+        let written = Tables::open(&transaction).and_then(|mut tables| {
+            write(&mut tables)?;
+            tables.figures.insert("block_bytes", tables.block_bytes)?;
+            Ok(())
+        });
+        written.and_then(|()| Ok(transaction.commit()?)).map_err(|error| failed(&self.path, error))
+    }
+
+    fn before(&self, step: Step) -> Result<(), redb::Error> {
+        if self.is_in_memory {
+            return Ok(());
+        }
+        self.disk.before(step).map_err(redb::Error::Io)
     }
 
     fn begin<T, E: Into<redb::Error>>(
@@ -228,8 +311,36 @@ impl Index {
     }
 }
 
+/// What a write changes.
+struct Tables<'a> {
+    blocks: redb::Table<'a, &'static [u8; 32], (u32, u64, u32)>,
+    refs: redb::Table<'a, &'static str, &'static [u8]>,
+    packs: redb::Table<'a, u32, ()>,
+    figures: redb::Table<'a, &'static str, u64>,
+    block_bytes: u64,
+}
+
+impl<'a> Tables<'a> {
+    /// Opens the tables, making those that are not there.
+    fn open(transaction: &'a redb::WriteTransaction) -> Result<Tables<'a>, redb::Error> {
+        let figures = transaction.open_table(FIGURES)?;
+        let block_bytes = figures.get("block_bytes")?.map_or(0, |value| value.value());
+        Ok(Tables {
+            blocks: transaction.open_table(BLOCKS)?,
+            refs: transaction.open_table(REFS)?,
+            packs: transaction.open_table(PACKS)?,
+            figures,
+            block_bytes,
+        })
+    }
+}
+
 fn location((pack, offset, len): (u32, u64, u32)) -> Location {
     Location { pack, offset, len }
+}
+
+fn path_in(disk: &Disk) -> PathBuf {
+    disk.folder().join("index.redb")
 }
 
 fn failed(path: &Path, error: redb::Error) -> StoreError {

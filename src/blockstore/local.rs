@@ -4,65 +4,60 @@
 //! order, so that one `fdatasync` makes a commit durable, its blocks and its ref together. The index
 //! follows lazily; opening replays what it has not seen. Syncs are shared: whoever comes while one
 //! runs waits for the next, which serves all who wait.
+//!
+//! Whoever takes several locks takes them in this order: `sweeping`, `log`, `corrupt`, and then any
+//! one of the others. Only the first two are held while something is synced: readers wait for no
+//! writer's sync.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::fs::{self, File};
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::index::{Figures, Index, Location, LogPosition};
-use super::pack::{
-    PACK_HEADER_BYTES, Pack, RECORD_HEADER_BYTES, RecordHeader, RecordKind, Replayed, read_exact_at,
-    write_all_at,
-};
-use super::ref_record::{decode_changes, encode_changes};
-use super::{DiskScratch, RefChange, Refs, Store, StoreError, Usage};
+use super::disk::{Disk, Watch};
+use super::index::{Index, Location, LogPosition, News};
+use super::log::Log;
+use super::opening::Opened;
+use super::pack::{PACK_HEADER_BYTES, Pack, RECORD_HEADER_BYTES, RecordKind, read_exact_at};
+use super::ref_record::{encode_all, encode_changes};
+use super::ref_table::RefTable;
+use super::sweep::Sweep;
+use super::syncs::Syncs;
+use super::{DiskScratch, RefChange, Refs, Store, StoreError, SweepOptions, Swept, Ticket, Usage, folder};
 use crate::block::{
     BLOCK_BYTES_MAX, BlockError, BlockId, BlockSink, BlockSource, Scratch, SealedBlock, UntrustedBlock,
 };
 
-/// A pack that has grown past this is followed by another.
-const PACK_BYTES_MAX: u64 = 1 << 30;
-/// The index is brought up to date once so much waits for it: it bounds what an opening replays.
-const UNINDEXED_BYTES_MAX: u64 = 128 << 20;
-const UNINDEXED_BLOCKS_MAX: usize = 16_384;
-const FIRST_INDEXING: (u64, usize) = (UNINDEXED_BYTES_MAX, UNINDEXED_BLOCKS_MAX);
-
 /// Blocks and refs in a folder, which it holds locked while it is open.
 pub struct LocalStore {
-    folder: PathBuf,
-    index: Index,
-    packs: RwLock<BTreeMap<u32, Arc<Pack>>>,
+    pub(super) disk: Arc<Disk>,
+    pub(super) index: Index,
+    pub(super) packs: RwLock<BTreeMap<u32, Arc<Pack>>>,
     log: Mutex<Log>,
-    /// How much of the log is durable. Held while syncing, so that syncs are shared.
-    durable: Mutex<LogPosition>,
-    /// Blocks that the index does not have, or has elsewhere.
-    recent: RwLock<HashMap<BlockId, Location>>,
+    refs: RwLock<RefTable>,
+    syncs: Syncs,
+    /// Blocks that the index does not have, or has elsewhere. Changed only by who holds the log.
+    pub(super) recent: RwLock<HashMap<BlockId, Location>>,
     corrupt: Mutex<BTreeSet<BlockId>>,
+    pub(super) sweeping: Mutex<()>,
+    pack_bytes_max: u64,
     /// Locked as long as the store is open.
     _lock: File,
 }
 
-/// The end of the log, where everything is appended.
-struct Log {
-    pack: Arc<Pack>,
-    offset: u64,
-    /// How much of `pack` is durable.
-    durable_offset: u64,
-    figures: Figures,
-    refs: BTreeMap<String, RefState>,
-    unindexed_bytes: u64,
-    /// How many bytes and blocks may wait for the index.
-    index_after: (u64, usize),
-    /// Why nothing may be appended any more.
-    failure: Option<String>,
+/// How a store is opened.
+#[derive(Clone)]
+pub struct StoreOptions {
+    /// A pack that has grown past this is followed by another.
+    pub pack_bytes_max: u64,
+    /// Is asked before every step that changes the folder; for tests.
+    pub watch: Option<Watch>,
 }
 
-/// A ref as the log has it; deleted ones are kept until the index knows.
-struct RefState {
-    value: Option<Vec<u8>>,
-    /// The end of the record that set it.
-    at: LogPosition,
+impl Default for StoreOptions {
+    fn default() -> StoreOptions {
+        StoreOptions { pack_bytes_max: 256 << 20, watch: None }
+    }
 }
 
 impl LocalStore {
@@ -72,213 +67,263 @@ impl LocalStore {
     /// [`StoreError::InUse`], [`StoreError::ReadOnly`], [`StoreError::Denied`], [`StoreError::Full`],
     /// [`StoreError::Foreign`] for a folder of something else.
     pub fn open(folder: &Path) -> Result<LocalStore, StoreError> {
+        LocalStore::open_with(folder, StoreOptions::default())
+    }
+
+    /// Opens the store as [`LocalStore::open`] does.
+    pub fn open_with(folder: &Path, options: StoreOptions) -> Result<LocalStore, StoreError> {
         fs::create_dir_all(folder).map_err(|error| StoreError::of(folder, error))?;
-        let lock = lock(folder)?;
-        let numbers = pack_numbers(folder)?;
-        let index_path = folder.join("index.redb");
-        let opened = match Index::open(&index_path).and_then(|index| Opened::read(folder, &numbers, index)) {
-            // What is there can be read all the same.
-            Err(StoreError::Full(_)) => {
-                tracing::warn!(folder = %folder.display(), "the disk is full; the index is held in memory");
-                Opened::read(folder, &numbers, Index::in_memory(&index_path)?)
-            }
-            opened => opened,
-        };
-        let Opened { index, packs, end, figures, refs, corrupt } = opened?;
-        let pack = packs.last_key_value().map(|(_, pack)| Arc::clone(pack));
-        let pack = pack.expect("opening makes a pack if there is none");
-        let refs = refs.into_iter().map(|(name, value)| (name, RefState { value: Some(value), at: end }));
-        let log = Log {
-            pack,
-            offset: end.offset,
-            durable_offset: end.offset,
-            figures,
-            refs: refs.collect(),
-            unindexed_bytes: 0,
-            index_after: FIRST_INDEXING,
-            failure: None,
-        };
+        let lock = folder::lock(folder)?;
+        let disk = Arc::new(Disk::new(folder, options.watch));
+        let Opened { index, packs, last, end, refs, corrupt } = Opened::read(&disk)?;
         Ok(LocalStore {
-            folder: folder.to_owned(),
+            disk,
             index,
             packs: RwLock::new(packs),
-            log: Mutex::new(log),
-            durable: Mutex::new(end),
+            log: Mutex::new(Log::new(last, end.offset)),
+            refs: RwLock::new(RefTable::new(refs, end)),
+            syncs: Syncs::new(end),
             recent: RwLock::default(),
             corrupt: Mutex::new(corrupt),
+            sweeping: Mutex::default(),
+            pack_bytes_max: options.pack_bytes_max,
             _lock: lock,
         })
     }
 
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.disk.folder()
     }
 
     /// Brings the index up to the end of the log, so that the next opening replays nothing.
     pub fn checkpoint(&self) -> Result<(), StoreError> {
         self.sync_log()?;
-        let mut log = hold(&self.log);
-        self.index_log(&mut log)
+        self.index_log(&mut self.log())
+    }
+
+    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
+        hold(&self.log)
     }
 
     /// Appends blocks that are not there yet.
     fn append_blocks(&self, blocks: &[SealedBlock]) -> Result<(), StoreError> {
-        let mut log = hold(&self.log);
-        log.check()?;
+        let mut log = self.log();
         let ids: Vec<BlockId> = blocks.iter().map(SealedBlock::id).collect();
         let present = self.locate(&ids)?;
-        let mut framed = Vec::new();
+        let missing = blocks
+            .iter()
+            .zip(present)
+            .filter(|(block, present)| present.is_none_or(|at| log.may_go(&block.id(), at)));
+        let missing: Vec<&SealedBlock> = missing.map(|(block, _)| block).collect();
+        self.append_all(&mut log, &missing)?;
+        drop(log);
+        self.index_if_due()
+    }
+
+    /// Appends these blocks, whether they are there or not.
+    pub(super) fn append_all(&self, log: &mut Log, blocks: &[&SealedBlock]) -> Result<(), StoreError> {
+        self.make_room(log)?;
+        let mut batch = log.batch(self.syncs.durable());
         let mut places: HashMap<BlockId, Location> = HashMap::new();
-        for (block, present) in blocks.iter().zip(present) {
-            if present.is_some() || places.contains_key(&block.id()) {
-                continue;
-            }
-            let len = block.bytes().len() as u32;
-            let header =
-                RecordHeader { kind: RecordKind::Block, len, durable: log.durable_offset, hash: block.id() };
-            log.pack.frame(&mut framed, &header, block.bytes());
-            let offset = log.offset + framed.len() as u64 - u64::from(len);
-            places.insert(block.id(), Location { pack: log.pack.number, offset, len });
+        for block in blocks {
+            places
+                .entry(block.id())
+                .or_insert_with(|| log.frame(&mut batch, RecordKind::Block, block.id(), block.bytes()));
         }
-        if framed.is_empty() {
+        if places.is_empty() {
             return Ok(());
         }
-        log.append(&framed)?;
-        let mut corrupt = hold(&self.corrupt);
-        for (id, place) in &places {
-            if !corrupt.remove(id) {
-                log.figures.blocks += 1;
-                log.figures.block_bytes += u64::from(place.len);
-            }
-        }
-        drop(corrupt);
-        let waiting = {
-            let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-            recent.extend(places);
-            recent.len()
-        };
-        if log.offset >= PACK_BYTES_MAX {
-            self.begin_pack(&mut log)?;
-        }
-        let (bytes_max, blocks_max) = log.index_after;
-        if log.unindexed_bytes >= bytes_max || waiting >= blocks_max {
-            let synced = sync(&log.pack);
-            log.poison_on(synced)?;
-            log.durable_offset = log.offset;
-            match self.index_log(&mut log) {
-                Ok(()) => log.index_after = FIRST_INDEXING,
-                // The log has the blocks, and memory their places: the index can follow later.
-                Err(error) => {
-                    tracing::warn!(%error, "the index could not be brought up to date");
-                    log.index_after =
-                        (log.unindexed_bytes + UNINDEXED_BYTES_MAX, waiting + UNINDEXED_BLOCKS_MAX);
-                }
-            }
-        }
+        log.append(&self.disk, &batch)?;
+        write(&self.recent).extend(&places);
+        hold(&self.corrupt).retain(|id| !places.contains_key(id));
         Ok(())
+    }
+
+    /// Sees to it that something can be appended, in another pack if this one is full.
+    fn make_room(&self, log: &mut Log) -> Result<(), StoreError> {
+        log.check()?;
+        if log.offset >= self.pack_bytes_max { self.begin_pack(log) } else { Ok(()) }
     }
 
     /// Ends the pack, durably, and begins another.
-    fn begin_pack(&self, log: &mut Log) -> Result<(), StoreError> {
-        let synced = sync(&log.pack);
-        log.poison_on(synced)?;
-        log.durable_offset = log.offset;
+    pub(super) fn begin_pack(&self, log: &mut Log) -> Result<(), StoreError> {
+        self.sync_held(log)?;
         let number = log.pack.number + 1;
-        let made = Pack::create(&self.folder, number).map_err(|error| StoreError::of(&self.folder, error));
-        let pack = Arc::new(made?);
-        sync(&pack)?;
-        sync_folder(&self.folder)?;
-        self.packs.write().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::clone(&pack));
-        log.pack = pack;
-        (log.offset, log.durable_offset) = (PACK_HEADER_BYTES, PACK_HEADER_BYTES);
+        let pack = match self.disk.begin_pack(number) {
+            Ok(pack) => Arc::new(pack),
+            Err(error) => {
+                // Nothing may be appended to a pack that is not the last.
+                if let Err(second) = self.disk.delete_pack(number) {
+                    log.poison(format!("{error}; {second}"));
+                }
+                return Err(error);
+            }
+        };
+        write(&self.packs).insert(number, Arc::clone(&pack));
+        log.turn_to(pack);
+        self.settle(log.position());
         Ok(())
     }
 
-    /// Writes into the index what it lacks; all of the log must be durable.
+    /// Lets the index follow if much waits for it.
+    pub(super) fn index_if_due(&self) -> Result<(), StoreError> {
+        if !self.log().is_index_due(read(&self.recent).len()) {
+            return Ok(());
+        }
+        self.sync_log()?;
+        let mut log = self.log();
+        let waiting = read(&self.recent).len();
+        // Another writer may have done it meanwhile.
+        if log.is_index_due(waiting)
+            && let Err(error) = self.index_log(&mut log)
+        {
+            log.check()?;
+            // The log has the blocks, and memory their places: the index can follow later.
+            tracing::warn!(%error, "the index could not be brought up to date");
+            log.index_later(waiting);
+        }
+        Ok(())
+    }
+
+    /// Writes into the index what it lacks, up to the end of the log.
     fn index_log(&self, log: &mut Log) -> Result<(), StoreError> {
         log.check()?;
-        if log.durable_offset < log.offset {
-            // Somebody appended after the sync; what is indexed must be durable.
-            let synced = sync(&log.pack);
-            log.poison_on(synced)?;
-            log.durable_offset = log.offset;
+        // Somebody may have appended since the last sync; what is indexed must be durable.
+        if self.syncs.durable() < log.position() {
+            self.sync_held(log)?;
         }
-        let mut recent = self.recent.write().unwrap_or_else(PoisonError::into_inner);
-        let mut figures = log.figures;
-        let before = figures.indexed;
-        figures.indexed = log.position();
-        let changed = log.refs.iter().filter(|(_, state)| state.at > before);
-        let changed = changed.map(|(name, state)| (name.as_str(), state.value.as_deref()));
-        self.index.advance(figures, &*recent, changed)?;
-        recent.clear();
-        log.figures = figures;
-        log.refs.retain(|_, state| state.value.is_some());
-        log.unindexed_bytes = 0;
+        if log.indexed == log.position() {
+            return Ok(());
+        }
+        self.index.advance(News {
+            indexed: log.position(),
+            packs: read(&self.packs).range(log.indexed.pack..).map(|(number, _)| *number).collect(),
+            blocks: read(&self.recent).iter().map(|(id, at)| (*id, *at)).collect(),
+            refs: read(&self.refs).unindexed(),
+        })?;
+        write(&self.recent).clear();
+        write(&self.refs).indexed();
+        log.index_followed();
         Ok(())
     }
 
     /// Makes all of the log durable.
     fn sync_log(&self) -> Result<(), StoreError> {
-        let target = hold(&self.log).position();
-        self.sync_to(target)
+        let end = self.log().position();
+        self.sync_to(end)
     }
 
     fn sync_to(&self, target: LogPosition) -> Result<(), StoreError> {
-        let mut durable = hold(&self.durable);
-        if *durable >= target {
-            return Ok(());
-        }
-        let (pack, end) = {
-            let log = hold(&self.log);
-            log.check()?;
-            (Arc::clone(&log.pack), log.position())
-        };
-        // Others go on appending meanwhile. A pack that was left behind is durable already.
-        let synced = sync(&pack);
-        let mut log = hold(&self.log);
+        self.syncs.wait(target, || {
+            let (pack, end) = {
+                let log = self.log();
+                log.check()?;
+                (Arc::clone(&log.pack), log.position())
+            };
+            // Others go on appending meanwhile. A pack that was left behind is durable already.
+            let synced = self.disk.sync(&pack, end.offset);
+            self.log().poison_on(synced)?;
+            self.settle(end);
+            Ok(())
+        })
+    }
+
+    /// Makes all of the log durable, with nobody appending meanwhile.
+    fn sync_held(&self, log: &mut Log) -> Result<(), StoreError> {
+        log.check()?;
+        let synced = self.disk.sync(&log.pack, log.offset);
         log.poison_on(synced)?;
-        if log.pack.number == end.pack {
-            log.durable_offset = log.durable_offset.max(end.offset);
-        }
-        *durable = end;
+        self.settle(log.position());
         Ok(())
+    }
+
+    /// Notes that the log is durable up to `position`: for readers first, then for who waits.
+    fn settle(&self, position: LogPosition) {
+        write(&self.refs).settle(position);
+        self.syncs.reached(position);
+    }
+
+    /// Appends all refs that there are, so that no record of refs before is needed.
+    /// Returns how many bytes that took.
+    pub(super) fn append_all_refs(&self, log: &mut Log) -> Result<u64, StoreError> {
+        self.make_room(log)?;
+        let mut batch = log.batch(self.syncs.durable());
+        for part in encode_all(&read(&self.refs).all_latest(), BLOCK_BYTES_MAX / 2) {
+            log.frame(&mut batch, RecordKind::AllRefs, BlockId::of(&part), &part);
+        }
+        log.append(&self.disk, &batch)?;
+        Ok(batch.bytes())
+    }
+
+    /// Returns how many bytes of the log all refs would take that there are.
+    pub(super) fn all_refs_bytes(&self) -> u64 {
+        let parts = encode_all(&read(&self.refs).all_latest(), BLOCK_BYTES_MAX / 2);
+        parts.iter().map(|part| (part.len() + RECORD_HEADER_BYTES) as u64).sum()
+    }
+
+    /// Returns how long each pack is.
+    pub(super) fn pack_bytes(&self) -> Result<BTreeMap<u32, u64>, StoreError> {
+        let packs = read(&self.packs).clone();
+        let bytes = |pack: &Pack| pack.file.metadata().map(|metadata| metadata.len());
+        let bytes = |pack: &Pack| bytes(pack).map_err(|error| StoreError::of(&pack.path, error));
+        packs.iter().map(|(number, pack)| Ok((*number, bytes(pack)?))).collect()
     }
 
     /// Returns where each block lies; damaged ones count as absent.
     fn locate(&self, ids: &[BlockId]) -> Result<Vec<Option<Location>>, StoreError> {
-        let mut found = {
-            // Held over the look into the index: in between, a block might move from here to there.
-            let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-            let indexed = self.index.locate(ids)?;
-            let both = ids.iter().zip(indexed);
-            both.map(|(id, indexed)| recent.get(id).copied().or(indexed)).collect::<Vec<_>>()
-        };
+        let mut found = self.places(ids)?;
         let corrupt = hold(&self.corrupt);
         if !corrupt.is_empty() {
             for (id, place) in ids.iter().zip(&mut found) {
-                if corrupt.contains(id) {
-                    *place = None;
-                }
+                place.take_if(|_| corrupt.contains(id));
             }
         }
         Ok(found)
     }
 
-    fn read(&self, id: BlockId, at: Location) -> Option<SealedBlock> {
-        let pack = self.packs.read().unwrap_or_else(PoisonError::into_inner).get(&at.pack).cloned();
-        let mut bytes = vec![0; (at.len as usize).min(BLOCK_BYTES_MAX)];
-        let read = match &pack {
-            Some(pack) => read_exact_at(&pack.file, &mut bytes, at.offset).map_err(BlockError::from),
-            None => Err(std::io::Error::new(std::io::ErrorKind::NotFound, "its pack is missing").into()),
+    /// Returns where each block lies, damaged or not.
+    pub(super) fn places(&self, ids: &[BlockId]) -> Result<Vec<Option<Location>>, StoreError> {
+        // In this order: a block is in the index before it leaves here.
+        let recent: Vec<_> = {
+            let recent = read(&self.recent);
+            ids.iter().map(|id| recent.get(id).copied()).collect()
         };
-        match read.and_then(|()| UntrustedBlock { claimed_id: id, bytes }.verify()) {
-            Ok(block) => Some(block),
-            Err(error) => {
-                tracing::warn!(block = %id, pack = at.pack, offset = at.offset, %error, "a stored block is damaged");
-                hold(&self.corrupt).insert(id);
-                None
+        let indexed = self.index.locate(ids)?;
+        Ok(recent.into_iter().zip(indexed).map(|(recent, indexed)| recent.or(indexed)).collect())
+    }
+
+    /// Reads a block; one that is damaged is noted, and absent.
+    fn read(&self, id: BlockId, mut at: Location) -> Result<Option<SealedBlock>, StoreError> {
+        loop {
+            let error = match self.read_at(id, at) {
+                Ok(block) => return Ok(Some(block)),
+                Err(error) => error,
+            };
+            let mut corrupt = hold(&self.corrupt);
+            match self.places(&[id])?.into_iter().flatten().next() {
+                // It was put again, or a sweep moved it.
+                Some(now) if now != at => at = now,
+                Some(_) => {
+                    tracing::warn!(block = %id, pack = at.pack, offset = at.offset, %error, "a stored block is damaged");
+                    corrupt.insert(id);
+                    return Ok(None);
+                }
+                None => return Ok(None),
             }
         }
+    }
+
+    pub(super) fn read_at(&self, id: BlockId, at: Location) -> Result<SealedBlock, BlockError> {
+        let pack = read(&self.packs).get(&at.pack).cloned();
+        let missing = || std::io::Error::new(std::io::ErrorKind::NotFound, "its pack is missing");
+        let mut bytes = vec![0; (at.len as usize).min(BLOCK_BYTES_MAX)];
+        read_exact_at(&pack.ok_or_else(missing)?.file, &mut bytes, at.offset)?;
+        UntrustedBlock { claimed_id: id, bytes }.verify()
+    }
+
+    /// Forgets that these blocks were found damaged.
+    pub(super) fn forget_damage(&self, ids: impl Fn(&BlockId) -> bool) {
+        hold(&self.corrupt).retain(|id| !ids(id));
     }
 }
 
@@ -289,41 +334,10 @@ impl Drop for LocalStore {
     }
 }
 
-impl Log {
-    fn position(&self) -> LogPosition {
-        LogPosition { pack: self.pack.number, offset: self.offset }
-    }
-
-    fn check(&self) -> Result<(), StoreError> {
-        self.failure.as_ref().map_or(Ok(()), |reason| Err(StoreError::Poisoned(reason.clone())))
-    }
-
-    fn append(&mut self, framed: &[u8]) -> Result<(), StoreError> {
-        if let Err(error) = write_all_at(&self.pack.file, framed, self.offset) {
-            // Part of it may be there. Cut it off, so that what comes next does not follow a gap.
-            if let Err(second) = self.pack.file.set_len(self.offset) {
-                self.failure = Some(format!("{error}; {second}"));
-            }
-            return Err(StoreError::of(&self.pack.path, error));
-        }
-        self.offset += framed.len() as u64;
-        self.unindexed_bytes += framed.len() as u64;
-        Ok(())
-    }
-
-    /// After a failed sync nobody knows what is on the medium, and asking again would not tell.
-    fn poison_on(&mut self, synced: Result<(), StoreError>) -> Result<(), StoreError> {
-        if let Err(error) = &synced {
-            self.failure = Some(error.to_string());
-        }
-        synced
-    }
-}
-
 impl BlockSource for LocalStore {
     fn get(&self, ids: &[BlockId]) -> Result<Vec<Option<SealedBlock>>, BlockError> {
-        let places = self.locate(ids)?;
-        Ok(ids.iter().zip(places).map(|(id, place)| self.read(*id, place?)).collect())
+        let places = ids.iter().zip(self.locate(ids)?);
+        places.map(|(id, at)| at.map_or(Ok(None), |at| Ok(self.read(*id, at)?))).collect()
     }
 
     fn has(&self, ids: &[BlockId]) -> Result<Vec<bool>, BlockError> {
@@ -348,69 +362,45 @@ impl BlockSink for LocalStore {
 
 impl Refs for LocalStore {
     fn read_ref(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
-        let (value, at) = match hold(&self.log).refs.get(name) {
-            Some(state) => (state.value.clone(), state.at),
-            None => return Ok(None),
-        };
-        self.sync_to(at)?;
-        Ok(value)
+        Ok(read(&self.refs).read(name).cloned())
+    }
+
+    fn latest_ref(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(read(&self.refs).latest(name).cloned())
     }
 
     fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
-        let mut latest = LogPosition::default();
-        let mut found = Vec::new();
-        for (name, state) in hold(&self.log).refs.range(prefix.to_owned()..) {
-            if !name.starts_with(prefix) {
-                break;
-            }
-            latest = latest.max(state.at);
-            found.extend(state.value.as_ref().map(|value| (name.clone(), value.clone())));
-        }
-        self.sync_to(latest)?;
-        Ok(found)
+        Ok(read(&self.refs).list(prefix))
     }
 
-    fn update_refs(&self, changes: &[RefChange]) -> Result<(), StoreError> {
-        let end = {
-            let mut log = hold(&self.log);
-            log.check()?;
-            for change in changes {
-                let actual = log.refs.get(&change.name).and_then(|state| state.value.as_ref());
-                if actual != change.old.as_ref() {
-                    let actual = actual.cloned();
-                    return Err(StoreError::RefChanged { name: change.name.clone(), actual });
-                }
-            }
+    fn append_refs(&self, changes: &[RefChange]) -> Result<Ticket, StoreError> {
+        let mut log = self.log();
+        self.make_room(&mut log)?;
+        read(&self.refs).check(changes)?;
+        if !changes.is_empty() {
             let payload = encode_changes(changes);
             if payload.len() > BLOCK_BYTES_MAX {
                 let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "too many refs at once");
-                return Err(StoreError::of(&self.folder, error));
+                return Err(StoreError::of(self.folder(), error));
             }
-            let header = RecordHeader {
-                kind: RecordKind::Refs,
-                len: payload.len() as u32,
-                durable: log.durable_offset,
-                hash: BlockId::of(&payload),
-            };
-            let mut framed = Vec::with_capacity(RECORD_HEADER_BYTES + payload.len());
-            log.pack.frame(&mut framed, &header, &payload);
-            log.append(&framed)?;
-            let at = log.position();
-            for change in changes {
-                log.refs.insert(change.name.clone(), RefState { value: change.new.clone(), at });
-            }
-            at
-        };
-        self.sync_to(end)
+            let mut batch = log.batch(self.syncs.durable());
+            log.frame(&mut batch, RecordKind::Refs, BlockId::of(&payload), &payload);
+            log.append(&self.disk, &batch)?;
+            write(&self.refs).append(changes, log.position());
+        }
+        Ok(Ticket(log.position()))
+    }
+
+    fn wait(&self, ticket: Ticket) -> Result<(), StoreError> {
+        self.sync_to(ticket.0)
     }
 }
 
 impl Store for LocalStore {
     fn ids(&self) -> Result<Vec<BlockId>, BlockError> {
-        let mut ids: BTreeSet<BlockId> = {
-            let recent = self.recent.read().unwrap_or_else(PoisonError::into_inner);
-            self.index.ids()?.into_iter().chain(recent.keys().copied()).collect()
-        };
+        let recent: Vec<BlockId> = read(&self.recent).keys().copied().collect();
+        let mut ids: BTreeSet<BlockId> = self.index.blocks()?.into_iter().map(|(id, _)| id).collect();
+        ids.extend(recent);
         hold(&self.corrupt).iter().for_each(|id| {
             ids.remove(id);
         });
@@ -418,434 +408,59 @@ impl Store for LocalStore {
     }
 
     fn usage(&self) -> Result<Usage, BlockError> {
-        let figures = hold(&self.log).figures;
-        let mut disk_bytes = 0;
-        for entry in fs::read_dir(&self.folder)? {
-            disk_bytes += entry?.metadata()?.len();
+        let recent: Vec<(BlockId, Location)> = read(&self.recent).iter().map(|(id, at)| (*id, *at)).collect();
+        let figures = self.index.figures()?;
+        let (mut blocks, mut block_bytes) = (figures.blocks, figures.block_bytes);
+        let ids: Vec<BlockId> = recent.iter().map(|(id, _)| *id).collect();
+        for ((_, at), indexed) in recent.iter().zip(self.index.locate(&ids)?) {
+            if indexed.is_none() {
+                blocks += 1;
+                block_bytes += u64::from(at.len);
+            }
         }
-        Ok(Usage { blocks: figures.blocks, block_bytes: figures.block_bytes, disk_bytes })
+        let pack_bytes = self.pack_bytes()?;
+        let packs = pack_bytes.len() as u64;
+        let needed = packs * PACK_HEADER_BYTES
+            + blocks * RECORD_HEADER_BYTES as u64
+            + block_bytes
+            + self.all_refs_bytes();
+        let (syncs, appended_bytes) = self.disk.counters();
+        Ok(Usage {
+            blocks,
+            block_bytes,
+            disk_bytes: folder::bytes(self.folder())?,
+            packs,
+            dead_bytes: pack_bytes.values().sum::<u64>().saturating_sub(needed),
+            index_bytes: self.index.bytes(),
+            syncs,
+            appended_bytes,
+        })
     }
 
     fn scratch(&self) -> Box<dyn Scratch> {
-        Box::new(DiskScratch::new(&self.folder))
+        Box::new(DiskScratch::new(self.folder()))
     }
 
     fn corrupt(&self) -> Vec<BlockId> {
         hold(&self.corrupt).iter().copied().collect()
     }
+
+    fn sweep(&self, live: &dyn Fn(&BlockId) -> bool, options: SweepOptions) -> Result<Swept, BlockError> {
+        Ok(Sweep::run(self, live, options)?)
+    }
 }
 
-fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn hold<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn sync(pack: &Pack) -> Result<(), StoreError> {
-    pack.file.sync_data().map_err(|error| StoreError::of(&pack.path, error))
+pub(super) fn read<T>(lock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
+    lock.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Makes the names in a folder durable.
-fn sync_folder(folder: &Path) -> Result<(), StoreError> {
-    if cfg!(unix) {
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
-        synced.map_err(|error| StoreError::of(folder, error))?;
-    }
-    Ok(())
-}
-
-fn lock(folder: &Path) -> Result<File, StoreError> {
-    let path = folder.join("lock");
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-    let file = file.map_err(|error| StoreError::of(folder, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StoreError::of(&path, error)),
-    }
-}
-
-/// Returns the numbers of the packs in a folder, sorted.
-fn pack_numbers(folder: &Path) -> Result<Vec<u32>, StoreError> {
-    let failed = |error| StoreError::of(folder, error);
-    let mut numbers = Vec::new();
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let name = entry.map_err(failed)?.file_name();
-        let number = name.to_str().and_then(|name| name.strip_suffix(".pack")?.parse::<u32>().ok());
-        numbers.extend(number);
-    }
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
-/// Returns whether the packs reach as far as the index says that it has read.
-fn agrees(folder: &Path, indexed: LogPosition, numbers: &[u32]) -> Result<bool, StoreError> {
-    if indexed == LogPosition::default() {
-        return Ok(true);
-    }
-    if !numbers.contains(&indexed.pack) {
-        return Ok(false);
-    }
-    let path = Pack::path_of(folder, indexed.pack);
-    let metadata = fs::metadata(&path).map_err(|error| StoreError::of(&path, error))?;
-    Ok(metadata.len() >= indexed.offset)
-}
-
-/// What an opening finds.
-struct Opened {
-    index: Index,
-    packs: BTreeMap<u32, Arc<Pack>>,
-    end: LogPosition,
-    figures: Figures,
-    refs: BTreeMap<String, Vec<u8>>,
-    corrupt: BTreeSet<BlockId>,
-}
-
-impl Opened {
-    /// Reads index and packs, and brings the index up to the end of the log.
-    fn read(folder: &Path, numbers: &[u32], mut index: Index) -> Result<Opened, StoreError> {
-        let mut figures = index.figures()?;
-        if !agrees(folder, figures.indexed, numbers)? {
-            tracing::warn!(folder = %folder.display(), "the index does not fit the packs and is rebuilt");
-            let path = index.path().to_owned();
-            drop(index);
-            index = Index::create_anew(&path)?;
-            figures = index.figures()?;
-        }
-        let mut opening = Opening { figures, refs: index.refs()?, ..Opening::new(&index) };
-        let (packs, end) = opening.replay(folder, numbers)?;
-        let Opening { figures, refs, changed_refs, recent, corrupt, .. } = opening;
-        if let Some((_, last)) = packs.last_key_value() {
-            sync(last)?;
-        }
-        sync_folder(folder)?;
-        let changed = changed_refs.iter().map(|name| (name.as_str(), refs.get(name).map(Vec::as_slice)));
-        index.advance(figures, &recent, changed)?;
-        Ok(Opened { index, packs, end, figures, refs, corrupt })
-    }
-}
-
-/// What an opening gathers from the index and from what it replays.
-struct Opening<'a> {
-    index: &'a Index,
-    figures: Figures,
-    refs: BTreeMap<String, Vec<u8>>,
-    changed_refs: BTreeSet<String>,
-    recent: HashMap<BlockId, Location>,
-    corrupt: BTreeSet<BlockId>,
-}
-
-impl<'a> Opening<'a> {
-    fn new(index: &'a Index) -> Opening<'a> {
-        Opening {
-            index,
-            figures: Figures::default(),
-            refs: BTreeMap::new(),
-            changed_refs: BTreeSet::new(),
-            recent: HashMap::new(),
-            corrupt: BTreeSet::new(),
-        }
-    }
-
-    /// Reads what the index has not seen, cuts off a torn end, and makes a pack if there is none.
-    fn replay(
-        &mut self,
-        folder: &Path,
-        numbers: &[u32],
-    ) -> Result<(BTreeMap<u32, Arc<Pack>>, LogPosition), StoreError> {
-        let mut packs = BTreeMap::new();
-        for number in numbers {
-            let is_last = Some(number) == numbers.last();
-            if let Some(pack) = self.replay_pack(folder, *number, is_last)? {
-                packs.insert(*number, Arc::new(pack));
-            }
-        }
-        if packs.is_empty() || numbers.last().is_some_and(|number| !packs.contains_key(number)) {
-            let number = numbers.last().copied().unwrap_or(1);
-            let pack = Pack::create(folder, number).map_err(|error| StoreError::of(folder, error))?;
-            self.figures.indexed = LogPosition { pack: number, offset: PACK_HEADER_BYTES };
-            packs.insert(number, Arc::new(pack));
-        }
-        Ok((packs, self.figures.indexed))
-    }
-
-    fn replay_pack(&mut self, folder: &Path, number: u32, is_last: bool) -> Result<Option<Pack>, StoreError> {
-        let path = Pack::path_of(folder, number);
-        let pack = match Pack::open(folder, number) {
-            Ok(Some(pack)) => pack,
-            // The process ended while it made this one; nothing was promised of it.
-            Ok(None) if is_last => return Ok(None),
-            Ok(None) => return Err(StoreError::Foreign { path, reason: "it has no header".to_owned() }),
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
-                return Err(StoreError::Foreign { path, reason: error.to_string() });
-            }
-            Err(error) => return Err(StoreError::of(&path, error)),
-        };
-        let indexed = self.figures.indexed;
-        if number < indexed.pack {
-            return Ok(Some(pack));
-        }
-        let from = if number == indexed.pack { indexed.offset } else { PACK_HEADER_BYTES };
-        let end = pack.replay(from, is_last, |met| self.note(number, met));
-        let end = end.map_err(|error| StoreError::of(&path, error))?;
-        self.figures.indexed = LogPosition { pack: number, offset: end };
-        let len = pack.file.metadata().map_err(|error| StoreError::of(&path, error))?.len();
-        if is_last && end < len {
-            let bytes = len - end;
-            tracing::warn!(path = %path.display(), bytes, "cut off the torn end of a write");
-            pack.file.set_len(end).map_err(|error| StoreError::of(&path, error))?;
-        }
-        Ok(Some(pack))
-    }
-
-    fn note(&mut self, pack: u32, met: Replayed) -> std::io::Result<()> {
-        match met {
-            Replayed::Damaged(id) => {
-                tracing::warn!(pack, block = ?id, "a stored record is damaged");
-                self.corrupt.extend(id);
-            }
-            Replayed::Record { header, offset, payload } => match header.kind {
-                RecordKind::Block => {
-                    let is_known = self.recent.contains_key(&header.hash)
-                        || self.index.locate(&[header.hash]).map_err(std::io::Error::other)?[0].is_some();
-                    if !is_known {
-                        self.figures.blocks += 1;
-                        self.figures.block_bytes += u64::from(header.len);
-                    }
-                    self.recent.insert(header.hash, Location { pack, offset, len: header.len });
-                    self.corrupt.remove(&header.hash);
-                }
-                RecordKind::Refs => {
-                    for (name, value) in decode_changes(&payload)? {
-                        match value {
-                            Some(value) => self.refs.insert(name.clone(), value),
-                            None => self.refs.remove(&name),
-                        };
-                        self.changed_refs.insert(name);
-                    }
-                }
-            },
-        }
-        Ok(())
-    }
+pub(super) fn write<T>(lock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
+    lock.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::block::BlockKind;
-    use crate::crypto::{EpochKey, WorkspaceId};
-    use tempfile::TempDir;
-
-    fn block(seed: u32) -> SealedBlock {
-        let key = EpochKey::from_secret([5; 32], WorkspaceId([6; 32]));
-        SealedBlock::seal(BlockKind::Dictionary, &seed.to_le_bytes().repeat(100), &key)
-    }
-
-    fn blocks(range: std::ops::Range<u32>) -> Vec<SealedBlock> {
-        range.map(block).collect()
-    }
-
-    fn ids(blocks: &[SealedBlock]) -> Vec<BlockId> {
-        blocks.iter().map(SealedBlock::id).collect()
-    }
-
-    fn open(folder: &TempDir) -> LocalStore {
-        LocalStore::open(folder.path()).unwrap()
-    }
-
-    /// Ends the store as `kill -9` would: nothing is checkpointed, the lock goes.
-    fn kill(store: LocalStore) {
-        hold(&store.log).failure = Some("killed".to_owned());
-        drop(store);
-    }
-
-    fn pack_path(folder: &TempDir) -> PathBuf {
-        Pack::path_of(folder.path(), 1)
-    }
-
-    fn check_holds(store: &LocalStore, expected: &[SealedBlock]) {
-        let found = store.get(&ids(expected)).unwrap();
-        assert_eq!(found.into_iter().flatten().collect::<Vec<_>>(), expected);
-    }
-
-    #[test]
-    fn what_was_put_is_there_after_reopening() {
-        let folder = TempDir::new().unwrap();
-        let all = blocks(0..50);
-        for is_killed in [false, true, false] {
-            let store = open(&folder);
-            store.put(&all).unwrap();
-            store.put(&all[..10]).unwrap();
-            store.sync().unwrap();
-            check_holds(&store, &all);
-            assert_eq!(store.usage().unwrap().blocks, 50);
-            assert_eq!(store.has(&[block(99).id(), all[0].id()]).unwrap(), [false, true]);
-            let mut sorted = ids(&all);
-            sorted.sort_unstable();
-            assert_eq!(store.ids().unwrap(), sorted);
-            assert_eq!(store.verify().unwrap(), 50);
-            if is_killed { kill(store) } else { drop(store) }
-        }
-        check_holds(&open(&folder), &all);
-        std::fs::remove_file(folder.path().join("index.redb")).unwrap();
-        check_holds(&open(&folder), &all);
-        std::fs::write(folder.path().join("index.redb"), b"garbage").unwrap();
-        check_holds(&open(&folder), &all);
-        assert_eq!(open(&folder).usage().unwrap().blocks, 50);
-    }
-
-    #[test]
-    fn refs_change_together_or_not_at_all() {
-        let folder = TempDir::new().unwrap();
-        let change = |name: &str, old: Option<&[u8]>, new: Option<&[u8]>| RefChange {
-            name: name.to_owned(),
-            old: old.map(<[u8]>::to_vec),
-            new: new.map(<[u8]>::to_vec),
-        };
-        let store = open(&folder);
-        store.update_refs(&[change("a/1", None, Some(b"x")), change("a/2", None, Some(b"y"))]).unwrap();
-        store.compare_and_swap("b", None, Some(b"z")).unwrap();
-        let lost = store.update_refs(&[change("b", Some(b"z"), None), change("a/1", None, Some(b"w"))]);
-        assert!(
-            matches!(lost, Err(StoreError::RefChanged { name, actual }) if name == "a/1" && actual == Some(b"x".to_vec()))
-        );
-        store.compare_and_swap("a/2", Some(b"y"), None).unwrap();
-        kill(store);
-        for _ in 0..3 {
-            let store = open(&folder);
-            assert_eq!(store.list_refs("a/").unwrap(), [("a/1".to_owned(), b"x".to_vec())]);
-            assert_eq!(store.read_ref("b").unwrap(), Some(b"z".to_vec()));
-            assert_eq!(store.read_ref("a/2").unwrap(), None);
-        }
-    }
-
-    #[test]
-    fn a_folder_has_one_owner() {
-        let folder = TempDir::new().unwrap();
-        let store = open(&folder);
-        let Err(error) = LocalStore::open(folder.path()) else { panic!("opened twice") };
-        assert!(matches!(error, StoreError::InUse(_)));
-        assert!(error.to_string().ends_with("is in use by another process"));
-        drop(store);
-        open(&folder);
-    }
-
-    #[test]
-    fn a_torn_end_loses_only_what_was_not_promised() {
-        let all = blocks(0..4);
-        let folder = TempDir::new().unwrap();
-        let store = open(&folder);
-        store.put(&all[..3]).unwrap();
-        store.compare_and_swap("head", None, Some(b"3")).unwrap();
-        kill(store);
-        let whole = std::fs::read(pack_path(&folder)).unwrap();
-        let store = open(&folder);
-        store.put(&all[3..]).unwrap();
-        kill(store);
-        let longer = std::fs::read(pack_path(&folder)).unwrap();
-        for len in (whole.len()..longer.len()).step_by(17) {
-            for garbage in [&b""[..], &[0; 300], &longer[60..400]] {
-                std::fs::write(pack_path(&folder), [&longer[..len], garbage].concat()).unwrap();
-                std::fs::remove_file(folder.path().join("index.redb")).unwrap();
-                let store = open(&folder);
-                check_holds(&store, &all[..3]);
-                assert_eq!(store.read_ref("head").unwrap(), Some(b"3".to_vec()));
-                assert_eq!((store.has(&[all[3].id()]).unwrap(), store.corrupt()), (vec![false], vec![]));
-                store.put(&all).unwrap();
-                check_holds(&store, &all);
-                kill(store);
-                check_holds(&open(&folder), &all);
-            }
-        }
-    }
-
-    #[test]
-    fn a_flipped_bit_hides_one_block_until_it_is_put_again() {
-        let all = blocks(0..5);
-        let folder = TempDir::new().unwrap();
-        let store = open(&folder);
-        store.put(&all).unwrap();
-        store.compare_and_swap("head", None, Some(b"5")).unwrap();
-        store.compare_and_swap("head", Some(b"5"), Some(b"6")).unwrap();
-        kill(store);
-        let intact = std::fs::read(pack_path(&folder)).unwrap();
-        let body = memchr::memmem::find(&intact, all[2].bytes()).unwrap();
-        for (offset, is_index_kept) in
-            [(body + 30, true), (body + 30, false), (body - 20, false), (body - 56, false)]
-        {
-            let mut flipped = intact.clone();
-            flipped[offset] ^= 4;
-            std::fs::write(pack_path(&folder), flipped).unwrap();
-            if !is_index_kept {
-                std::fs::remove_file(folder.path().join("index.redb")).unwrap();
-            }
-            let store = open(&folder);
-            let found = store.get(&ids(&all)).unwrap();
-            assert_eq!(
-                found.iter().map(Option::is_some).collect::<Vec<_>>(),
-                [true, true, false, true, true]
-            );
-            assert_eq!(store.read_ref("head").unwrap(), Some(b"6".to_vec()));
-            if offset > body {
-                assert_eq!(store.corrupt(), [all[2].id()]);
-            }
-            store.put(&all).unwrap();
-            assert_eq!(store.corrupt(), []);
-            check_holds(&store, &all);
-            drop(store);
-            check_holds(&open(&folder), &all);
-        }
-    }
-
-    #[test]
-    fn writers_share_syncs_and_lose_nothing() {
-        let folder = TempDir::new().unwrap();
-        let store = open(&folder);
-        std::thread::scope(|scope| {
-            for writer in 0..4u32 {
-                let store = &store;
-                scope.spawn(move || {
-                    let name = format!("branch/{writer}");
-                    let mut old: Option<Vec<u8>> = None;
-                    for step in 0..25u32 {
-                        let one = block(writer * 1000 + step);
-                        store.put(std::slice::from_ref(&one)).unwrap();
-                        let new = one.id().as_bytes().to_vec();
-                        store.compare_and_swap(&name, old.as_deref(), Some(&new)).unwrap();
-                        old = Some(new);
-                    }
-                });
-            }
-        });
-        kill(store);
-        let store = open(&folder);
-        for writer in 0..4 {
-            let all = blocks(writer * 1000..writer * 1000 + 25);
-            check_holds(&store, &all);
-            let head = store.read_ref(&format!("branch/{writer}")).unwrap().unwrap();
-            assert_eq!(head, all[24].id().as_bytes());
-        }
-        store.checkpoint().unwrap();
-        assert_eq!(store.usage().unwrap().blocks, 100);
-    }
-
-    #[test]
-    fn packs_follow_each_other() {
-        let folder = TempDir::new().unwrap();
-        let all = blocks(0..6);
-        let store = open(&folder);
-        for pair in all.chunks(2) {
-            store.put(pair).unwrap();
-            let mut log = hold(&store.log);
-            store.begin_pack(&mut log).unwrap();
-        }
-        check_holds(&store, &all);
-        kill(store);
-        // The last pack was made, but its header did not reach the disk.
-        std::fs::write(Pack::path_of(folder.path(), 4), b"reef").unwrap();
-        let store = open(&folder);
-        check_holds(&store, &all);
-        store.put(&blocks(6..8)).unwrap();
-        drop(store);
-        check_holds(&open(&folder), &blocks(0..8));
-    }
-}
+mod tests;

@@ -1,9 +1,9 @@
 //! `MemoryStore`: blocks and refs in memory; for tests and for nodes that keep nothing.
 
-use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{RefChange, Refs, Store, StoreError, Usage};
+use super::{LogPosition, RefChange, Refs, Store, StoreError, SweepOptions, Swept, Ticket, Usage};
 use crate::block::{
     BlockError, BlockId, BlockSink, BlockSource, MemoryScratch, Scratch, SealedBlock,
 };
@@ -11,12 +11,15 @@ use crate::block::{
 #[derive(Default)]
 pub struct MemoryStore {
     state: RwLock<State>,
+    sweeping: Mutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     blocks: BTreeMap<BlockId, SealedBlock>,
     refs: BTreeMap<String, Vec<u8>>,
+    /// What was put since the last sweep began.
+    put_meanwhile: HashSet<BlockId>,
 }
 
 impl MemoryStore {
@@ -54,6 +57,7 @@ impl BlockSink for MemoryStore {
     fn put(&self, blocks: &[SealedBlock]) -> Result<(), BlockError> {
         let mut state = self.write();
         for block in blocks {
+            state.put_meanwhile.insert(block.id());
             state.blocks.entry(block.id()).or_insert_with(|| block.clone());
         }
         Ok(())
@@ -69,14 +73,23 @@ impl Refs for MemoryStore {
         Ok(self.read().refs.get(name).cloned())
     }
 
+    fn latest_ref(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read_ref(name)
+    }
+
     fn list_refs(&self, prefix: &str) -> Result<Vec<(String, Vec<u8>)>, StoreError> {
         Ok(list(&self.read().refs, prefix))
     }
 
-    fn update_refs(&self, changes: &[RefChange]) -> Result<(), StoreError> {
+    /// What memory holds is as durable as it gets.
+    fn append_refs(&self, changes: &[RefChange]) -> Result<Ticket, StoreError> {
         let mut state = self.write();
         check(&state.refs, changes)?;
         apply(&mut state.refs, changes);
+        Ok(Ticket(LogPosition::default()))
+    }
+
+    fn wait(&self, _ticket: Ticket) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -89,7 +102,7 @@ impl Store for MemoryStore {
     fn usage(&self) -> Result<Usage, BlockError> {
         let state = self.read();
         let block_bytes = state.blocks.values().map(|block| block.bytes().len() as u64).sum();
-        Ok(Usage { blocks: state.blocks.len() as u64, block_bytes, disk_bytes: 0 })
+        Ok(Usage { blocks: state.blocks.len() as u64, block_bytes, ..Usage::default() })
     }
 
     fn scratch(&self) -> Box<dyn Scratch> {
@@ -98,6 +111,22 @@ impl Store for MemoryStore {
 
     fn corrupt(&self) -> Vec<BlockId> {
         Vec::new()
+    }
+
+    fn sweep(&self, live: &dyn Fn(&BlockId) -> bool, options: SweepOptions) -> Result<Swept, BlockError> {
+        let _one_at_a_time = self.sweeping.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write().put_meanwhile.clear();
+        // Unlocked: `live` may read the store.
+        let dead: Vec<BlockId> = self.ids()?.into_iter().filter(|id| !live(id)).collect();
+        let mut state = self.write();
+        let mut swept = Swept::default();
+        for id in dead.iter().filter(|id| !state.put_meanwhile.contains(id)).copied().collect::<Vec<_>>() {
+            let block =
+                if options.is_dry_run { state.blocks.get(&id).cloned() } else { state.blocks.remove(&id) };
+            swept.blocks += u64::from(block.is_some());
+            swept.block_bytes += block.map_or(0, |block| block.bytes().len() as u64);
+        }
+        Ok(swept)
     }
 }
 

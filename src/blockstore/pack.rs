@@ -1,10 +1,12 @@
 //! Pack files: append-only logs of blocks and ref changes, each record checkable by itself.
 //!
 //! ```text
-//! pack:    "reefpack" | version u32 | number u32 | salt (32 bytes) | records
-//! record:  "RfL" | kind (1 block, 2 refs) | payload length u32 | durable u64 | BLAKE3 of payload (32)
-//!          | check (8 bytes) | payload
+//! pack:    header | the same header again | records
+//! header:  "reefpack" | version u32 | number u32 | salt (32 bytes) | BLAKE3 of the 48 before (8 bytes)
+//! record:  "RfL" | kind (1 block, 2 refs, 3 all refs) | payload length u32 | durable u64
+//!          | BLAKE3 of payload (32) | check (8 bytes) | payload
 //! ```
+//! The header is there twice since no record can be told from garbage without its salt.
 //! `durable` is how much of this pack was known to be on the medium when the record was appended:
 //! what is damaged below it was damaged later, and is no torn write. `check` is BLAKE3 of the
 //! header before it, keyed with the salt, so that no payload can pass for a record.
@@ -18,10 +20,12 @@ use crate::block::{BLOCK_BYTES_MAX, BlockId};
 use crate::crypto::random_bytes;
 
 const MAGIC: &[u8; 8] = b"reefpack";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SALT_BYTES: usize = 32;
+const HEADER_CHECKED_BYTES: usize = 16 + SALT_BYTES;
+const HEADER_BYTES: usize = HEADER_CHECKED_BYTES + CHECK_BYTES;
 /// Where the first record begins.
-pub const PACK_HEADER_BYTES: u64 = 16 + SALT_BYTES as u64;
+pub const PACK_HEADER_BYTES: u64 = 2 * HEADER_BYTES as u64;
 const RECORD_MAGIC: &[u8; 3] = b"RfL";
 const CHECKED_BYTES: usize = 48;
 const CHECK_BYTES: usize = 8;
@@ -39,7 +43,10 @@ pub struct Pack {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordKind {
     Block = 1,
+    /// Changes of refs.
     Refs = 2,
+    /// A part of all the refs that there are, which makes what was before of no account.
+    AllRefs = 3,
 }
 
 /// What stands before a payload.
@@ -59,8 +66,9 @@ pub enum Replayed {
         offset: u64,
         payload: Vec<u8>,
     },
-    /// Durable once, damaged since; the id, if it can still be read.
-    Damaged(Option<BlockId>),
+    /// Durable once, damaged since. If its header is intact: the hash that the payload should have,
+    /// where it begins, and its length.
+    Damaged(Option<(BlockId, u64, u32)>),
 }
 
 impl Pack {
@@ -73,38 +81,45 @@ impl Pack {
         let path = Pack::path_of(folder, number);
         let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(&path)?;
         let salt = random_bytes();
-        let header = [&MAGIC[..], &VERSION.to_le_bytes(), &number.to_le_bytes(), &salt].concat();
-        write_all_at(&file, &header, 0)?;
+        let mut header = [&MAGIC[..], &VERSION.to_le_bytes(), &number.to_le_bytes(), &salt].concat();
+        header.extend_from_slice(&header_check(&header));
+        write_all_at(&file, &header.repeat(2), 0)?;
         Ok(Pack { number, path, file, salt })
     }
 
-    /// Opens a pack; `None` if it has no complete header.
+    /// Opens a pack; `None` if it has no complete header, and nothing behind one.
     pub fn open(folder: &Path, number: u32) -> io::Result<Option<Pack>> {
         let path = Pack::path_of(folder, number);
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
-        if file.metadata()?.len() < PACK_HEADER_BYTES {
-            return Ok(None);
+        let len = file.metadata()?.len();
+        let mut bytes = [0; PACK_HEADER_BYTES as usize];
+        if len >= PACK_HEADER_BYTES {
+            read_exact_at(&file, &mut bytes, 0)?;
         }
-        let mut header = [0; PACK_HEADER_BYTES as usize];
-        read_exact_at(&file, &mut header, 0)?;
-        let (magic, rest) = header.split_at(MAGIC.len());
-        let (version, rest) = rest.split_at(4);
-        if magic != MAGIC || version != VERSION.to_le_bytes() {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no pack of this version"));
+        let (first, second) = bytes.split_at(HEADER_BYTES);
+        let intact: Vec<_> = [first, second].into_iter().filter_map(intact_header).collect();
+        if intact.len() == 1 {
+            tracing::warn!(path = %path.display(), "one of the two headers of a pack is damaged");
         }
-        let mut salt = [0; SALT_BYTES];
-        salt.copy_from_slice(rest.split_at(4).1);
-        Ok(Some(Pack { number, path, file, salt }))
+        match intact.first() {
+            Some((VERSION, named, salt)) if *named == number => {
+                Ok(Some(Pack { number, path, file, salt: *salt }))
+            }
+            Some((VERSION, named, _)) => Err(invalid(format!("it is pack {named} under another name"))),
+            Some((version, ..)) => Err(invalid(format!("it is of version {version}"))),
+            None if len <= PACK_HEADER_BYTES => Ok(None),
+            None => Err(invalid("it is no pack of this version, or its header is damaged".to_owned())),
+        }
     }
 
-    /// Appends a record to `out`.
-    pub fn frame(&self, out: &mut Vec<u8>, header: &RecordHeader, payload: &[u8]) {
+    /// Appends a record to `out`; `hash` is that of the payload, and `durable` how much of this pack is.
+    pub fn frame(&self, out: &mut Vec<u8>, kind: RecordKind, hash: BlockId, durable: u64, payload: &[u8]) {
         let start = out.len();
         out.extend_from_slice(RECORD_MAGIC);
-        out.push(header.kind as u8);
-        out.extend_from_slice(&header.len.to_le_bytes());
-        out.extend_from_slice(&header.durable.to_le_bytes());
-        out.extend_from_slice(header.hash.as_bytes());
+        out.push(kind as u8);
+        out.extend_from_slice(&(payload.len() as u32).to_le_bytes());
+        out.extend_from_slice(&durable.to_le_bytes());
+        out.extend_from_slice(hash.as_bytes());
         let check = self.check(out.get(start..).unwrap_or_default());
         out.extend_from_slice(&check);
         out.extend_from_slice(payload);
@@ -140,13 +155,13 @@ impl Pack {
         Ok(offset)
     }
 
-    /// Reads the record at `offset`, or tells that it is damaged (and its id, if the header is not).
+    /// Reads the record at `offset`, or tells that it is damaged, as [`Replayed::Damaged`] does.
     #[expect(clippy::type_complexity, reason = "the inner error is a finding, not a failure")]
     fn record_at(
         &self,
         offset: u64,
         end: u64,
-    ) -> io::Result<Result<(RecordHeader, Vec<u8>), Option<BlockId>>> {
+    ) -> io::Result<Result<(RecordHeader, Vec<u8>), Option<(BlockId, u64, u32)>>> {
         if end - offset < RECORD_HEADER_BYTES as u64 {
             return Ok(Err(None));
         }
@@ -154,16 +169,13 @@ impl Pack {
         read_exact_at(&self.file, &mut bytes, offset)?;
         let Some(header) = self.parse_header(&bytes) else { return Ok(Err(None)) };
         let start = offset + RECORD_HEADER_BYTES as u64;
+        let damaged = (header.kind == RecordKind::Block).then_some((header.hash, start, header.len));
         if u64::from(header.len) > end - start {
-            return Ok(Err(Some(header.hash)));
+            return Ok(Err(damaged));
         }
         let mut payload = vec![0; header.len as usize];
         read_exact_at(&self.file, &mut payload, start)?;
-        if BlockId::of(&payload) == header.hash {
-            Ok(Ok((header, payload)))
-        } else {
-            Ok(Err(Some(header.hash)))
-        }
+        if BlockId::of(&payload) == header.hash { Ok(Ok((header, payload))) } else { Ok(Err(damaged)) }
     }
 
     fn parse_header(&self, bytes: &[u8; RECORD_HEADER_BYTES]) -> Option<RecordHeader> {
@@ -179,6 +191,7 @@ impl Pack {
         let kind = match kind {
             1 => RecordKind::Block,
             2 => RecordKind::Refs,
+            3 => RecordKind::AllRefs,
             _ => return None,
         };
         (len as usize <= BLOCK_BYTES_MAX).then_some(RecordHeader {
@@ -219,6 +232,27 @@ impl Pack {
         blake3::Hasher::new_keyed(&self.salt).update(header).finalize_xof().fill(&mut check);
         check
     }
+}
+
+fn header_check(checked: &[u8]) -> [u8; CHECK_BYTES] {
+    let mut check = [0; CHECK_BYTES];
+    blake3::Hasher::new().update(checked).finalize_xof().fill(&mut check);
+    check
+}
+
+/// Returns version, number and salt.
+fn intact_header(bytes: &[u8]) -> Option<(u32, u32, [u8; SALT_BYTES])> {
+    let (checked, check) = bytes.split_at_checked(HEADER_CHECKED_BYTES)?;
+    let rest = checked.strip_prefix(MAGIC)?;
+    let (version, rest) = rest.split_first_chunk::<4>()?;
+    let (number, salt) = rest.split_first_chunk::<4>()?;
+    let is_intact = check == header_check(checked);
+    let salt = salt.try_into().ok().filter(|_| is_intact)?;
+    Some((u32::from_le_bytes(*version), u32::from_le_bytes(*number), salt))
+}
+
+fn invalid(reason: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, reason)
 }
 
 #[cfg(unix)]

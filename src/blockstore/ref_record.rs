@@ -1,38 +1,88 @@
-//! The payload of a record of ref changes: for each, name, then nothing (deleted) or the value.
+//! The payloads of records of refs: changes of some, and all that there are.
 //!
 //! ```text
-//! change:  name length u32 | name (UTF-8) | 0 (deleted), or 1 | value length u32 | value
+//! refs:      change ..
+//! change:    name length u32 | name (UTF-8) | 0 (deleted), or 1 | value length u32 | value
+//! all refs:  part u32, from 0 | 0, or 1 in the last part | change ..
 //! ```
+//! All refs may need several records. They count once the last part is there, so that a torn write of
+//! them changes nothing.
 #![deny(clippy::indexing_slicing)]
 
 use std::io;
 
 use super::RefChange;
 
+/// A change as a record tells it: name, and new value if it was not deleted.
+pub type Change = (String, Option<Vec<u8>>);
+
 pub fn encode_changes(changes: &[RefChange]) -> Vec<u8> {
     let mut out = Vec::new();
-    for change in changes {
-        put_bytes(&mut out, change.name.as_bytes());
-        out.push(u8::from(change.new.is_some()));
-        if let Some(value) = &change.new {
-            put_bytes(&mut out, value);
-        }
-    }
+    changes.iter().for_each(|change| put_change(&mut out, change));
     out
 }
 
-/// Returns (name, new value) of each change.
-pub fn decode_changes(payload: &[u8]) -> io::Result<Vec<(String, Option<Vec<u8>>)>> {
+pub fn decode_changes(payload: &[u8]) -> io::Result<Vec<Change>> {
     let mut rest = payload;
     let mut changes = Vec::new();
     while !rest.is_empty() {
-        let change = take_change(&mut rest);
-        changes
-            .push(change.ok_or_else(|| {
-                io::Error::new(io::ErrorKind::InvalidData, "a record of refs is malformed")
-            })?);
+        changes.push(take_change(&mut rest).ok_or_else(malformed)?);
     }
     Ok(changes)
+}
+
+/// A part of all the refs that there are.
+pub struct AllRefsPart {
+    pub part: u32,
+    pub is_last: bool,
+    pub changes: Vec<Change>,
+}
+
+/// Encodes all refs in parts that have about `part_bytes_max` at most, each with one ref at least.
+pub fn encode_all(refs: &[RefChange], part_bytes_max: usize) -> Vec<Vec<u8>> {
+    let mut parts = vec![part_begin(0)];
+    for (number, change) in (1..).zip(refs) {
+        let part = parts.last_mut().expect("there is a first part");
+        put_change(part, change);
+        if part.len() >= part_bytes_max && number < refs.len() {
+            let begin = part_begin(parts.len() as u32);
+            parts.push(begin);
+        }
+    }
+    if let Some(is_last) = parts.last_mut().and_then(|part| part.get_mut(PART_BYTES)) {
+        *is_last = 1;
+    }
+    parts
+}
+
+pub fn decode_part(payload: &[u8]) -> io::Result<AllRefsPart> {
+    let (part, rest) = payload.split_first_chunk::<PART_BYTES>().ok_or_else(malformed)?;
+    let (is_last, rest) = rest.split_first().ok_or_else(malformed)?;
+    Ok(AllRefsPart {
+        part: u32::from_le_bytes(*part),
+        is_last: *is_last == 1,
+        changes: decode_changes(rest)?,
+    })
+}
+
+const PART_BYTES: usize = 4;
+
+fn part_begin(part: u32) -> Vec<u8> {
+    let mut begin = part.to_le_bytes().to_vec();
+    begin.push(0);
+    begin
+}
+
+fn malformed() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "a record of refs is malformed")
+}
+
+fn put_change(out: &mut Vec<u8>, change: &RefChange) {
+    put_bytes(out, change.name.as_bytes());
+    out.push(u8::from(change.new.is_some()));
+    if let Some(value) = &change.new {
+        put_bytes(out, value);
+    }
 }
 
 fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -40,7 +90,7 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend_from_slice(bytes);
 }
 
-fn take_change(rest: &mut &[u8]) -> Option<(String, Option<Vec<u8>>)> {
+fn take_change(rest: &mut &[u8]) -> Option<Change> {
     let name = String::from_utf8(take_bytes(rest)?.to_vec()).ok()?;
     let (flag, after) = rest.split_first()?;
     *rest = after;

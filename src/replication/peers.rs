@@ -33,9 +33,10 @@ pub(super) fn save(
     let name = format!("{}{peer}", prefix(workspace));
     let new = encode(addresses);
     loop {
-        let old = store.read_ref(&name)?;
+        let old = store.latest_ref(&name)?;
         if old.as_ref() == Some(&new) {
-            return Ok(());
+            // Another may have appended it, and not yet made it durable.
+            return store.update_refs(&[]);
         }
         match store.compare_and_swap(&name, old.as_deref(), Some(&new)) {
             Err(StoreError::RefChanged { .. }) => {}

@@ -133,9 +133,10 @@ impl WorkspaceRefs {
     /// Sets a ref whatever it was; another writer's change in between is simply overwritten.
     pub fn set(&self, name: &str, value: &[u8]) -> Result<(), StoreError> {
         loop {
-            let old = self.store.read_ref(&self.name(name))?;
+            let old = self.store.latest_ref(&self.name(name))?;
             if old.as_deref() == Some(value) {
-                return Ok(());
+                // Another may have appended it, and not yet made it durable.
+                return self.update(&[]);
             }
             let change = Change { name: name.to_owned(), old: old.as_deref(), new: Some(value) };
             match self.update(&[change]) {

@@ -121,8 +121,11 @@ fn from_later(
 }
 
 fn cost(workspace: &Workspace, steps: &[Step]) -> u64 {
-    let costs = steps.iter().map(|Step::Redo(signed) | Step::Undo(signed)| cost_of(workspace, signed));
-    costs.fold(0, u64::saturating_add)
+    let of_step = |step: &Step| {
+        let (Step::Redo(signed) | Step::Undo(signed)) = step;
+        cost_of(workspace, signed)
+    };
+    steps.iter().map(of_step).fold(0, u64::saturating_add)
 }
 
 fn cost_of(workspace: &Workspace, signed: &SignedCommit) -> u64 {
