@@ -9,7 +9,7 @@ use reefloom::blockstore::MemoryStore;
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetMut};
 use reefloom::model::{Literal, NamedNode, Quad, QuadPattern, Term, TermId};
-use reefloom::workspace::{Access, MemoryLimits, MAIN, Settings, Workspace};
+use reefloom::workspace::{Access, MAIN, MemoryLimits, Settings, Workspace};
 
 fn iri(kind: &str, n: usize) -> NamedNode {
     NamedNode::new_unchecked(format!("https://example.org/fleet/{kind}/{n}"))

@@ -18,7 +18,7 @@ use reefloom::blockstore::LocalStore;
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetMut};
 use reefloom::model::{NamedNode, Permutation, Quad, QuadPattern, Term, TermId};
-use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace, WorkspaceError};
+use reefloom::workspace::{Access, CommitId, MAIN, MemoryLimits, Settings, Workspace, WorkspaceError};
 
 const FOLDER: &str = "REEFLOOM_RECOVERY_FOLDER";
 const ROUNDS: u64 = 30;

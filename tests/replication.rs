@@ -15,7 +15,7 @@ use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{Permutation, QuadPattern};
 use reefloom::network::{Limits, Multiaddr, Node, NodeOptions};
 use reefloom::replication::{BranchMove, Follow, Replica, ReplicationError, Ticket};
-use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace};
+use reefloom::workspace::{Access, CommitId, MAIN, MemoryLimits, Settings, Workspace};
 use tempfile::TempDir;
 
 const CACHE_BYTES: u64 = 64 << 20;

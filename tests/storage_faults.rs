@@ -19,7 +19,7 @@ use reefloom::blockstore::{LocalStore, Refs, Store, StoreError};
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{NamedNode, Permutation, QuadPattern};
-use reefloom::workspace::{Access, MemoryLimits, CommitId, MAIN, Settings, Workspace, WorkspaceError};
+use reefloom::workspace::{Access, CommitId, MAIN, MemoryLimits, Settings, Workspace, WorkspaceError};
 use tempfile::TempDir;
 
 /// Tells a child which folder to use; without it the child's tests do nothing.

@@ -5,11 +5,14 @@
 mod branch;
 mod demo;
 mod exit;
+mod gc;
 mod init;
 mod join;
 mod load;
 mod log;
+mod optimize;
 mod output;
+mod pin;
 mod place;
 mod query;
 mod remote;
@@ -95,6 +98,12 @@ pub enum Verb {
     Status(status::Arguments),
     /// Check every block, commit and signature that is here
     Verify(verify::Arguments),
+    /// Fold the changes of a branch into a run, so that reading it is fast
+    Optimize(optimize::Arguments),
+    /// Give back the space of blocks that nothing needs
+    Gc(gc::Arguments),
+    /// Keep a commit whatever becomes of its branch; list or drop pins
+    Pin(pin::Arguments),
 }
 
 /// Runs the program and returns its exit code.
@@ -131,5 +140,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Sync(arguments) => sync::run(&config, arguments),
         Verb::Status(arguments) => status::run(&config, arguments),
         Verb::Verify(arguments) => verify::run(&config, arguments),
+        Verb::Optimize(arguments) => optimize::run(&config, arguments),
+        Verb::Gc(arguments) => gc::run(&config, arguments),
+        Verb::Pin(arguments) => pin::run(&config, arguments),
     }
 }

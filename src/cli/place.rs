@@ -8,7 +8,10 @@ use serde::Deserialize;
 use super::Failure;
 use super::remote::Remote;
 use crate::config::Config;
-use crate::engine::{BranchInfo, Engine, EngineError, EngineOptions, LogEntry, RunningNode, Status};
+use crate::engine::{
+    BranchInfo, CollectOptions, Collected, Engine, EngineError, EngineOptions, LogEntry, Optimized, RunningNode,
+    Status,
+};
 
 pub enum Place {
     Here(Box<Engine>),
@@ -22,6 +25,13 @@ pub struct Branch {
     pub name: String,
     pub commit: String,
     pub is_default: bool,
+}
+
+/// A pin as it is listed, here or there.
+#[derive(Deserialize)]
+pub struct Pin {
+    pub name: String,
+    pub commit: String,
 }
 
 /// A commit as it is listed, here or there.
@@ -128,6 +138,46 @@ impl Place {
                 Ok(engine.hosted(workspace)?.log(at, count)?.into_iter().map(Commit::from).collect())
             }
             Place::There(node) => node.log(workspace, at, count),
+        }
+    }
+
+    /// Makes the data of a ref a run of its own.
+    pub fn optimize(&self, workspace: Option<&str>, at: Option<&str>) -> Result<Optimized, Failure> {
+        match self {
+            Place::Here(engine) => Ok(engine.hosted(workspace)?.optimize(at)?),
+            Place::There(node) => node.optimize(workspace, at),
+        }
+    }
+
+    pub fn collect_garbage(&self, options: CollectOptions) -> Result<Collected, Failure> {
+        match self {
+            Place::Here(engine) => Ok(engine.collect_garbage(options)?),
+            Place::There(node) => node.collect_garbage(options),
+        }
+    }
+
+    pub fn pins(&self, workspace: Option<&str>) -> Result<Vec<Pin>, Failure> {
+        match self {
+            Place::Here(engine) => {
+                let pins = engine.hosted(workspace)?.pins()?.into_iter();
+                Ok(pins.map(|(name, commit)| Pin { name, commit: commit.to_string() }).collect())
+            }
+            Place::There(node) => node.pins(workspace),
+        }
+    }
+
+    /// Pins a ref and returns the commit that it names.
+    pub fn pin(&self, workspace: Option<&str>, name: &str, at: Option<&str>) -> Result<String, Failure> {
+        match self {
+            Place::Here(engine) => Ok(engine.hosted(workspace)?.pin(name, at)?.to_string()),
+            Place::There(node) => node.pin(workspace, name, at),
+        }
+    }
+
+    pub fn unpin(&self, workspace: Option<&str>, name: &str) -> Result<(), Failure> {
+        match self {
+            Place::Here(engine) => Ok(engine.hosted(workspace)?.unpin(name)?),
+            Place::There(node) => node.unpin(workspace, name),
         }
     }
 

@@ -12,9 +12,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::place::{Branch, Commit};
+use super::place::{Branch, Commit, Pin};
 use super::{Failure, exit};
-use crate::engine::{AnswerFormat, EngineError, Language, Request, RunningNode, Status};
+use crate::engine::{
+    AnswerFormat, CollectOptions, Collected, EngineError, Language, Optimized, Request, RunningNode, Status,
+};
 use crate::language::SyntaxError;
 use crate::model::Value;
 use crate::results::{GraphFormat, SolutionsFormat, write_value};
@@ -132,6 +134,35 @@ impl Remote {
         Ok(())
     }
 
+    pub fn optimize(&self, workspace: Option<&str>, at: Option<&str>) -> Result<Optimized, Failure> {
+        self.at("POST", &self.path(workspace, "optimize")?, at)
+    }
+
+    pub fn collect_garbage(&self, options: CollectOptions) -> Result<Collected, Failure> {
+        let flag = |is_set: bool| if is_set { "true" } else { "false" };
+        let parameters = [("dry-run", flag(options.is_dry_run)), ("prune", flag(options.forget_gone))];
+        self.parse(self.send("POST", "/v1/gc", &parameters, JSON, None, "")?)
+    }
+
+    pub fn pins(&self, workspace: Option<&str>) -> Result<Vec<Pin>, Failure> {
+        #[derive(Deserialize)]
+        struct Listed {
+            pins: Vec<Pin>,
+        }
+        let listed: Listed = self.get(&self.path(workspace, "pins")?, &[])?;
+        Ok(listed.pins)
+    }
+
+    pub fn pin(&self, workspace: Option<&str>, name: &str, at: Option<&str>) -> Result<String, Failure> {
+        let pin: Pin = self.at("PUT", &self.path(workspace, &format!("pins/{}", encode(name)))?, at)?;
+        Ok(pin.commit)
+    }
+
+    pub fn unpin(&self, workspace: Option<&str>, name: &str) -> Result<(), Failure> {
+        let path = self.path(workspace, &format!("pins/{}", encode(name)))?;
+        self.send("DELETE", &path, &[], JSON, None, "").map(drop)
+    }
+
     /// Returns at most `count` commits, newest first.
     pub fn log(
         &self,
@@ -172,6 +203,12 @@ impl Remote {
             }
         };
         Ok(format!("/{}/{rest}", encode(&name)))
+    }
+
+    /// Sends an order without a body, at a branch or commit.
+    fn at<T: DeserializeOwned>(&self, method: &str, path: &str, at: Option<&str>) -> Result<T, Failure> {
+        let parameters: Vec<(&str, &str)> = at.map(|at| ("branch", at)).into_iter().collect();
+        self.parse(self.send(method, path, &parameters, JSON, None, "")?)
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str, parameters: &[(&str, &str)]) -> Result<T, Failure> {

@@ -53,6 +53,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
             folder.display()
         )));
     };
+    let _upkeep = engine.start_upkeep();
     let options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

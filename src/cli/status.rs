@@ -9,11 +9,13 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
     let object = serde_json::to_value(&status).unwrap_or_default();
     output::print(config, &object, || {
         let mut text = format!(
-            "node {}\ndata {}: {} block(s), {}",
+            "node {}\ndata {}: {} block(s), {} in {} pack(s), {} of it dead",
             status.node,
             config.data.display(),
             status.blocks,
-            output::bytes(status.bytes)
+            output::bytes(status.bytes),
+            status.packs,
+            output::bytes(status.dead_bytes)
         );
         for workspace in &status.workspaces {
             text.push_str(&format!("\n\nworkspace {} ({})", workspace.name, workspace.id));
@@ -22,6 +24,9 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
                 let quads =
                     branch.quads.map_or_else(|| "not here yet".to_owned(), |quads| format!("{quads} quads"));
                 text.push_str(&format!("\n  {mark} {} {} {quads}", branch.name, branch.commit));
+            }
+            if !workspace.pins.is_empty() {
+                text.push_str(&format!("\n  pinned: {}", workspace.pins.join(", ")));
             }
             for peer in &workspace.peers {
                 text.push_str(&format!("\n  peer {peer}"));

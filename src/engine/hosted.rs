@@ -1,5 +1,6 @@
 //! `Hosted`: one workspace that this node holds, and how it answers.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,7 +12,7 @@ use crate::model::{NamedNode, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
 use crate::plan::{self, Form, GraphSelector, Query, Session, Statement, Update};
 use crate::replication::Replica;
-use crate::workspace::{CommitId, Settings, Transaction, Verification, Workspace, WorkspaceError};
+use crate::workspace::{CommitId, Pending, Settings, Transaction, Verification, Workspace, WorkspaceError};
 
 /// How often a write is tried again when another writer was faster.
 const TRIES_MAX: usize = 16;
@@ -22,13 +23,22 @@ pub struct Hosted {
     workspace: Workspace,
     /// Writers of this node take turns, so that they do not make each other start again.
     writing: Mutex<()>,
+    /// Whether somebody folds what is due.
+    pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
     pub(super) replica: Option<Replica>,
 }
 
 impl Hosted {
     pub(super) fn new(name: String, workspace: Workspace, replica: Option<Replica>) -> Hosted {
-        Hosted { name, workspace, writing: Mutex::new(()), schemas: graphql::SchemaCache::default(), replica }
+        Hosted {
+            name,
+            workspace,
+            writing: Mutex::new(()),
+            is_upkept: AtomicBool::new(false),
+            schemas: graphql::SchemaCache::default(),
+            replica,
+        }
     }
 
     pub fn name(&self) -> &str {
@@ -153,14 +163,32 @@ impl Hosted {
                 }
             },
         };
+        let (answer, pending) = self.take_turn(request, settings, &branch)?;
+        // The next writer goes on meanwhile: one sync serves all who wait.
+        let commit = pending.wait()?;
+        if !self.is_upkept.load(Ordering::Relaxed)
+            && let Err(error) = self.workspace.fold_due(false)
+        {
+            // The commit stands; reading it is only slower than it could be.
+            tracing::warn!(%commit, %error, "folding failed");
+        }
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    fn take_turn(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        branch: &str,
+    ) -> Result<(Answer, Pending), EngineError> {
         let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         for _ in 1..TRIES_MAX {
-            match self.try_write(request, settings, &branch) {
+            match self.try_write(request, settings, branch) {
                 Err(EngineError::Conflict(_)) => {}
                 result => return result,
             }
         }
-        self.try_write(request, settings, &branch)
+        self.try_write(request, settings, branch)
     }
 
     fn try_write(
@@ -168,7 +196,7 @@ impl Hosted {
         request: &Request,
         settings: &Settings,
         branch: &str,
-    ) -> Result<Response, EngineError> {
+    ) -> Result<(Answer, Pending), EngineError> {
         let transaction = Arc::new(self.workspace.begin(branch)?);
         let parent = transaction.parent().to_string();
         if request.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
@@ -197,11 +225,9 @@ impl Hosted {
                 Answer::Rows(rows.buffered()?)
             }
         };
-        let commit = match &answer {
-            Answer::Explanation(_) => transaction.parent(),
-            _ => publish(&transaction, request)?,
-        };
-        Ok(self.response(request, settings, commit, answer))
+        // What is only explained changes nothing, and nothing is no commit.
+        let pending = publish(&transaction, request)?;
+        Ok((answer, pending))
     }
 
     fn answer_graphql(
@@ -236,10 +262,10 @@ fn explain_update(update: Update) -> String {
     queries.collect::<Vec<_>>().join("\n")
 }
 
-fn publish(transaction: &Transaction, request: &Request) -> Result<CommitId, EngineError> {
+fn publish(transaction: &Transaction, request: &Request) -> Result<Pending, EngineError> {
     let first_line = || request.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
     let message = request.message.clone().unwrap_or_else(first_line);
-    Ok(transaction.commit(&message, request.now_ms)?)
+    Ok(transaction.append(&message, request.now_ms)?)
 }
 
 fn answer_query(

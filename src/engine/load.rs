@@ -498,6 +498,7 @@ impl Read for Counted {
 mod tests {
     use super::*;
     use crate::dataset::Dataset;
+    use crate::workspace::WorkspaceError;
     use std::io::Write;
 
     fn load(name: &str, bytes: &[u8], lenient: bool) -> Result<(usize, Skipped), LoadError> {
@@ -506,10 +507,15 @@ mod tests {
         std::fs::write(&path, bytes).unwrap();
         let input = LoadInput::open(&LoadOptions { files: vec![path], lenient, ..LoadOptions::default() })?;
         let engine = Engine::in_memory();
-        engine.create_workspace("w", Default::default(), 0).unwrap();
-        match engine.load(None, None, input, "load", 1, &|_| {}) {
-            Ok(loaded) => Ok((loaded.quads_read as usize, loaded.skipped)),
-            Err(EngineError::Malformed(text)) => Err(LoadError::Malformed(text)),
+        let hosted = engine.create_workspace("w", Default::default(), 0).unwrap();
+        let mut skipped = Skipped::default();
+        let feed = |intake: &Intake<'_>| {
+            skipped = input.feed(intake)?;
+            Ok(())
+        };
+        match hosted.workspace().load_from("main", PARSERS, feed, "load", 1) {
+            Ok(loaded) => Ok((loaded.quads_read as usize, skipped)),
+            Err(WorkspaceError::Input(error)) => Err(*error.downcast().unwrap()),
             Err(error) => panic!("{error}"),
         }
     }

@@ -14,6 +14,7 @@ mod request;
 mod running;
 mod sharing;
 mod status;
+mod upkeep;
 
 use std::fs;
 use std::net::SocketAddr;
@@ -30,6 +31,7 @@ pub use request::{Answer, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};
+pub use upkeep::{CollectOptions, Collected, Optimized, Upkeep};
 
 pub use crate::workspace::{CommitId, Settings as WorkspaceSettings};
 

@@ -35,6 +35,9 @@ pub struct Status {
     pub block_bytes: u64,
     /// On disk, everything included.
     pub bytes: u64,
+    /// Of these, the bytes that a collection of garbage could give back at once.
+    pub dead_bytes: u64,
+    pub packs: u64,
     /// Blocks of our own disk that failed verification and are not replaced yet.
     pub corrupt: Vec<String>,
     pub workspaces: Vec<WorkspaceStatus>,
@@ -48,6 +51,20 @@ pub struct WorkspaceStatus {
     pub branches: Vec<BranchStatus>,
     /// Addresses of the peers that this workspace was joined from.
     pub peers: Vec<String>,
+    pub pins: Vec<String>,
+    pub cache: CacheStatus,
+}
+
+/// What the cache of opened blocks did since the node started.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CacheStatus {
+    pub bytes: u64,
+    /// Blocks that it had.
+    pub hits: u64,
+    /// Blocks that it lacked, with their sealed bytes.
+    pub misses: u64,
+    pub missed_bytes: u64,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -70,6 +87,8 @@ impl Engine {
             blocks: usage.blocks,
             block_bytes: usage.block_bytes,
             bytes: usage.disk_bytes,
+            dead_bytes: usage.dead_bytes,
+            packs: usage.packs,
             corrupt: self.store.corrupt().iter().map(ToString::to_string).collect(),
             workspaces,
         })
@@ -77,6 +96,17 @@ impl Engine {
 }
 
 impl Hosted {
+    fn cache_status(&self) -> CacheStatus {
+        let reader = self.workspace().reader();
+        let counters = reader.counters();
+        CacheStatus {
+            bytes: reader.cached_bytes(),
+            hits: counters.hits,
+            misses: counters.fetched_blocks,
+            missed_bytes: counters.fetched_bytes,
+        }
+    }
+
     /// Describes the workspace.
     pub fn status(&self) -> Result<WorkspaceStatus, EngineError> {
         let branches = self.branches()?.into_iter().map(|branch| BranchStatus {
@@ -90,6 +120,8 @@ impl Hosted {
             id: self.workspace().id().to_string(),
             branches: branches.collect(),
             peers: self.peers(),
+            pins: self.pins()?.into_iter().map(|(name, _)| name).collect(),
+            cache: self.cache_status(),
         })
     }
 }

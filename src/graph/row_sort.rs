@@ -14,6 +14,8 @@ pub struct RowSorter<'a, const N: usize> {
     rows: Vec<[u64; N]>,
     /// So many rows are held in memory.
     rows_max: usize,
+    /// Whether rows with equal first places come sorted.
+    by_first: bool,
     pieces: Vec<Piece<N>>,
 }
 
@@ -27,23 +29,37 @@ impl<'a, const N: usize> RowSorter<'a, N> {
     /// Makes a sorter that holds at most about so many bytes of rows in memory.
     pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowSorter<'a, N> {
         let rows_max = (memory_bytes / size_of::<[u64; N]>()).max(ROWS_AT_ONCE);
-        RowSorter { scratch, rows: Vec::new(), rows_max, pieces: Vec::new() }
+        RowSorter { scratch, rows: Vec::new(), rows_max, by_first: false, pieces: Vec::new() }
+    }
+
+    /// As [`RowSorter::new`], for rows of which those with equal first places come sorted: so they do if
+    /// they come from an order that differs only in where that place stands.
+    pub fn by_first(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowSorter<'a, N> {
+        RowSorter { by_first: true, ..RowSorter::new(scratch, memory_bytes) }
     }
 
     pub fn push(&mut self, row: [u64; N]) -> Result<(), WriteError> {
         if self.rows.len() == self.rows_max {
-            self.rows.sort_unstable();
-            self.rows.dedup();
+            self.sort();
             self.lay_down()?;
         }
         self.rows.push(row);
         Ok(())
     }
 
+    fn sort(&mut self) {
+        if self.by_first {
+            self.rows.sort_by_key(|row| row[0]);
+            debug_assert!(self.rows.is_sorted());
+        } else {
+            self.rows.sort_unstable();
+        }
+        self.rows.dedup();
+    }
+
     /// Returns all rows, sorted.
     pub fn finish(mut self) -> SortedRows<N> {
-        self.rows.sort_unstable();
-        self.rows.dedup();
+        self.sort();
         self.into_sorted()
     }
 

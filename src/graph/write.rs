@@ -271,12 +271,16 @@ impl<'a> Side<'a, '_, '_> {
         RowSorter::new(self.options.scratch, self.options.memory_bytes / 4)
     }
 
+    fn sorter_by_first(&self) -> RowSorter<'a, 4> {
+        RowSorter::by_first(self.options.scratch, self.options.memory_bytes / 4)
+    }
+
     /// Writes SPO, PSO and the edges; tells the classes as soon as they are known.
     fn write_by_subject(&self, tell_classes: Sender<Arc<ClassSets>>) -> Result<OfSubjects, WriteError> {
         let reifies = self.terms.reifies();
         let mut writer = RowWriter::new(self.output, Section::Spo);
         let mut by_subject = SubjectSurvey::new(self.terms);
-        let (mut pso, mut edges) = (self.sorter(), self.sorter());
+        let (mut pso, mut edges) = (self.sorter_by_first(), self.sorter());
         for_each(self.spo, |rows| {
             by_subject.rows(rows);
             for [subject, predicate, object, graph] in rows {
@@ -303,24 +307,22 @@ impl<'a> Side<'a, '_, '_> {
     /// Writes OPS and POS.
     fn write_by_object(&self, classes: &Receiver<Arc<ClassSets>>) -> Result<OfObjects<'a>, WriteError> {
         let (mut distinct_objects, mut last) = (0, None);
-        let ops = self.reordered(|[s, p, o, g]| [o, p, s, g])?;
-        let mut pages = self.write(Section::Ops, ops, |rows| {
-            for [object, ..] in rows {
+        let (mut ops, mut pos) = (self.sorter(), self.sorter_by_first());
+        for_each(self.spo, |rows| rows.iter().try_for_each(|[s, p, o, g]| ops.push([*o, *p, *s, *g])))?;
+        let mut writer = RowWriter::new(self.output, Section::Ops);
+        for_each(&ops.finish(), |rows| {
+            for [object, predicate, subject, graph] in rows {
                 distinct_objects += u64::from(last != Some(*object));
                 last = Some(*object);
+                pos.push([*predicate, *object, *subject, *graph])?;
             }
+            writer.push(rows)
         })?;
-        let pos = self.reordered(|[s, p, o, g]| [p, o, s, g])?;
+        let (mut pages, _) = writer.finish_pages()?;
         let gone = |_| BlockError::Io(std::io::Error::other("the subject's side failed"));
         let mut survey = ObjectSurvey::new(self.terms, classes.recv().map_err(gone)?);
         pages.extend(self.write(Section::Pos, pos, |rows| survey.rows(rows))?);
         Ok(OfObjects { pages, survey, distinct_objects })
-    }
-
-    fn reordered(&self, reorder: impl Fn([u64; 4]) -> [u64; 4]) -> Result<RowSorter<'a, 4>, WriteError> {
-        let mut sorter = self.sorter();
-        for_each(self.spo, |rows| rows.iter().try_for_each(|row| sorter.push(reorder(*row))))?;
-        Ok(sorter)
     }
 
     fn write<const N: usize>(

@@ -331,7 +331,7 @@ fn run(steps: Vec<Step>) {
                         branch = name;
                     }
                     Step::Switch(n) => branch = models.keys().nth(n % models.len()).unwrap().clone(),
-                    Step::Fold => workspace.fold(commit).unwrap(),
+                    Step::Fold => drop(workspace.fold(commit).unwrap()),
                     Step::Load(quads) => {
                         let quads: Vec<TermQuad> =
                             quads.into_iter().filter(|quad| !quad.to_string().contains("_:")).collect();

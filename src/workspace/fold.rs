@@ -4,39 +4,65 @@
 
 use super::overlay::LAYER;
 use super::view::View;
-use super::{CommitId, Workspace, WorkspaceError, refs};
+use super::{CommitId, Due, Workspace, WorkspaceError, refs};
 use crate::block::{BlockId, Scratch};
-use crate::dataset::{Dataset, Scan};
+use crate::dataset::Scan;
 use crate::graph::{
     self, Input, Layer, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError, WriteOptions,
 };
 use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
-/// Below this many changes folding is not worth it, however small the base.
-const CHANGES_MIN: u64 = 20_000;
-/// Past this part of the base the changes are folded.
-const BASE_PART: u64 = 8;
 /// How many threads encode and seal.
 const THREADS: usize = 2;
-
-/// Returns whether so many changes are too many to lie over a base of so many quads.
-pub fn is_due(changes: u64, base: u64) -> bool {
-    changes > CHANGES_MIN.max(base / BASE_PART)
-}
 
 impl Workspace {
     /// Makes the data of a commit a run of its own, so that reading it needs no change sets. Queries
     /// that run keep what they began with.
-    pub fn fold(&self, commit: CommitId) -> Result<(), WorkspaceError> {
+    ///
+    /// Returns the root of the run; `None` if there is nothing to fold.
+    pub fn fold(&self, commit: CommitId) -> Result<Option<BlockId>, WorkspaceError> {
+        let _turn = self.inner.upkeep.fold_turn();
+        let _writing = self.inner.upkeep.write_turn();
+        if let Some(root) = self.inner.refs.manifest(commit)? {
+            return Ok(Some(root));
+        }
         let snapshot = self.snapshot(commit)?;
-        if self.inner.refs.manifest(commit)?.is_some() || snapshot.statistics().quads == 0 {
-            return Ok(());
+        if snapshot.view().is_empty() {
+            return Ok(None);
         }
         let root = self.write_merged(snapshot.view(), &Input::default())?;
         self.inner.store.sync()?;
         self.inner.refs.set(&refs::manifest_name(commit), root.as_bytes())?;
+        // Who reads goes on with what he has; who comes next begins on the new run.
         self.inner.snapshots.clear();
-        Ok(())
+        Ok(Some(root))
+    }
+
+    /// Folds the branches that were written to and are due; at rest, also those whose folding can wait.
+    /// Returns how many.
+    pub fn fold_due(&self, at_rest: bool) -> Result<usize, WorkspaceError> {
+        let mut count = 0;
+        for name in self.inner.upkeep.touched().0 {
+            if at_rest {
+                self.inner.upkeep.settle(&name);
+            }
+            let Some(commit) = self.inner.refs.branch(&name)? else { continue };
+            let due = self.snapshot(commit)?.due();
+            if due == Due::Now || at_rest && due == Due::AtRest {
+                count += usize::from(self.fold(commit)?.is_some());
+            }
+        }
+        Ok(count)
+    }
+
+    /// Returns how many times branches were written to since the workspace was opened.
+    pub fn writes(&self) -> u64 {
+        self.inner.upkeep.touched().1
+    }
+
+    /// Lets the next [`Workspace::fold_due`] look at a branch.
+    pub fn look_after(&self, branch: &str) {
+        self.inner.upkeep.touch(branch);
     }
 
     /// Writes the run of all that a view holds and of `more`, whose rows may name terms of the view.

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use data_encoding::BASE32_NOPAD;
 
 use super::change_set::{ChangeSet, INLINE_ROWS_MAX};
-use super::fold::{self, ViewLayers, ViewRows, with_used_terms};
+use super::fold::{ViewLayers, ViewRows, with_used_terms};
 use super::view::View;
-use super::{CommitId, Snapshot, Workspace, WorkspaceError};
+use super::{CommitId, Due, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::graph::{
     self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows, WriteError,
@@ -108,6 +108,7 @@ impl Workspace {
         message: &str,
         time_ms: i64,
     ) -> Result<Loaded, WorkspaceError> {
+        let _writing = self.inner.upkeep.write_turn();
         let parent = self.snapshot(self.branch(branch)?)?;
         let (at, author) = (parent.commit(), self.author());
         let seed = [&at.0.as_bytes()[..], &author.0, &time_ms.to_le_bytes(), branch.as_bytes()].concat();
@@ -166,7 +167,7 @@ impl Load<'_> {
         let set = with_used_terms(&input, |input| self.change_set(input, new.rows.len_max()))?;
         let (change_set, count) = set;
         let commit = self.commit(change_set)?;
-        let is_due = fold::is_due(self.parent.overlay_len() + count, view.base.len());
+        let is_due = Due::of(1, self.parent.overlay_len() + count, view.base.len()) == Due::Now;
         let more = Input { rows: vec![&new], ..input_of(parts) };
         let root = match is_due {
             true => Some(self.workspace.write_merged(view, &more)?),

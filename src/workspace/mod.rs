@@ -7,6 +7,7 @@
 
 mod base;
 mod change_set;
+mod collect;
 mod commit;
 mod encoding;
 #[cfg(test)]
@@ -25,11 +26,13 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod upkeep;
 mod verify;
 mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use collect::{Marking, Needs};
 pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
 pub use error::WorkspaceError;
 pub use history::Log;
@@ -37,14 +40,16 @@ pub use load::{BlankNames, FeedError, Intake, Loaded};
 pub use refs::Head;
 pub use settings::Settings;
 pub use snapshot::Snapshot;
-pub use transaction::Transaction;
+pub use transaction::{Pending, Transaction};
+pub use upkeep::Due;
 pub use verify::Verification;
 
 use crate::block::{BlockKind, BlockReader, BlockSource};
-use crate::blockstore::{Store, StoreError};
+use crate::blockstore::{Store, StoreError, Ticket};
 use crate::crypto::{EpochKey, PublicKey, SecretKey, WorkspaceId};
 use refs::{Change, WorkspaceRefs, branch_name};
 use snapshot::SnapshotCache;
+use upkeep::Upkeep;
 
 /// The branch that a workspace begins with.
 pub const MAIN: &str = "main";
@@ -90,6 +95,7 @@ struct Inner {
     key: EpochKey,
     author: SecretKey,
     work_bytes_max: usize,
+    upkeep: Upkeep,
     settings: Mutex<Option<Arc<Settings>>>,
     snapshots: SnapshotCache,
 }
@@ -153,6 +159,7 @@ impl Workspace {
             key,
             author,
             work_bytes_max: memory.work_bytes_max,
+            upkeep: Upkeep::default(),
             settings: Mutex::default(),
             snapshots: SnapshotCache::default(),
         };
@@ -250,12 +257,13 @@ impl Workspace {
         })
     }
 
-    /// Deletes a branch; its commits stay.
+    /// Deletes a branch. Its commits stay until [`Workspace::forget_gone`] and a collection of garbage.
     pub fn delete_branch(&self, name: &str) -> Result<(), WorkspaceError> {
         if self.default_branch()? == name {
             return Err(WorkspaceError::DefaultBranch(name.to_owned()));
         }
         let at = self.branch(name)?;
+        self.inner.refs.set(&refs::gone_name(name), at.0.as_bytes())?;
         self.move_branch(name, at, None)
     }
 
@@ -275,11 +283,24 @@ impl Workspace {
     }
 
     fn move_branch(&self, name: &str, from: CommitId, to: Option<CommitId>) -> Result<(), WorkspaceError> {
+        let ticket = self.append_branch(name, from, to)?;
+        Ok(self.inner.store.wait(ticket)?)
+    }
+
+    /// Moves a branch for writers; for readers it moves once the ticket was waited for.
+    fn append_branch(
+        &self,
+        name: &str,
+        from: CommitId,
+        to: Option<CommitId>,
+    ) -> Result<Ticket, WorkspaceError> {
         let old = Some(&from.0.as_bytes()[..]);
         let new = to.as_ref().map(|to| &to.0.as_bytes()[..]);
-        match self.inner.refs.update(&[Change { name: branch_name(name), old, new }]) {
+        match self.inner.refs.append(&[Change { name: branch_name(name), old, new }]) {
             Err(StoreError::RefChanged { .. }) => {
-                Err(WorkspaceError::Conflict { branch: name.to_owned(), theirs: self.branch(name)? })
+                let unknown = || WorkspaceError::UnknownRef(name.to_owned());
+                let theirs = self.inner.refs.latest_branch(name)?.ok_or_else(unknown)?;
+                Err(WorkspaceError::Conflict { branch: name.to_owned(), theirs })
             }
             result => Ok(result?),
         }
@@ -321,9 +342,11 @@ impl Workspace {
         snapshot::open(self, commit)
     }
 
-    /// Begins a transaction on top of a branch.
+    /// Begins a transaction on top of a branch, as writers see it: commits that are on their way to the
+    /// disk included. They are durable before whatever is written on top of them.
     pub fn begin(&self, branch: &str) -> Result<Transaction, WorkspaceError> {
-        let parent = self.snapshot(self.branch(branch)?)?;
+        let unknown = || WorkspaceError::UnknownRef(branch.to_owned());
+        let parent = self.snapshot(self.inner.refs.latest_branch(branch)?.ok_or_else(unknown)?)?;
         Ok(Transaction::new(self.clone(), branch.to_owned(), parent))
     }
 }

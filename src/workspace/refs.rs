@@ -5,6 +5,8 @@
 //! <workspace>/default               name of the default branch (UTF-8)
 //! <workspace>/branch/<name>         commit id (32 bytes)
 //! <workspace>/manifest/<commit>     root of the run that holds just what the commit holds (32 bytes)
+//! <workspace>/pin/<name>            commit that is kept, with the run that it is read from (32 bytes)
+//! <workspace>/gone/<name>           commit that a deleted branch stood at (32 bytes)
 //! <workspace>/remote/<peer>/<name>  commit id, manifest's commit id, manifest id (96 bytes, or 32)
 //! ```
 //! Workspace, peer and commit are written in lower-case hexadecimals.
@@ -16,7 +18,7 @@ use data_encoding::HEXLOWER;
 use super::encoding::DecodeError;
 use super::{CommitId, WorkspaceError};
 use crate::block::BlockId;
-use crate::blockstore::{RefChange, Store, StoreError};
+use crate::blockstore::{RefChange, Store, StoreError, Ticket};
 use crate::crypto::WorkspaceId;
 
 /// A branch's head as nodes tell each other: the commit, and where its data lies.
@@ -77,8 +79,24 @@ impl WorkspaceRefs {
         self.read(&format!("branch/{name}"), commit)
     }
 
+    /// Returns where a branch is for writers, durable or not.
+    pub fn latest_branch(&self, name: &str) -> Result<Option<CommitId>, WorkspaceError> {
+        let name = self.name(&branch_name(name));
+        let Some(value) = self.store.latest_ref(&name)? else { return Ok(None) };
+        commit(&value).map(Some).map_err(|reason| WorkspaceError::DamagedRef { name, reason })
+    }
+
     pub fn branches(&self) -> Result<Vec<(String, CommitId)>, WorkspaceError> {
         self.list("branch/", commit)
+    }
+
+    pub fn pins(&self) -> Result<Vec<(String, CommitId)>, WorkspaceError> {
+        self.list("pin/", commit)
+    }
+
+    /// Returns where deleted branches stood.
+    pub fn gone(&self) -> Result<Vec<(String, CommitId)>, WorkspaceError> {
+        self.list("gone/", commit)
     }
 
     pub fn manifest(&self, of: CommitId) -> Result<Option<BlockId>, WorkspaceError> {
@@ -117,8 +135,13 @@ impl WorkspaceRefs {
         Ok(heads.into_iter().filter_map(split).collect())
     }
 
-    /// Changes the refs, all or none.
+    /// Changes the refs, all or none, durably.
     pub fn update(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
+        self.store.wait(self.append(changes)?)
+    }
+
+    /// As [`WorkspaceRefs::update`]; durable once the ticket was waited for.
+    pub fn append(&self, changes: &[Change<'_>]) -> Result<Ticket, StoreError> {
         let changes: Vec<RefChange> = changes
             .iter()
             .map(|change| RefChange {
@@ -127,7 +150,7 @@ impl WorkspaceRefs {
                 new: change.new.map(<[u8]>::to_vec),
             })
             .collect();
-        self.store.update_refs(&changes)
+        self.store.append_refs(&changes)
     }
 
     /// Sets a ref whatever it was; another writer's change in between is simply overwritten.
@@ -156,6 +179,14 @@ pub struct Change<'a> {
 
 pub fn branch_name(branch: &str) -> String {
     format!("branch/{branch}")
+}
+
+pub fn pin_name(pin: &str) -> String {
+    format!("pin/{pin}")
+}
+
+pub fn gone_name(branch: &str) -> String {
+    format!("gone/{branch}")
 }
 
 pub fn manifest_name(of: CommitId) -> String {

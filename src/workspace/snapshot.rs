@@ -9,7 +9,7 @@ use super::facts;
 use super::overlay::Overlay;
 use super::route::{self, Route, Start, Step};
 use super::view::View;
-use super::{CommitId, Workspace, WorkspaceError};
+use super::{CommitId, Due, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, QuadPattern, Term, TermId};
@@ -24,6 +24,8 @@ pub struct Snapshot {
     view: View,
     /// The commit and the root of the base run.
     manifest: Option<(CommitId, BlockId)>,
+    /// How many commits lie between that one and this.
+    commits: u64,
     statistics: OnceLock<Arc<Statistics>>,
     schema: OnceLock<Arc<Schema>>,
     derivation: Option<Derivation>,
@@ -37,11 +39,12 @@ struct Derivation {
 }
 
 impl Snapshot {
-    fn new(commit: CommitId, view: View, manifest: Option<(CommitId, BlockId)>) -> Snapshot {
+    fn new(commit: CommitId, view: View, manifest: Option<(CommitId, BlockId)>, commits: u64) -> Snapshot {
         Snapshot {
             commit,
             view,
             manifest,
+            commits,
             statistics: OnceLock::new(),
             schema: OnceLock::new(),
             derivation: None,
@@ -50,7 +53,7 @@ impl Snapshot {
 
     /// Makes the snapshot of a commit on top of this one; `view` is this one's after the changes.
     pub(super) fn child(&self, commit: CommitId, view: View, changes: Changes) -> Snapshot {
-        let mut child = Snapshot::new(commit, view, self.manifest);
+        let mut child = Snapshot::new(commit, view, self.manifest, self.commits + 1);
         if let Some(schema) = self.schema.get() {
             let (schema, before) = (Arc::clone(schema), self.view.clone());
             child.derivation = Some(Derivation { schema, before, changes });
@@ -65,6 +68,11 @@ impl Snapshot {
     /// Returns how many quads were added and removed since the base run.
     pub fn overlay_len(&self) -> u64 {
         self.view.overlay.len() as u64
+    }
+
+    /// Returns how badly the commit wants to be folded.
+    pub(super) fn due(&self) -> Due {
+        Due::of(self.commits, self.overlay_len(), self.view.base.len())
     }
 
     /// Returns the commit whose run is the base, and the root of that run.
@@ -187,14 +195,15 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
         return Ok(snapshot);
     }
     let Route { start, steps } = route::find(workspace, commit)?;
-    let (mut view, manifest) = match start {
-        Start::Snapshot(snapshot) => (snapshot.view.clone(), snapshot.manifest),
+    let (mut view, manifest, commits) = match start {
+        Start::Snapshot(snapshot) => (snapshot.view.clone(), snapshot.manifest, snapshot.commits),
         Start::Manifest(at, root) => {
             let base = Base::open(root, &workspace.inner.reader)?;
-            (View { base, overlay: Overlay::default() }, Some((at, root)))
+            (View { base, overlay: Overlay::default() }, Some((at, root)), 0)
         }
-        Start::Nothing => (View::default(), None),
+        Start::Nothing => (View::default(), None, 0),
     };
+    let commits = commits + steps.len() as u64;
     for step in steps {
         for changes in Changes::read(step.change_set(), &mut view, &workspace.inner.reader)? {
             match step {
@@ -203,7 +212,8 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
             }
         }
     }
-    let snapshot = Arc::new(Snapshot::new(commit, view, manifest));
+    let snapshot = Arc::new(Snapshot::new(commit, view, manifest, commits));
+    workspace.inner.upkeep.note(&snapshot);
     cache.add(Arc::clone(&snapshot));
     Ok(snapshot)
 }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::change_set::Changes;
-use super::fold;
 use super::view::View;
 use super::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError};
+use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
@@ -56,9 +56,24 @@ impl Transaction {
     /// Makes the changes a commit: sealed, stored and durable, but on no branch yet. Returns the
     /// parent if nothing changed in effect.
     pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
+        let _turn = self.workspace.inner.upkeep.write_turn();
         let id = self.put(message, time_ms)?;
+        // No branch leads to it yet: it must not pass for garbage.
+        self.workspace.inner.upkeep.claim(id);
         self.workspace.inner.store.sync()?;
         Ok(id)
+    }
+
+    /// Moves the branch to the commit that was written; returns it.
+    ///
+    /// # Errors
+    /// [`WorkspaceError::Conflict`] if the branch moved since the transaction began: nothing is lost
+    /// and nothing is visible; begin again on theirs, or merge.
+    ///
+    /// # Panics
+    /// If nothing was written, or something was changed since.
+    pub fn publish(&self) -> Result<CommitId, WorkspaceError> {
+        self.append_ref()?.wait()
     }
 
     /// Writes and publishes in one, at the price of one sync instead of two.
@@ -66,8 +81,18 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::publish`].
     pub fn commit(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
+        self.append(message, time_ms)?.wait()
+    }
+
+    /// Writes and publishes, and leaves the waiting to the caller: the next writer can begin on top of
+    /// this commit while it is on its way to the disk, and one sync makes both durable.
+    ///
+    /// # Errors
+    /// As [`Transaction::publish`].
+    pub fn append(&self, message: &str, time_ms: i64) -> Result<Pending, WorkspaceError> {
+        let _turn = self.workspace.inner.upkeep.write_turn();
         self.put(message, time_ms)?;
-        self.publish()
+        self.append_ref()
     }
 
     fn put(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
@@ -83,32 +108,22 @@ impl Transaction {
         Ok(id)
     }
 
-    /// Moves the branch to the commit that was written; returns it.
-    ///
-    /// # Errors
-    /// [`WorkspaceError::Conflict`] if the branch moved since the transaction began: nothing is lost
-    /// and nothing is visible; begin again on theirs, or merge.
-    ///
-    /// # Panics
-    /// If nothing was written, or something was changed since.
-    pub fn publish(&self) -> Result<CommitId, WorkspaceError> {
+    fn append_ref(&self) -> Result<Pending, WorkspaceError> {
         let state = self.read().clone();
+        let inner = &self.workspace.inner;
         let commit = state.written.expect("publish comes after write");
         if commit == self.parent.commit() {
-            return Ok(commit);
+            // It may be on its way to the disk itself.
+            let ticket = inner.refs.append(&[])?;
+            return Ok(Pending { workspace: self.workspace.clone(), commit, ticket });
         }
-        self.workspace.move_branch(&self.branch, self.parent.commit(), Some(commit))?;
-        let is_due = fold::is_due(state.view.overlay.len() as u64, state.view.base.len());
-        self.workspace.inner.snapshots.add(Arc::new(self.parent.child(
-            commit,
-            state.view.clone(),
-            state.changes(),
-        )));
-        if is_due && let Err(error) = self.workspace.fold(commit) {
-            // The commit stands; reading it is only slower than it could be.
-            tracing::warn!(%commit, %error, "folding failed");
-        }
-        Ok(commit)
+        let ticket = self.workspace.append_branch(&self.branch, self.parent.commit(), Some(commit))?;
+        inner.upkeep.release(commit);
+        let child = Arc::new(self.parent.child(commit, state.view.clone(), state.changes()));
+        inner.upkeep.touch(&self.branch);
+        inner.upkeep.note(&child);
+        inner.snapshots.add(child);
+        Ok(Pending { workspace: self.workspace.clone(), commit, ticket })
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -117,6 +132,34 @@ impl Transaction {
 
     fn write_lock(&self) -> RwLockWriteGuard<'_, State> {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        if let Some(commit) = self.read().written {
+            self.workspace.inner.upkeep.release(commit);
+        }
+    }
+}
+
+/// A commit that is on its branch for writers, and not yet promised to anybody.
+#[must_use = "the commit is not durable before it was waited for"]
+pub struct Pending {
+    workspace: Workspace,
+    commit: CommitId,
+    ticket: Ticket,
+}
+
+impl Pending {
+    pub fn commit(&self) -> CommitId {
+        self.commit
+    }
+
+    /// Returns once the commit is durable, and readers find it on its branch.
+    pub fn wait(self) -> Result<CommitId, WorkspaceError> {
+        self.workspace.inner.store.wait(self.ticket)?;
+        Ok(self.commit)
     }
 }
 

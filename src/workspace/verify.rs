@@ -82,7 +82,7 @@ impl Workspace {
     }
 }
 
-struct Walk<'a> {
+pub struct Walk<'a> {
     workspace: &'a Workspace,
     /// Reads the store and nothing behind it.
     reader: Arc<BlockReader>,
@@ -95,7 +95,7 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn new(workspace: &'a Workspace) -> Walk<'a> {
+    pub fn new(workspace: &'a Workspace) -> Walk<'a> {
         let source = Arc::new(OwnStore(workspace.clone()));
         Walk {
             workspace,
@@ -109,7 +109,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes note of a commit and its change set; returns its parents, none if it was seen before.
-    fn commit(&mut self, id: CommitId) -> Result<Vec<CommitId>, WorkspaceError> {
+    pub fn commit(&mut self, id: CommitId) -> Result<Vec<CommitId>, WorkspaceError> {
         if !self.seen.insert(id.0) {
             return Ok(Vec::new());
         }
@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
         Ok(signed.commit.parents.clone())
     }
 
-    fn run(&mut self, root: BlockId) -> Result<(), WorkspaceError> {
+    pub fn run(&mut self, root: BlockId) -> Result<(), WorkspaceError> {
         if !self.seen.insert(root) {
             return Ok(());
         }
@@ -191,6 +191,17 @@ impl<'a> Walk<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Returns every block that was named or is missing.
+    ///
+    /// # Errors
+    /// [`BlockError::Corrupt`] if one that names others could not be read.
+    pub fn needed(self) -> Result<BTreeSet<BlockId>, WorkspaceError> {
+        if let Some((id, reason)) = self.corrupt.into_iter().next() {
+            return Err(BlockError::Corrupt { id, reason }.into());
+        }
+        Ok(self.seen.into_iter().chain(self.wanted.into_keys()).chain(self.missing).collect())
     }
 
     fn finish(self) -> Verification {

@@ -74,7 +74,7 @@ impl Stored {
 
     /// Makes the data of the branch's commit a base run of its own.
     pub fn fold(&self) -> Result<(), String> {
-        self.hosted.workspace().fold(self.head()?).map_err(|error| error.to_string())
+        self.hosted.workspace().fold(self.head()?).map(drop).map_err(|error| error.to_string())
     }
 
     /// Begins a transaction on the branch, for what no request can say.

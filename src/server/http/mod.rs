@@ -14,6 +14,7 @@ mod problem;
 mod request;
 mod sparql;
 mod stream;
+mod upkeep;
 
 use std::future::Future;
 use std::io;
@@ -131,6 +132,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/{workspace}/branches", any(branches::collection))
         .route("/{workspace}/branches/{branch}", any(branches::one))
         .route("/{workspace}/commits", any(branches::commits))
+        .route("/{workspace}/optimize", any(upkeep::optimize))
+        .route("/{workspace}/pins", any(upkeep::pins))
+        .route("/{workspace}/pins/{name}", any(upkeep::pin))
+        .route("/v1/gc", any(upkeep::collect))
         .fallback(no_route)
         .layer(middleware::from_fn(common_headers))
         .with_state(app)
@@ -303,7 +308,7 @@ fn preflight() -> Reply {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers: &mut HeaderMap = response.headers_mut();
-    let methods = HeaderValue::from_static("GET, HEAD, POST, PATCH, DELETE, OPTIONS");
+    let methods = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
     headers.insert(header::ALLOW, methods.clone());
     headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, methods);
     let allowed =
