@@ -8,6 +8,7 @@
 mod error;
 mod fetcher;
 mod follow;
+mod following;
 mod heads;
 mod identity;
 mod peers;
@@ -18,5 +19,6 @@ mod ticket;
 pub use error::ReplicationError;
 pub use fetcher::{FetchCounters, Fetcher, Rejection};
 pub use follow::Follow;
-pub use replica::{BranchMove, Replica, SyncReport};
+pub use following::BranchMove;
+pub use replica::{Replica, SyncReport};
 pub use ticket::{Ticket, TicketError};
