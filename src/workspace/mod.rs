@@ -7,6 +7,7 @@
 
 mod base;
 mod change_set;
+mod closure;
 mod commit;
 mod encoding;
 #[cfg(test)]
@@ -29,11 +30,12 @@ mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use closure::Closure;
 pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
 pub use error::WorkspaceError;
 pub use history::Log;
 pub use load::Loaded;
-pub use refs::Head;
+pub use refs::{Head, check_branch_name};
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 pub use transaction::Transaction;
