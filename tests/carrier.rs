@@ -258,6 +258,7 @@ fn what_the_news_build_on_may_come_later() {
     let bare = empty.json(&["import", &here.path("two.car"), "--ticket", &here.ticket()]);
     assert_eq!(bare["missing"], 1);
     empty.fails(&["query", "MATCH (n) RETURN n"], 7, &["out of reach"]);
+    empty.fails(&["export", "bare.car"], 7, &["out of reach"]);
     here.ok(&["export", "whole.car", "--force"]);
     empty.ok(&["import", &here.path("whole.car")]);
     assert_eq!(empty.answers(), here.answers());

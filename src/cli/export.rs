@@ -12,12 +12,13 @@ use crate::engine::{Consignment, EngineError, ExportOptions};
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-The file holds sealed blocks: without the workspace's key it tells sizes and counts, no more. It is a
-CARv1 file. All branches go into it, or the one that -w names. It appears whole or not at all.
+The file, a CARv1, holds sealed blocks: without the workspace's key it tells sizes and counts, no
+more. All branches go into it, or the one that -w names. It appears whole or not at all.
 
 Examples:
-  reefloom export ships.car                           everything, for a node that has nothing
-  reefloom export news.car --since import-stick/main  what is new since the stick that was imported here
+  reefloom export ships.car                        everything, for a node that has nothing
+  reefloom export news.car --since main~5          the news, for one that has the rest
+  reefloom export news.car --since import-a/main   what a.car, imported here, did not have
   reefloom export -w ships@main - --history-only | ssh harbour reefloom import -")]
 pub struct Arguments {
     /// Where to write it; - is the standard output

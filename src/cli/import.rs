@@ -8,13 +8,13 @@ use crate::engine::{EngineError, EngineOptions, ImportOptions, Imported, Peering
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-No network is needed. Every block is checked before any branch moves; then branches without commits of
-their own follow, as in `reefloom sync`. What the file says of its branches stays readable as
+No network is needed. Every block is checked before any branch moves; then branches without commits
+of their own follow, as in `reefloom sync`. What the file says of its branches stays readable as
 import-FILE/BRANCH. Exit code 8 if the file was altered or cut, or is of another workspace.
 
 Examples:
-  reefloom import ships.car --ticket reefloom1...     a workspace that is new here: the ticket is its key
-  reefloom import news.car                            the news of one that is here")]
+  reefloom import ships.car --ticket reefloom1...   a workspace that is new here, with its key
+  reefloom import news.car                          the news of one that is here")]
 pub struct Arguments {
     /// The file; - is the standard input
     #[arg(value_name = "FILE.car")]

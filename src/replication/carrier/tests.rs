@@ -3,8 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::block::BlockId;
 use crate::block::car::CarWriter;
+use crate::block::{BlockId, BlockKind, SealedBlock};
 use crate::blockstore::MemoryStore;
 use crate::crypto::{EpochKey, WorkspaceId};
 use crate::workspace::{CommitId, Head};
@@ -31,7 +31,7 @@ fn contents(heads: &[&str], prerequisites: u8, blocks: u8) -> Contents {
 
 /// Returns the first block's content as bytes.
 fn bytes_of(contents: &Contents) -> Vec<u8> {
-    contents.seal(&key(1)).open(crate::block::BlockKind::Carrier, &key(1)).unwrap().data().to_vec()
+    contents.seal(&key(1)).open(BlockKind::Carrier, &key(1)).unwrap().data().to_vec()
 }
 
 #[test]
@@ -72,6 +72,34 @@ fn a_car_with_other_roots_is_no_carrier() {
         car.write(&first).unwrap();
         let bytes = car.finish().unwrap();
         assert_eq!(Carrier::open(&bytes[..]).is_ok(), is_carrier, "{roots:?}");
+    }
+}
+
+/// What stands in the codec's way, and what the first block says, leave no bit free.
+#[test]
+fn every_flipped_bit_and_every_cut_is_refused() {
+    let blocks =
+        [&b"a"[..], b"bb", b"ccc"].map(|content| SealedBlock::seal(BlockKind::Edges, content, &key(1)));
+    let ids: Vec<BlockId> = blocks.iter().map(SealedBlock::id).collect();
+    let first = Contents::new(vec![head("main")], Vec::new(), &ids).unwrap().seal(&key(1));
+    let mut car = CarWriter::new(Vec::new(), &[first.id()]).unwrap();
+    for block in [&[first], &blocks[..]].concat() {
+        car.write(&block).unwrap();
+    }
+    let file = car.finish().unwrap();
+    let take_in = |bytes: &[u8]| {
+        let carrier = Carrier::open(bytes)?;
+        let contents = carrier.contents(&key(1))?;
+        carrier.receive(contents, &MemoryStore::new(), &|_| {})
+    };
+    assert_eq!(take_in(&file).unwrap().new_blocks, 3);
+    for at in 0..file.len() {
+        assert!(take_in(&file[..at]).is_err(), "cut at {at}");
+        for bit in 0..8 {
+            let mut flipped = file.clone();
+            flipped[at] ^= 1 << bit;
+            assert!(take_in(&flipped).is_err(), "bit {bit} of byte {at}");
+        }
     }
 }
 
