@@ -211,9 +211,10 @@ fn mistakes_are_told_with_their_place_and_code() {
 fn help_teaches_every_verb() {
     let folder = Folder::new();
     let help = folder.ok(&["--help"]);
-    for verb in
-        ["init", "serve", "load", "query", "update", "branch", "log", "share", "join", "status", "verify"]
-    {
+    for verb in [
+        "init", "serve", "load", "query", "update", "branch", "log", "share", "join", "export", "import",
+        "status", "verify",
+    ] {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb}");
         assert!(folder.ok(&[verb, "--help"]).contains("Usage:"), "{verb}");
     }

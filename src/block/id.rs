@@ -29,6 +29,14 @@ impl BlockId {
         &self.0
     }
 
+    /// Returns the id that a CID writes, or `None` if it is of another codec or hash.
+    pub fn from_cid(cid: &Cid) -> Option<BlockId> {
+        if cid.codec() != RAW_CODEC || cid.hash().code() != BLAKE3_CODE {
+            return None;
+        }
+        cid.hash().digest().try_into().ok().map(BlockId)
+    }
+
     pub fn to_cid(self) -> Cid {
         let hash = Multihash::wrap(BLAKE3_CODE, &self.0).expect("32 bytes fit into a multihash");
         Cid::new_v1(RAW_CODEC, hash)
@@ -49,11 +57,7 @@ impl FromStr for BlockId {
 
     fn from_str(text: &str) -> Result<BlockId, ParseIdError> {
         let cid = Cid::try_from(text).map_err(|_| ParseIdError::NotACid(text.to_owned()))?;
-        let other = || ParseIdError::OtherKind(text.to_owned());
-        if cid.codec() != RAW_CODEC || cid.hash().code() != BLAKE3_CODE {
-            return Err(other());
-        }
-        Ok(BlockId(cid.hash().digest().try_into().map_err(|_| other())?))
+        BlockId::from_cid(&cid).ok_or_else(|| ParseIdError::OtherKind(text.to_owned()))
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`SealedBlock`] (the bytes hash to the id) -> `open` -> [`PlainBlock`] (our key opened it). This
 //! room knows neither what blocks hold nor where they come from.
 
+pub mod car;
 mod error;
 mod id;
 mod reader;

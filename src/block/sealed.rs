@@ -19,6 +19,8 @@ pub enum BlockKind {
     Dictionary = 5,
     Permutation = 6,
     Edges = 7,
+    /// The first block of a carrier file: what the file brings.
+    Carrier = 8,
 }
 
 /// Bytes that somebody says have this id.

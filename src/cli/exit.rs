@@ -60,7 +60,7 @@ impl From<EngineError> for Failure {
             EngineError::Conflict(_) | EngineError::AlreadyExists { .. } | EngineError::NotAt { .. } => 5,
             EngineError::Forbidden(_) => 6,
             EngineError::Unavailable { .. } => 7,
-            EngineError::Corrupt(_) => 8,
+            EngineError::Corrupt(_) | EngineError::Unverified(_) => 8,
             EngineError::Cancelled => 130,
             EngineError::Invalid(_) => USAGE,
             _ => 1,

@@ -5,11 +5,14 @@
 mod branch;
 mod demo;
 mod exit;
+mod export;
 mod gc;
+mod import;
 mod init;
 mod join;
 mod load;
 mod log;
+mod new_file;
 mod optimize;
 mod output;
 mod pin;
@@ -43,6 +46,7 @@ Start here:
   reefloom load fleet.ttl -m 'first load'        load RDF as one commit
   reefloom query 'MATCH (v:Vessel) RETURN v.name LIMIT 5'
   reefloom share                                 print a ticket; `reefloom join <ticket>` elsewhere
+  reefloom export ships.car                      the same by hand; `reefloom import ships.car` elsewhere
 
 Exit codes: 0 done, 1 failure, 2 usage, 3 query syntax, 4 not found, 5 conflict, 6 not allowed,
 7 blocks out of reach, 8 verification failed, 130 interrupted.")]
@@ -94,6 +98,10 @@ pub enum Verb {
     Join(join::Arguments),
     /// Fetch the news of joined workspaces from their peers
     Sync(sync::Arguments),
+    /// Write a workspace, or its news, to a file that travels by hand
+    Export(export::Arguments),
+    /// Take in a file that `export` wrote
+    Import(import::Arguments),
     /// Show workspaces, branches, sizes and peers
     Status(status::Arguments),
     /// Check every block, commit and signature that is here
@@ -138,6 +146,8 @@ fn dispatch(cli: Cli) -> Result<(), Failure> {
         Verb::Share(arguments) => share::run(&config, arguments),
         Verb::Join(arguments) => join::run(&config, arguments),
         Verb::Sync(arguments) => sync::run(&config, arguments),
+        Verb::Export(arguments) => export::run(&config, arguments),
+        Verb::Import(arguments) => import::run(&config, arguments),
         Verb::Status(arguments) => status::run(&config, arguments),
         Verb::Verify(arguments) => verify::run(&config, arguments),
         Verb::Optimize(arguments) => optimize::run(&config, arguments),

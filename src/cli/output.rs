@@ -39,6 +39,12 @@ pub fn byte_bar(total: u64) -> ProgressBar {
     ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
+/// Returns a bar over blocks; otherwise as [`byte_bar`].
+pub fn block_bar(total: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} blocks, {msg} ETA {eta}");
+    byte_bar(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
 /// Returns bytes as people read them.
 pub fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()

@@ -37,6 +37,9 @@ pub enum EngineError {
     /// Bytes on our own disk are not what they should be.
     #[error("{0}")]
     Corrupt(String),
+    /// Bytes from elsewhere are not what they claim to be; nothing of them counts.
+    #[error("{0}")]
+    Unverified(String),
     #[error("the request was cancelled")]
     Cancelled,
     #[error("the request ran past its deadline")]

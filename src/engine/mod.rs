@@ -4,6 +4,7 @@
 //! knows no protocol and reads no clock; `server` and `cli` hand it requests and write its answers.
 
 mod answer;
+mod carrier;
 mod error;
 mod hosted;
 mod keyring;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 pub use answer::{AnswerFormat, WriteError};
+pub use carrier::{ExportOptions, ImportOptions, Imported};
 pub use error::EngineError;
 pub use hosted::Hosted;
 pub use keyring::Keyring;
@@ -33,6 +35,7 @@ pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};
 pub use upkeep::{CollectOptions, Collected, Optimized, Upkeep};
 
+pub use crate::replication::Consignment;
 pub use crate::workspace::{CommitId, Settings as WorkspaceSettings};
 
 use crate::block::BlockSource;

@@ -3,12 +3,12 @@
 
 use crate::block::BlockId;
 use crate::crypto::{EpochKey, SealError};
-use crate::workspace::{CommitId, Head};
+use crate::workspace::{CommitId, Head, Workspace, WorkspaceError};
 
 /// The kind under which heads are sealed; no block has it.
 const KIND: u8 = 0x80;
 const VERSION: u8 = 1;
-const HEADS_MAX: usize = 2048;
+pub(super) const HEADS_MAX: usize = 2048;
 const BRANCH_BYTES_MAX: usize = 255;
 
 /// Why the heads of a peer cannot be read.
@@ -23,8 +23,28 @@ pub enum HeadsError {
     Malformed(&'static str),
 }
 
+/// Returns the heads of a workspace's branches as they are told: the default branch first, the others by
+/// name.
+pub(super) fn of(workspace: &Workspace) -> Result<Vec<Head>, WorkspaceError> {
+    let default = workspace.default_branch()?;
+    let mut heads = workspace.heads()?;
+    heads.sort_by(|a, b| (a.branch != default, &a.branch).cmp(&(b.branch != default, &b.branch)));
+    Ok(heads)
+}
+
 /// Seals heads for members. The first stands for the default branch. Those beyond the limit are not told.
 pub(super) fn seal(heads: &[Head], key: &EpochKey) -> Vec<u8> {
+    key.seal(KIND, &encode(heads))
+}
+
+/// Opens and reads what [`seal`] made.
+pub(super) fn open(sealed: &[u8], key: &EpochKey) -> Result<Vec<Head>, HeadsError> {
+    let content = key.open(KIND, sealed)?;
+    decode(&content)
+}
+
+/// Returns the heads as bytes; as [`seal`], but for the seal.
+pub(super) fn encode(heads: &[Head]) -> Vec<u8> {
     let heads = &heads[..heads.len().min(HEADS_MAX)];
     let mut out = vec![VERSION];
     out.extend_from_slice(&(heads.len() as u32).to_le_bytes());
@@ -41,16 +61,11 @@ pub(super) fn seal(heads: &[Head], key: &EpochKey) -> Vec<u8> {
             None => out.push(0),
         }
     }
-    key.seal(KIND, &out)
+    out
 }
 
-/// Opens and reads what [`seal`] made.
-pub(super) fn open(sealed: &[u8], key: &EpochKey) -> Result<Vec<Head>, HeadsError> {
-    let content = key.open(KIND, sealed)?;
-    decode(&content)
-}
-
-fn decode(content: &[u8]) -> Result<Vec<Head>, HeadsError> {
+/// Reads what [`encode`] made.
+pub(super) fn decode(content: &[u8]) -> Result<Vec<Head>, HeadsError> {
     let mut reader = Reader(content);
     let [version] = reader.array()?;
     if version != VERSION {

@@ -1,17 +1,16 @@
 //! `Replica`: a workspace on this node, and its part in the network.
 
-use std::collections::HashSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::fetcher::Fetcher;
-use super::relation::{Relation, relation};
+use super::following::{self, ApartCommits, BranchMove, Step};
 use super::{ReplicationError, Ticket, heads, identity, peers};
 use crate::block::BlockSource;
 use crate::blockstore::Store;
 use crate::crypto::{EpochKey, SecretKey};
 use crate::network::{HeadExchange, Multiaddr, Node, PeerId, PeerStatus, WorkspaceTag};
-use crate::workspace::{Access, CommitId, Head, MemoryLimits, Workspace, WorkspaceError};
+use crate::workspace::{Access, MemoryLimits, Workspace, WorkspaceError};
 
 /// Takes part in the network for one workspace. A clone is another handle of the same.
 ///
@@ -29,8 +28,8 @@ struct Inner {
     tag: WorkspaceTag,
     fetcher: Arc<Fetcher>,
     workspace: OnceLock<Workspace>,
-    /// Pairs (ours, theirs) where neither is simply ahead: not looked into again.
-    apart: Mutex<HashSet<(CommitId, CommitId)>>,
+    /// Remembered, so that each sync does not look into them again.
+    apart: ApartCommits,
     /// One taking-in of heads at a time.
     following: Mutex<()>,
 }
@@ -46,15 +45,6 @@ pub struct SyncReport {
     pub moved: Vec<BranchMove>,
     /// Branches where both sides have commits of their own: to be merged by somebody.
     pub diverged: Vec<(PeerId, String)>,
-}
-
-/// A branch of ours that followed a peer's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BranchMove {
-    pub branch: String,
-    /// `None` if the branch is new here.
-    pub from: Option<CommitId>,
-    pub to: CommitId,
 }
 
 impl Replica {
@@ -76,7 +66,7 @@ impl Replica {
             tag,
             fetcher,
             workspace: OnceLock::new(),
-            apart: Mutex::default(),
+            apart: ApartCommits::default(),
             following: Mutex::default(),
         });
         // Weak, and the bare store: the node must not keep alive what keeps the node.
@@ -235,63 +225,20 @@ impl Inner {
             heads::open(sealed, &self.key).map_err(|source| ReplicationError::Heads { peer, source })?;
         let _one = self.following.lock().unwrap_or_else(PoisonError::into_inner);
         let name = peer.to_string();
-        let known: HashSet<String> = workspace
-            .remote_heads()?
-            .into_iter()
-            .filter(|(of, _)| *of == name)
-            .map(|(_, head)| head.branch)
-            .collect();
+        let known = following::known_branches(workspace, &name)?;
         for head in &heads {
             workspace.set_remote_head(&name, head)?;
-            self.follow_branch(workspace, peer, head, known.contains(&head.branch), report)?;
+            match following::follow(workspace, head, known.contains(&head.branch), &self.apart)? {
+                Step::Stayed => {}
+                Step::Moved(moved) => report.moved.push(moved),
+                Step::Diverged => report.diverged.push((peer, head.branch.clone())),
+            }
         }
         Ok(heads.len())
     }
 
-    fn follow_branch(
-        &self,
-        workspace: &Workspace,
-        peer: PeerId,
-        head: &Head,
-        was_known: bool,
-        report: &mut SyncReport,
-    ) -> Result<(), ReplicationError> {
-        let (branch, to) = (&head.branch, head.commit);
-        let from = match workspace.branch(branch) {
-            Ok(from) => from,
-            // Deleted here after it was first shown: that stays so.
-            Err(WorkspaceError::UnknownRef(_)) if was_known => return Ok(()),
-            Err(WorkspaceError::UnknownRef(_)) => {
-                workspace.create_branch(branch, to)?;
-                report.moved.push(BranchMove { branch: branch.clone(), from: None, to });
-                return Ok(());
-            }
-            Err(error) => return Err(error.into()),
-        };
-        let stand = if self.are_apart(from, to) { Relation::Apart } else { relation(workspace, from, to)? };
-        match stand {
-            Relation::Same | Relation::WeLead => {}
-            Relation::TheyLead => {
-                workspace.fast_forward(branch, to)?;
-                report.moved.push(BranchMove { branch: branch.clone(), from: Some(from), to });
-            }
-            Relation::Apart => {
-                self.apart.lock().unwrap_or_else(PoisonError::into_inner).insert((from, to));
-                report.diverged.push((peer, branch.clone()));
-            }
-        }
-        Ok(())
-    }
-
-    fn are_apart(&self, ours: CommitId, theirs: CommitId) -> bool {
-        self.apart.lock().unwrap_or_else(PoisonError::into_inner).contains(&(ours, theirs))
-    }
-
     fn sealed_heads(&self, workspace: &Workspace) -> Result<Vec<u8>, WorkspaceError> {
-        let default = workspace.default_branch()?;
-        let mut heads = workspace.heads()?;
-        heads.sort_by(|a, b| (a.branch != default, &a.branch).cmp(&(b.branch != default, &b.branch)));
-        Ok(heads::seal(&heads, &self.key))
+        Ok(heads::seal(&heads::of(workspace)?, &self.key))
     }
 }
 

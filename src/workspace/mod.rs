@@ -7,6 +7,7 @@
 
 mod base;
 mod change_set;
+mod closure;
 mod collect;
 mod commit;
 mod encoding;
@@ -32,12 +33,13 @@ mod view;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+pub use closure::Closure;
 pub use collect::{Marking, Needs};
 pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
 pub use error::WorkspaceError;
 pub use history::Log;
 pub use load::{BlankNames, FeedError, Intake, Loaded};
-pub use refs::Head;
+pub use refs::{Head, check_branch_name};
 pub use settings::Settings;
 pub use snapshot::Snapshot;
 pub use transaction::{Pending, Transaction};

@@ -163,6 +163,7 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::Forbidden(_) => (StatusCode::FORBIDDEN, "FORBIDDEN"),
         EngineError::Unavailable { .. } => (StatusCode::SERVICE_UNAVAILABLE, "BLOCKS_UNAVAILABLE"),
         EngineError::Corrupt(_) => (StatusCode::INTERNAL_SERVER_ERROR, "CORRUPT"),
+        EngineError::Unverified(_) => (StatusCode::BAD_REQUEST, "UNVERIFIED"),
         EngineError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
         EngineError::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
         EngineError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
@@ -230,6 +231,7 @@ mod tests {
             (EngineError::Conflict(text()), 409, "CONFLICT"),
             (EngineError::NotAt { branch: text(), commit: text() }, 412, "PRECONDITION_FAILED"),
             (EngineError::Corrupt(text()), 500, "CORRUPT"),
+            (EngineError::Unverified(text()), 400, "UNVERIFIED"),
             (EngineError::Storage(text()), 500, "STORAGE_FAILED"),
             (EngineError::Runtime(ExecuteError::Plan(text())), 500, "INTERNAL_ERROR"),
             (
