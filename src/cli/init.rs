@@ -1,6 +1,6 @@
 use super::{Failure, output, place};
 use crate::config::Config;
-use crate::engine::{EngineOptions, WorkspaceSettings};
+use crate::engine::WorkspaceSettings;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example: reefloom init ships --base https://ships.example.org/ns#")]
@@ -32,7 +32,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         settings.vocabulary.prefixes.push((name.to_owned(), iri.to_owned()));
     }
     settings.vocabulary.prefixes.sort();
-    let engine = place::take_any(EngineOptions::new(&config.data))?;
+    let engine = place::take_any(place::options(config))?;
     let hosted = engine.create_workspace(&arguments.name, settings, output::now_ms())?;
     let object = serde_json::json!({
         "workspace": hosted.name(), "id": hosted.workspace().id().to_string(), "data": config.data,

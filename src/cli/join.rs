@@ -1,6 +1,5 @@
 use super::{Failure, output, place};
 use crate::config::Config;
-use crate::engine::EngineOptions;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -14,7 +13,7 @@ pub struct Arguments {
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
-    let engine = place::take_any(EngineOptions::new(&config.data))?;
+    let engine = place::take_any(place::options(config))?;
     let joined = engine.join(&arguments.ticket, arguments.name.as_deref())?;
     let branches: Vec<String> = joined.branches()?.into_iter().map(|branch| branch.name).collect();
     let object = serde_json::json!({

@@ -66,6 +66,9 @@ pub struct Global {
     /// The workspace, with a branch or commit after an @ [default: the first one made, its default branch]
     #[arg(long, short = 'w', global = true, value_name = "NAME[@REF]", env = "REEFLOOM_WORKSPACE")]
     pub workspace: Option<String>,
+    /// How much memory to plan with, such as 512M [default: what the process may have]
+    #[arg(long, global = true, value_name = "SIZE", env = "REEFLOOM_MEMORY")]
+    pub memory: Option<String>,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     pub json: bool,

@@ -45,9 +45,14 @@ pub struct Commit {
     pub message: String,
 }
 
+/// Returns how an engine is opened on the data folder.
+pub fn options(config: &Config) -> EngineOptions {
+    EngineOptions { memory: config.memory.workspace, ..EngineOptions::new(&config.data) }
+}
+
 /// Opens the data folder, which must hold a workspace, or turns to the node that has it open.
 pub fn reach(config: &Config) -> Result<Place, Failure> {
-    match open_or_find(EngineOptions::new(&config.data))? {
+    match open_or_find(options(config))? {
         Ok(engine) => Ok(Place::Here(Box::new(with_workspace(config, engine)?))),
         Err(node) => Ok(Place::There(Remote::new(&node))),
     }
@@ -55,7 +60,7 @@ pub fn reach(config: &Config) -> Result<Place, Failure> {
 
 /// Opens the data folder, which must hold a workspace, for what only the process that has it can do.
 pub fn take(config: &Config) -> Result<Engine, Failure> {
-    with_workspace(config, take_any(EngineOptions::new(&config.data))?)
+    with_workspace(config, take_any(options(config))?)
 }
 
 /// As [`take`], for a folder that may be empty or not exist yet.

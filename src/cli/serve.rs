@@ -42,7 +42,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let http = address(arguments.http.as_deref().unwrap_or(&config.http))?;
     let p2p = address(arguments.p2p.as_deref().unwrap_or(&config.p2p))?;
     let peering = if arguments.offline { Peering::Offline } else { Peering::Listen(p2p) };
-    let options = EngineOptions { peering, ..EngineOptions::new(&folder) };
+    let options = EngineOptions { peering, folder: folder.clone(), ..place::options(config) };
     let engine = Arc::new(place::take_any(options)?);
     if arguments.demo {
         demo::fill(&engine)?;
@@ -54,7 +54,8 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         )));
     };
     let _upkeep = engine.start_upkeep();
-    let options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    let mut options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    options.limits.memory_bytes_max = options.limits.memory_bytes_max.min(config.memory.query_bytes_max);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let listener = TcpListener::bind(http)

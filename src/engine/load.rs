@@ -152,19 +152,22 @@ impl LoadInput {
         let has_several_files = self.files.len() > 1;
         for (index, InputFile { path, file, format }) in self.files.into_iter().enumerate() {
             // Within one file equal labels mean one node, across files they do not.
-            let file_prefix = if has_several_files { format!("f{index}n") } else { String::new() };
+            let prefix = match has_several_files {
+                true => format!("{}f{index}", intake.blank_prefix()),
+                false => intake.blank_prefix().to_owned(),
+            };
             let reader = Counted { inner: file, bytes: self.bytes_read.clone() };
             let reader = open_compressed(&path, reader).map_err(FeedError::Input)?;
             if matches!(format, RdfFormat::NTriples | RdfFormat::NQuads) {
                 let format = LineFormat {
                     has_graphs: format == RdfFormat::NQuads,
                     graph: self.graph.clone(),
-                    blank: BlankPrefix(format!("{}b{file_prefix}", intake.blank_prefix())),
+                    blank: BlankPrefix(format!("{prefix}b")),
                 };
                 feed_lines(&path, reader, &format, self.lenient, intake, &mut skipped)?;
             } else {
                 let document = Document { path: &path, format, graph: self.graph.clone(), lenient: self.lenient };
-                document.feed(reader, &BlankPrefix(file_prefix), intake, &mut skipped)?;
+                document.feed(reader, &prefix, intake, &mut skipped)?;
             }
         }
         Ok(skipped)
@@ -220,7 +223,7 @@ impl Document<'_> {
     fn feed(
         &self,
         reader: Box<dyn Read + Send>,
-        file_prefix: &BlankPrefix,
+        blank_prefix: &str,
         intake: &Intake<'_>,
         skipped: &mut Skipped,
     ) -> Result<(), FeedError<LoadError>> {
@@ -228,9 +231,8 @@ impl Document<'_> {
             let (sender, batches) = sync_channel(BATCHES_WAITING_MAX);
             let parser = scope.spawn(move || self.parse(reader, skipped, |batch| sender.send(batch).is_ok()));
             let mut gatherer = intake.gatherer();
-            let mut names = BlankNames::new(intake.blank_prefix());
-            for mut quad in batches.into_iter().flatten() {
-                file_prefix.rename(&mut quad);
+            let mut names = BlankNames::new(blank_prefix);
+            for quad in batches.into_iter().flatten() {
                 gatherer.insert(&names.rename(quad))?;
             }
             parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(FeedError::Input)?;
@@ -266,9 +268,6 @@ impl BlankPrefix {
     }
 
     pub fn rename(&self, quad: &mut oxrdf::Quad) {
-        if self.0.is_empty() {
-            return;
-        }
         let rename = |node: &mut BlankNode| {
             *node = BlankNode::new_unchecked(format!("{}{}", self.0, node.as_str()));
         };

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 
 use super::WriteError;
-use super::layer::{Input, Layer, TermStream};
+use super::layer::{Input, Layer, RankSet, TermStream};
 use super::term_key::{datatype_of_key, kind_of_key, parse_term_key};
 use crate::model::{NamedNode, Term, TermId, TermKind, pg, rdf, xsd};
 
@@ -237,20 +237,16 @@ impl<'a> MergedTerms<'a> {
     /// Returns the names of these ids of the run, those that are IRIs.
     pub fn names(&self, mut ids: Vec<u64>) -> Result<FxHashMap<u64, NamedNode>, WriteError> {
         ids.retain(|bits| bits >> KIND_SHIFT == TermKind::NamedNode as u64);
-        ids.sort_unstable();
-        ids.dedup();
+        let mut wanted = RankSet::with_capacity(self.len());
+        for bits in &ids {
+            wanted.insert(bits & RANK_MASK);
+        }
         let mut names = FxHashMap::default();
         for (place, (_, layer)) in self.layers.iter().enumerate() {
-            // What is used of a layer keeps its order.
-            let mut ahead = ids.iter().peekable();
-            let (mut found, mut locals) = (Vec::new(), Vec::new());
-            for (local, rank) in self.ranks[place].iter().enumerate().filter(|(_, rank)| **rank != NONE) {
-                while ahead.next_if(|bits| **bits & RANK_MASK < *rank).is_some() {}
-                if let Some(bits) = ahead.next_if(|bits| **bits & RANK_MASK == *rank) {
-                    found.push(*bits);
-                    locals.push(local as u64);
-                }
-            }
+            let ranks = self.ranks[place].iter().enumerate();
+            let found = ranks.filter(|(_, rank)| **rank != NONE && wanted.contains(**rank));
+            let (locals, found): (Vec<u64>, Vec<u64>) =
+                found.map(|(local, rank)| (local as u64, self.iri(*rank))).unzip();
             for (bits, key) in found.into_iter().zip(layer.keys_of(&locals)?) {
                 if let Ok(Term::NamedNode(name)) = parse_term_key(&key) {
                     names.insert(bits, name);

@@ -1,7 +1,11 @@
 //! Configuration: flags over environment over file over defaults, the only reader of all three.
 
+mod memory;
+
 use std::fs;
 use std::path::{Path, PathBuf};
+
+pub use memory::MemoryShares;
 
 use crate::cli::{Failure, Global};
 
@@ -23,6 +27,7 @@ pub struct Config {
     /// Where `serve` listens, unless its flags say otherwise.
     pub http: String,
     pub p2p: String,
+    pub memory: MemoryShares,
 }
 
 impl Config {
@@ -37,6 +42,8 @@ impl Config {
             _ => (workspace, None),
         };
         let data = flags.data.or(file.data);
+        let memory = flags.memory.or(file.memory).map(|size| memory::parse_size(&size)).transpose();
+        let memory = memory.map_err(|error| Failure::usage(format!("--memory: {error}")))?;
         Ok(Config {
             data_is_default: data.is_none(),
             data: data.unwrap_or_else(|| PathBuf::from(DEFAULT_DATA)),
@@ -46,6 +53,7 @@ impl Config {
             verbose: flags.verbose,
             http: file.http.unwrap_or_else(|| "127.0.0.1:4242".to_owned()),
             p2p: file.p2p.unwrap_or_else(|| "127.0.0.1:4243".to_owned()),
+            memory: MemoryShares::of(memory),
         })
     }
 }
@@ -58,6 +66,7 @@ struct ConfigFile {
     workspace: Option<String>,
     http: Option<String>,
     p2p: Option<String>,
+    memory: Option<String>,
 }
 
 impl ConfigFile {
