@@ -84,7 +84,10 @@ fn through_the_engine(path: &Path, folder: &Path) {
 
 fn update(engine: &Engine, name: &str, n: usize, quads: usize) -> Duration {
     let triples = (0..quads).map(|m| {
-        format!("<https://example.org/{name}/{n}> <https://example.org/p{}> <https://example.org/o/{m}> .", m % 5)
+        format!(
+            "<https://example.org/{name}/{n}> <https://example.org/p{}> <https://example.org/o/{m}> .",
+            m % 5
+        )
     });
     let text = format!("INSERT DATA {{ {} }}", triples.collect::<String>());
     let request = Request { may_write: true, ..Request::new(Language::SparqlUpdate, text, n as i64) };
@@ -103,7 +106,9 @@ fn writers(folder: &Path, sync: Duration) {
     };
     let store = match sync.is_zero() {
         true => LocalStore::open(folder),
-        false => LocalStore::open_with(folder, StoreOptions { watch: Some(Arc::new(slow)), ..Default::default() }),
+        false => {
+            LocalStore::open_with(folder, StoreOptions { watch: Some(Arc::new(slow)), ..Default::default() })
+        }
     };
     let store = Arc::new(store.expect("the folder is free"));
     let access = Access {
@@ -123,7 +128,8 @@ fn writers(folder: &Path, sync: Duration) {
                 let name = NamedNode::new_unchecked(format!("https://example.org/{name}"));
                 transaction.intern(&Term::from(name)).expect("blocks are at hand")
             };
-            let (subject, predicate, object) = (id(format!("s{writer}/{n}")), id("p".into()), id(format!("o{n}")));
+            let (subject, predicate, object) =
+                (id(format!("s{writer}/{n}")), id("p".into()), id(format!("o{n}")));
             let quad = Quad { subject, predicate, object, graph: TermId::UNDEFINED };
             transaction.insert(quad).expect("blocks are at hand");
             transaction.append("one", n as i64).expect("writers take turns")

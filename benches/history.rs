@@ -80,7 +80,11 @@ fn load(engine: &Engine, file: &Path) -> u64 {
 fn update(n: usize) -> String {
     const NAMESPACE: &str = "http://www4.wiwiss.fu-berlin.de/bizer/bsbm/v01/vocabulary/";
     let predicate = ["price", "deliveryDays", "rating1", "offerWebpage"][n % 4];
-    format!("INSERT DATA {{ <https://example.org/offer/{}> <{NAMESPACE}{predicate}> {} }}\n", n / 4, n * 7919 % 5000)
+    format!(
+        "INSERT DATA {{ <https://example.org/offer/{}> <{NAMESPACE}{predicate}> {} }}\n",
+        n / 4,
+        n * 7919 % 5000
+    )
 }
 
 fn run_update(engine: &Engine, text: &str) -> String {
@@ -101,7 +105,8 @@ fn read_queries(folder: &Path) -> Vec<(String, String)> {
 
 fn ask(engine: &Engine, text: &str) -> (usize, Duration) {
     let started = Instant::now();
-    let response = engine.run(&Request::new(Language::SparqlQuery, text, 5)).expect("the query is well-formed");
+    let response =
+        engine.run(&Request::new(Language::SparqlQuery, text, 5)).expect("the query is well-formed");
     let rows = match response.answer {
         Answer::Rows(mut rows) => {
             let mut count = 0;
@@ -140,7 +145,10 @@ fn compare(state: &str, fresh: &Engine, aged: &Engine, queries: &[(String, Strin
         }
     }
     let mean = (log_sum / queries.len() as f64).exp();
-    println!("queries {state}: {mean:.2} times fresh in geometric mean, at worst {:.2} ({})", worst.0, worst.1);
+    println!(
+        "queries {state}: {mean:.2} times fresh in geometric mean, at worst {:.2} ({})",
+        worst.0, worst.1
+    );
 }
 
 /// Counts what every commit holds, the last first.

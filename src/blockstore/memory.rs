@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{LogPosition, RefChange, Refs, Store, StoreError, SweepOptions, Swept, Ticket, Usage};
-use crate::block::{
-    BlockError, BlockId, BlockSink, BlockSource, MemoryScratch, Scratch, SealedBlock,
-};
+use crate::block::{BlockError, BlockId, BlockSink, BlockSource, MemoryScratch, Scratch, SealedBlock};
 
 #[derive(Default)]
 pub struct MemoryStore {

@@ -37,8 +37,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         name: arguments.name,
         origin: origin(&arguments.file),
     };
-    let engine =
-        place::take_any(EngineOptions { peering: Peering::Offline, ..place::options(config) })?;
+    let engine = place::take_any(EngineOptions { peering: Peering::Offline, ..place::options(config) })?;
     let bar = output::byte_bar(total);
     let imported = engine.import(input, &options, &|bytes| bar.set_position(bytes));
     bar.finish_and_clear();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, output, place};
 use crate::config::Config;
-use crate::engine::{LoadOptions, LoadInput};
+use crate::engine::{LoadInput, LoadOptions};
 use crate::model::NamedNode;
 
 #[derive(clap::Args)]

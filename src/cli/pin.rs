@@ -25,7 +25,9 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let workspace = config.workspace.as_deref();
     if let Some(name) = &arguments.delete {
         place.unpin(workspace, name)?;
-        return output::print(config, &serde_json::json!({"deleted": name}), || format!("dropped pin {name}"));
+        return output::print(config, &serde_json::json!({"deleted": name}), || {
+            format!("dropped pin {name}")
+        });
     }
     if let Some(name) = &arguments.name {
         let commit = place.pin(workspace, name, arguments.at.as_deref().or(config.at.as_deref()))?;

@@ -9,8 +9,8 @@ use super::Failure;
 use super::remote::Remote;
 use crate::config::Config;
 use crate::engine::{
-    BranchInfo, CollectOptions, Collected, Engine, EngineError, EngineOptions, LogEntry, Optimized, RunningNode,
-    Status,
+    BranchInfo, CollectOptions, Collected, Engine, EngineError, EngineOptions, LogEntry, Optimized,
+    RunningNode, Status,
 };
 
 pub enum Place {

@@ -25,7 +25,8 @@ impl MemoryShares {
     /// control group or its address space is limited.
     pub fn of(memory_bytes: Option<u64>) -> MemoryShares {
         let bytes = memory_bytes.unwrap_or_else(available_bytes);
-        let within = |bytes: u64, range: std::ops::RangeInclusive<u64>| bytes.clamp(*range.start(), *range.end());
+        let within =
+            |bytes: u64, range: std::ops::RangeInclusive<u64>| bytes.clamp(*range.start(), *range.end());
         MemoryShares {
             workspace: MemoryLimits {
                 cache_bytes_max: within(bytes / 8, CACHE_BYTES),
@@ -96,7 +97,8 @@ mod tests {
 
     #[test]
     fn sizes_have_units() {
-        for (text, bytes) in [("17", 17), ("4k", 4096), ("512M", 512 << 20), ("2 GiB", 0), ("2GiB", 2 << 30)] {
+        for (text, bytes) in [("17", 17), ("4k", 4096), ("512M", 512 << 20), ("2 GiB", 0), ("2GiB", 2 << 30)]
+        {
             assert_eq!(parse_size(text).unwrap_or(0), bytes, "{text}");
         }
         for text in ["", "M", "-1", "1T", "99999999999G"] {
@@ -106,7 +108,8 @@ mod tests {
 
     #[test]
     fn limits_are_found_where_they_stand() {
-        let files = |line| limit_files(line).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
+        let files =
+            |line| limit_files(line).iter().map(|file| file.display().to_string()).collect::<Vec<_>>();
         assert_eq!(files("0::/a/b"), ["/sys/fs/cgroup/a/b/memory.max", "/sys/fs/cgroup/memory.max"]);
         assert_eq!(files("7:cpu,memory:/")[0], "/sys/fs/cgroup/memory/memory.limit_in_bytes");
         assert!(files("3:cpuset:/").is_empty() && files("nonsense").is_empty());

@@ -208,6 +208,8 @@ impl Lines<'_> {
                     let at = error.location().start;
                     let (line, column) = (lines_before + at.line + 1, at.column + 1);
                     self.bad.push(BadLine { line, column, message: error.message().to_owned() });
+                    // What else is wrong with the line follows from that, mostly.
+                    break;
                 }
             }
         }
@@ -271,7 +273,8 @@ mod tests {
         let path = folder.path().join(if has_graphs { "a.nq" } else { "a.nt" });
         std::fs::write(&path, text).unwrap();
         let graph = crate::model::NamedNode::new_unchecked("http://e/else");
-        let options = LoadOptions { files: vec![path], lenient: true, graph: Some(graph), ..Default::default() };
+        let options =
+            LoadOptions { files: vec![path], lenient: true, graph: Some(graph), ..Default::default() };
         let engine = Engine::in_memory();
         let hosted = engine.create_workspace("w", Default::default(), 0).unwrap();
         let loaded = engine.load(None, None, LoadInput::open(&options).unwrap(), "load", 1, &|_| {}).unwrap();
@@ -357,7 +360,8 @@ mod tests {
             }
         }
         let graphs = LINES.iter().flat_map(|line| {
-            let graphs = ["<http://e/g> .", "<http://e/g>.", "<g> .", "\"g\" .", "<http://e/g> <http://e/g> ."];
+            let graphs =
+                ["<http://e/g> .", "<http://e/g>.", "<g> .", "\"g\" .", "<http://e/g> <http://e/g> ."];
             graphs.map(|graph| line.replacen(" .", &format!(" {graph}"), 1))
         });
         graphs.for_each(|text| check(&format!("{text}\n"), true));

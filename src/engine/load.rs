@@ -166,7 +166,8 @@ impl LoadInput {
                 };
                 feed_lines(&path, reader, &format, self.lenient, intake, &mut skipped)?;
             } else {
-                let document = Document { path: &path, format, graph: self.graph.clone(), lenient: self.lenient };
+                let document =
+                    Document { path: &path, format, graph: self.graph.clone(), lenient: self.lenient };
                 document.feed(reader, &prefix, intake, &mut skipped)?;
             }
         }
@@ -235,7 +236,10 @@ impl Document<'_> {
             for quad in batches.into_iter().flatten() {
                 gatherer.insert(&names.rename(quad))?;
             }
-            parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)).map_err(FeedError::Input)?;
+            parser
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+                .map_err(FeedError::Input)?;
             Ok(gatherer.finish()?)
         })
     }

@@ -109,14 +109,8 @@ impl Engine {
             Peering::Offline => None,
             _ => Some(Arc::new(Node::start(sharing::node_options(&author, listen))?)),
         };
-        let engine = Engine {
-            node,
-            store,
-            author,
-            hosted: RwLock::default(),
-            memory: options.memory,
-            keyring: None,
-        };
+        let engine =
+            Engine { node, store, author, hosted: RwLock::default(), memory: options.memory, keyring: None };
         for entry in keyring.workspaces() {
             let key = entry.epoch_key().expect("checked when the keyring was read");
             let replica = engine.replica(&key)?;

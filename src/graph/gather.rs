@@ -29,7 +29,12 @@ pub struct Gathering<'a> {
 impl<'a> Gathering<'a> {
     /// Makes room for `gatherers` that together take at most about `memory_bytes`; their parts are
     /// layers from `first_layer` on.
-    pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize, gatherers: usize, first_layer: u16) -> Gathering<'a> {
+    pub fn new(
+        scratch: &'a dyn Scratch,
+        memory_bytes: usize,
+        gatherers: usize,
+        first_layer: u16,
+    ) -> Gathering<'a> {
         let memory_bytes = (memory_bytes / GATHERED_PART / gatherers).max(MEMORY_BYTES_MIN);
         Gathering {
             scratch,
@@ -41,7 +46,13 @@ impl<'a> Gathering<'a> {
     }
 
     pub fn gatherer(&self) -> Gatherer<'_> {
-        Gatherer { gathering: self, interner: Interner::default(), rows: Vec::new(), counted: 0, key: Vec::new() }
+        Gatherer {
+            gathering: self,
+            interner: Interner::default(),
+            rows: Vec::new(),
+            counted: 0,
+            key: Vec::new(),
+        }
     }
 
     /// Returns how many quads were gathered so far, repetitions included.
@@ -57,7 +68,9 @@ impl<'a> Gathering<'a> {
     fn add(&self, interner: Interner, rows: Vec<[u64; 4]>, lay_down: bool) -> Result<(), WriteError> {
         let layer = self.next_layer.fetch_add(1, Ordering::Relaxed);
         if layer >= TermId::LAYERS {
-            return Err(WriteError::Term(Malformed("there are too many quads for the memory that may be used")));
+            return Err(WriteError::Term(Malformed(
+                "there are too many quads for the memory that may be used",
+            )));
         }
         let mut part = Part::of(layer, interner, rows);
         if lay_down {
@@ -151,7 +164,11 @@ impl Gatherer<'_> {
         self.push([subject, predicate, object, graph]).map_err(Refused::Write)
     }
 
-    fn plain(&mut self, term: PlainTerm<'_>, is_valid: &impl Fn(PlainTerm<'_>) -> bool) -> Result<u64, Refused> {
+    fn plain(
+        &mut self,
+        term: PlainTerm<'_>,
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<u64, Refused> {
         if let PlainTerm::Typed(value, datatype) = term
             && TermId::has_inline(datatype)
         {

@@ -32,7 +32,11 @@ impl Part {
     pub fn of(layer: u16, interner: Interner, mut rows: Vec<[u64; 4]>) -> Part {
         let Interned { keys, order, ranks, mut triples } = interner.into_order();
         let ranked = |id: u64| match (1..=6).contains(&(id >> 60)) {
-            true => id & !RANK_MASK | u64::from(layer) << LAYER_SHIFT | u64::from(ranks[(id & RANK_MASK) as usize]),
+            true => {
+                id & !RANK_MASK
+                    | u64::from(layer) << LAYER_SHIFT
+                    | u64::from(ranks[(id & RANK_MASK) as usize])
+            }
             false => id,
         };
         let rows_read = rows.len() as u64;
@@ -44,7 +48,13 @@ impl Part {
             *parts = parts.map(ranked);
         }
         triples.sort_unstable();
-        Part { layer, terms: Terms::Memory { keys, order }, triples, rows: SortedRows::of_sorted(rows), rows_read }
+        Part {
+            layer,
+            terms: Terms::Memory { keys, order },
+            triples,
+            rows: SortedRows::of_sorted(rows),
+            rows_read,
+        }
     }
 
     pub fn layer(&self) -> u16 {

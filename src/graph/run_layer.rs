@@ -31,7 +31,15 @@ impl<'a> RunLayer<'a> {
     fn walk(&self, ranks: Range<u64>) -> RunTerms<'a> {
         let blocks = self.run.dictionary_range(ranks.clone());
         let first = self.run.first_rank(blocks.start);
-        RunTerms { run: self.run, blocks, keys: Vec::new(), ends: VecDeque::new(), key: 0..0, next: first, ranks }
+        RunTerms {
+            run: self.run,
+            blocks,
+            keys: Vec::new(),
+            ends: VecDeque::new(),
+            key: 0..0,
+            next: first,
+            ranks,
+        }
     }
 }
 
@@ -149,7 +157,8 @@ impl RunTriples<'_> {
             Part::Key(key) => ids.get(keys.binary_search(&key.as_slice()).ok()?).copied().flatten(),
         };
         for (rank, parts) in &parts {
-            let [Some(subject), Some(predicate), Some(object)] = [0, 1, 2].map(|at| parts.get(at).and_then(resolved))
+            let [Some(subject), Some(predicate), Some(object)] =
+                [0, 1, 2].map(|at| parts.get(at).and_then(resolved))
             else {
                 let missing = Malformed("a part of a triple term is no term of its run");
                 return Err(self.run.corrupt_terms(0, missing).into());

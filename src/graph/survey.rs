@@ -26,7 +26,12 @@ impl ClassSets {
     fn new(terms: &MergedTerms<'_>) -> ClassSets {
         let rdf_type = terms.rdf_type();
         let nodes = if rdf_type.is_some() { terms.node_count() } else { 0 };
-        ClassSets { rdf_type, of_node: vec![0; nodes as usize], sets: vec![Vec::new()], known: HashMap::new() }
+        ClassSets {
+            rdf_type,
+            of_node: vec![0; nodes as usize],
+            sets: vec![Vec::new()],
+            known: HashMap::new(),
+        }
     }
 
     fn set_of(&self, node: u64) -> u32 {
@@ -104,7 +109,8 @@ impl SubjectSurvey {
             if self.predicates.last() != Some(predicate) {
                 self.predicates.push(*predicate);
             }
-            let is_class = Some(*predicate) == self.class_sets.rdf_type && kind(*object) == TermKind::NamedNode;
+            let is_class =
+                Some(*predicate) == self.class_sets.rdf_type && kind(*object) == TermKind::NamedNode;
             if is_class && self.classes.last() != Some(object) {
                 self.classes.push(*object);
             }
@@ -236,7 +242,8 @@ impl<'a> ObjectSurvey<'a> {
                     self.class_inverses.insert((set, *predicate));
                 }
             }
-            let is_class = self.class_sets.rdf_type == Some(*predicate) && kind(*object) == TermKind::NamedNode;
+            let is_class =
+                self.class_sets.rdf_type == Some(*predicate) && kind(*object) == TermKind::NamedNode;
             if is_class && self.last != Some((*object, *subject)) {
                 *self.instances.entry(*object).or_default() += 1;
             }
@@ -319,7 +326,10 @@ impl Facts<'_> {
         for (predicate, count) in self.edges {
             statistics.predicates.entry(id(*predicate)).or_default().edges = *count;
         }
-        RunStatistics { statistics, graphs: graphs.iter().map(|(graph, quads)| (id(*graph), *quads)).collect() }
+        RunStatistics {
+            statistics,
+            graphs: graphs.iter().map(|(graph, quads)| (id(*graph), *quads)).collect(),
+        }
     }
 
     fn schema(&self) -> Result<Schema, WriteError> {

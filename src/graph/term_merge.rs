@@ -216,7 +216,8 @@ impl<'a> MergedTerms<'a> {
             TermKind::String => Some(xsd::STRING.into_owned()),
             TermKind::LangString | TermKind::TypedLiteral => {
                 let rank = id.as_dictionary()?.rank;
-                let index = self.datatype_of.get(rank.checked_sub(self.start_of(TermKind::LangString))? as usize);
+                let index =
+                    self.datatype_of.get(rank.checked_sub(self.start_of(TermKind::LangString))? as usize);
                 self.datatypes.get(*index? as usize).cloned()
             }
             _ => id.to_literal().map(|literal| literal.datatype().into_owned()),

@@ -67,12 +67,7 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
         let rows = write_rows(&spo, &terms, &output, options)?;
         let mut pages = dictionary.finish_pages()?;
         pages.extend(rows.pages);
-        let mut root = Root {
-            terms_by_kind: terms.by_kind,
-            quads: rows.quads,
-            edges: rows.edges,
-            pages,
-        };
+        let mut root = Root { terms_by_kind: terms.by_kind, quads: rows.quads, edges: rows.edges, pages };
         root.pages.sort_by_key(|page| page.section);
         let content = root.encode();
         let id = output.put(BlockKind::Manifest, &content)?;

@@ -6,17 +6,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::WorkspaceError;
 use super::encoding::{DecodeError, Decoder, Encoder};
 use super::fold::{distinct_ids, remap};
 use super::view::View;
+use super::{CommitChanges, CommitId, WorkspaceError};
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, Decode, PlainBlock, SealedBlock};
 use crate::crypto::EpochKey;
 use crate::graph::{self, Run, SortedTerms, WrittenSet};
 use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind};
 
 const MAGIC: &[u8; 4] = b"RFCS";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 /// How the rows of a change set are sorted.
 const ORDER: Permutation = Permutation::Spo;
 /// Up to this many bytes of content stand in the change set itself, so that a small commit is two
@@ -25,8 +25,13 @@ const INLINE_BYTES_MAX: usize = 16 << 10;
 /// But no more rows than this, so that whoever writes many need not gather them first.
 pub const INLINE_ROWS_MAX: usize = 4096;
 
+/// A change set of no more bytes stands in its commit.
+const COMMIT_BYTES_MAX: usize = 4 << 10;
+/// So few rows are written one by one.
+const FEW_ROWS: usize = 32;
+
 /// The parts of a change set: the contents of dictionary blocks and of blocks of rows.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChangeSet {
     /// The terms, sorted; the parts of triple terms too.
     dictionary: Vec<Part>,
@@ -40,6 +45,8 @@ pub struct ChangeSet {
 enum Part {
     Inline(Vec<u8>),
     Block(BlockId),
+    /// A few rows, of codes: 0 for no graph, 1 with an inline id after it, else a rank and 2.
+    Few(Vec<u8>),
 }
 
 impl ChangeSet {
@@ -70,10 +77,11 @@ impl ChangeSet {
         let dictionary = graph::encode_terms(terms.keys()).into_iter();
         let dictionary: Vec<Vec<u8>> = dictionary.map(|block| block.content).collect();
         let rows = added.len() + removed.len();
-        let [added, removed] = [added, removed].map(|mut quads| {
-            quads.sort_unstable_by_key(|quad| ORDER.key(quad));
-            graph::encode_quads(&quads, ORDER)
-        });
+        if rows <= FEW_ROWS {
+            let dictionary = dictionary.into_iter().map(Part::Inline).collect();
+            return Ok(ChangeSet { dictionary, added: few(added), removed: few(removed) });
+        }
+        let [added, removed] = [added, removed].map(|quads| graph::encode_quads(&quads, ORDER));
         let bytes: usize = [&dictionary, &added, &removed].into_iter().flatten().map(Vec::len).sum();
         let mut blocks = Vec::new();
         let mut parts = |contents: Vec<Vec<u8>>, kind: BlockKind| -> Vec<Part> {
@@ -99,19 +107,41 @@ impl ChangeSet {
         Ok(change_set)
     }
 
-    /// Seals the change set itself.
-    pub fn seal(&self, key: &EpochKey) -> SealedBlock {
+    /// Puts the change set where its commit finds it: into the commit if it is small.
+    pub fn put(self, key: &EpochKey, sink: &dyn BlockSink) -> Result<CommitChanges, BlockError> {
+        let content = self.to_bytes();
+        if content.len() <= COMMIT_BYTES_MAX {
+            return Ok(CommitChanges::Here(Arc::new(self)));
+        }
         let mut encoder = Encoder::new(MAGIC, VERSION);
+        encoder.raw(&content);
+        let block = SealedBlock::seal(BlockKind::ChangeSet, &encoder.finish(), key);
+        sink.put(std::slice::from_ref(&block))?;
+        Ok(CommitChanges::Block(block.id()))
+    }
+
+    /// Returns the lists of parts; equal change sets have equal bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut encoder = Encoder::default();
         for parts in [&self.dictionary, &self.added, &self.removed] {
-            encoder.len(parts.len());
+            encoder.varint(parts.len() as u64);
             for part in parts {
                 match part {
                     Part::Inline(content) => encoder.u8(0).bytes(content),
                     Part::Block(id) => encoder.u8(1).id(id),
+                    Part::Few(rows) => encoder.u8(2).varint(rows.len() as u64).raw(rows),
                 };
             }
         }
-        SealedBlock::seal(BlockKind::ChangeSet, &encoder.finish(), key)
+        encoder.finish()
+    }
+
+    /// The inverse of [`ChangeSet::to_bytes`].
+    pub fn of_bytes(bytes: &[u8]) -> Result<ChangeSet, DecodeError> {
+        let mut decoder = Decoder::bare(bytes);
+        let change_set = ChangeSet::decode_parts(&mut decoder)?;
+        decoder.finish()?;
+        Ok(change_set)
     }
 
     /// Returns the blocks that it names.
@@ -119,7 +149,7 @@ impl ChangeSet {
         let of = |parts: &'_ [Part], kind| {
             let ids = parts.iter().filter_map(|part| match part {
                 Part::Block(id) => Some(*id),
-                Part::Inline(_) => None,
+                Part::Inline(_) | Part::Few(_) => None,
             });
             ids.map(move |id| (id, kind)).collect::<Vec<_>>()
         };
@@ -132,22 +162,51 @@ impl ChangeSet {
         .flatten()
     }
 
-    fn decode_bytes(bytes: &[u8]) -> Result<ChangeSet, DecodeError> {
-        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+    fn decode_parts(decoder: &mut Decoder<'_>) -> Result<ChangeSet, DecodeError> {
         let mut sides = [Vec::new(), Vec::new(), Vec::new()];
         for parts in &mut sides {
-            for _ in 0..decoder.len(5)? {
+            for _ in 0..decoder.varint()? {
                 parts.push(match decoder.u8()? {
                     0 => Part::Inline(decoder.bytes()?.to_vec()),
                     1 => Part::Block(decoder.id()?),
+                    2 => {
+                        let len = usize::try_from(decoder.varint()?).unwrap_or(usize::MAX);
+                        Part::Few(decoder.raw(len)?.to_vec())
+                    }
                     _ => return Err(DecodeError("a part is neither inline nor a block")),
                 });
             }
         }
-        decoder.finish()?;
         let [dictionary, added, removed] = sides;
         Ok(ChangeSet { dictionary, added, removed })
     }
+
+    fn decode_bytes(bytes: &[u8]) -> Result<ChangeSet, DecodeError> {
+        let mut decoder = Decoder::new(bytes, MAGIC, VERSION)?;
+        let change_set = ChangeSet::decode_parts(&mut decoder)?;
+        decoder.finish()?;
+        Ok(change_set)
+    }
+}
+
+/// Writes a few rows, sorted, as one part; none as none.
+fn few(mut quads: Vec<Quad>) -> Vec<Part> {
+    if quads.is_empty() {
+        return Vec::new();
+    }
+    quads.sort_unstable_by_key(|quad| ORDER.key(quad));
+    quads.dedup();
+    let mut encoder = Encoder::default();
+    for quad in quads {
+        for id in ORDER.key(&quad) {
+            match id.as_dictionary() {
+                Some(id) => encoder.varint(id.rank + 2),
+                None if id.is_undefined() => encoder.varint(0),
+                None => encoder.varint(1).raw(&id.to_bits().to_le_bytes()),
+            };
+        }
+    }
+    vec![Part::Few(encoder.finish())]
 }
 
 impl Decode for ChangeSet {
@@ -160,7 +219,7 @@ impl Decode for ChangeSet {
     fn weight_bytes(&self) -> usize {
         let parts = [&self.dictionary, &self.added, &self.removed].into_iter().flatten();
         parts
-            .map(|part| if let Part::Inline(content) = part { content.len() } else { 0 } + size_of::<Part>())
+            .map(|part| if let Part::Inline(content) | Part::Few(content) = part { content.len() } else { 0 } + size_of::<Part>())
             .sum()
     }
 }
@@ -178,13 +237,13 @@ impl Changes {
         Changes { added: self.removed, removed: self.added }
     }
 
-    /// Writes the changes as a change set, durable with the next sync; returns its blocks.
+    /// Writes the changes as a change set, durable with the next sync.
     pub fn write(
         mut self,
         view: &View,
         key: &EpochKey,
         sink: &dyn BlockSink,
-    ) -> Result<Vec<BlockId>, WorkspaceError> {
+    ) -> Result<CommitChanges, WorkspaceError> {
         let mut ids = distinct_ids(&self.added);
         ids.extend(distinct_ids(&self.removed));
         ids.sort_unstable();
@@ -196,38 +255,30 @@ impl Changes {
         for quads in [&mut self.added, &mut self.removed] {
             remap(quads, |id| map.get(&id).copied().unwrap_or(id));
         }
-        let block = ChangeSet::write(&sorted, self.added, self.removed, key, sink)?.seal(key);
-        sink.put(std::slice::from_ref(&block))?;
-        Ok(vec![block.id()])
+        Ok(ChangeSet::write(&sorted, self.added, self.removed, key, sink)?.put(key, sink)?)
     }
 
-    /// Reads change sets, one after the other, and gives their terms ids of `view`.
+    /// Reads the change set of the commit `of`, and gives its terms ids of `view`.
     pub fn read(
-        blocks: &[BlockId],
+        of: CommitId,
+        change_set: &ChangeSet,
         view: &mut View,
-        reader: &Arc<BlockReader>,
-    ) -> Result<Vec<Changes>, WorkspaceError> {
-        let change_sets = reader.get_decoded::<ChangeSet>(blocks)?;
-        let all: Vec<_> = change_sets.iter().flat_map(|change_set| change_set.blocks()).collect();
-        // One round trip for all; the reads below find them in the cache or, if it is too small, here.
-        let _held = reader.get(&all)?;
-        let one = |(id, change_set): (&BlockId, Arc<ChangeSet>)| {
-            let source = Contents { id: *id, reader };
-            let mut ids = Vec::new();
-            for part in &change_set.dictionary {
-                let terms = source.decode(part, BlockKind::Dictionary, graph::decode_terms)?;
-                let known = view.term_ids(&terms)?;
-                for (term, id) in terms.iter().zip(known) {
-                    let id = id.map_or_else(|| view.intern(term), Ok)?;
-                    ids.push((TermKind::of(term), id));
-                }
+        reader: &BlockReader,
+    ) -> Result<Changes, WorkspaceError> {
+        let source = Contents { id: of.0, reader };
+        let mut ids = Vec::new();
+        for part in &change_set.dictionary {
+            let terms = source.decode(part, BlockKind::Dictionary, graph::decode_terms)?;
+            let known = view.term_ids(&terms)?;
+            for (term, id) in terms.iter().zip(known) {
+                let id = id.map_or_else(|| view.intern(term), Ok)?;
+                ids.push((TermKind::of(term), id));
             }
-            Ok(Changes {
-                added: source.quads(&change_set.added, &ids)?,
-                removed: source.quads(&change_set.removed, &ids)?,
-            })
-        };
-        blocks.iter().zip(change_sets).map(one).collect()
+        }
+        Ok(Changes {
+            added: source.quads(&change_set.added, &ids)?,
+            removed: source.quads(&change_set.removed, &ids)?,
+        })
     }
 }
 
@@ -246,7 +297,9 @@ impl Contents<'_> {
     ) -> Result<T, WorkspaceError> {
         let corrupt = |id, error: graph::Malformed| BlockError::Corrupt { id, reason: error.to_string() };
         Ok(match part {
-            Part::Inline(content) => decode(content).map_err(|error| corrupt(self.id, error))?,
+            Part::Inline(content) | Part::Few(content) => {
+                decode(content).map_err(|error| corrupt(self.id, error))?
+            }
             Part::Block(id) => {
                 let block = self.reader.get(&[(*id, kind)])?.pop().expect("one block was asked for");
                 decode(block.data()).map_err(|error| corrupt(*id, error))?
@@ -257,7 +310,14 @@ impl Contents<'_> {
     /// Reads rows; `ids` are the view's, by rank in the dictionary.
     fn quads(&self, parts: &[Part], ids: &[(TermKind, TermId)]) -> Result<Vec<Quad>, WorkspaceError> {
         let mut quads = Vec::new();
+        let mut whole = Vec::new();
         for part in parts {
+            if let Part::Few(rows) = part {
+                let damaged =
+                    |error: DecodeError| BlockError::Corrupt { id: self.id, reason: error.to_string() };
+                whole.extend(decode_few(rows, ids).map_err(damaged)?);
+                continue;
+            }
             quads.extend(
                 self.decode(part, BlockKind::Permutation, |content| graph::decode_quads(content, ORDER))?,
             );
@@ -277,8 +337,33 @@ impl Contents<'_> {
                 *id = find(*id).ok_or_else(foreign)?;
             }
         }
+        quads.extend(whole);
         Ok(quads)
     }
+}
+
+/// Reads rows that [`few`] wrote; `ids` are the view's, by rank in the dictionary.
+fn decode_few(rows: &[u8], ids: &[(TermKind, TermId)]) -> Result<Vec<Quad>, DecodeError> {
+    let mut decoder = Decoder::bare(rows);
+    let mut quads = Vec::new();
+    while !decoder.is_at_end() {
+        let mut key = [TermId::UNDEFINED; 4];
+        for place in &mut key {
+            *place = match decoder.varint()? {
+                0 => TermId::UNDEFINED,
+                1 => {
+                    let id = TermId::from_bits(u64::from_le_bytes(decoder.array()?));
+                    id.filter(|id| id.is_inline()).ok_or(DecodeError("an id is not inline"))?
+                }
+                code => {
+                    let found = usize::try_from(code - 2).ok().and_then(|rank| ids.get(rank));
+                    found.ok_or(DecodeError("a quad has an id of no term"))?.1
+                }
+            };
+        }
+        quads.push(ORDER.quad(key));
+    }
+    Ok(quads)
 }
 
 #[cfg(test)]
@@ -303,14 +388,14 @@ mod tests {
             Quad { subject, predicate, object, graph: TermId::UNDEFINED }
         });
         let (added, removed) = quads.partition(|quad: &Quad| quad.subject.to_bits().is_multiple_of(2));
-        let written = ChangeSet::write(&terms, added, removed, &key(), &MemoryStore::new()).unwrap();
-        written.seal(&key()).open(BlockKind::ChangeSet, &key()).unwrap().data().to_vec()
+        ChangeSet::write(&terms, added, removed, &key(), &MemoryStore::new()).unwrap().to_bytes()
     }
 
     #[test]
     fn small_ones_stand_alone_and_large_ones_name_blocks() {
-        for (count, blocks) in [(0, 0), (100, 0), (20_000, 3)] {
-            let change_set = ChangeSet::decode_bytes(&bytes_of(count)).unwrap();
+        for (count, blocks) in [(0, 0), (20, 0), (100, 0), (20_000, 3)] {
+            let change_set = ChangeSet::of_bytes(&bytes_of(count)).unwrap();
+            assert_eq!(change_set.to_bytes(), bytes_of(count));
             assert!(change_set.blocks().count() >= blocks);
             assert_eq!(change_set.blocks().count() == 0, blocks == 0, "{count}");
         }
@@ -319,19 +404,16 @@ mod tests {
     proptest! {
         #[test]
         fn changed_bytes_never_panic(count in 0usize..40, at: prop::sample::Index, byte: u8, foreign: Vec<u8>) {
-            let _ = ChangeSet::decode_bytes(&foreign);
+            let _ = (ChangeSet::decode_bytes(&foreign), ChangeSet::of_bytes(&foreign));
             let mut bytes = bytes_of(count);
             let at = at.index(bytes.len());
             bytes[at] = byte;
-            let block = SealedBlock::seal(BlockKind::ChangeSet, &bytes, &key());
-            let store = Arc::new(MemoryStore::new());
-            store.put(std::slice::from_ref(&block)).unwrap();
-            let reader = Arc::new(BlockReader::new(store, key(), 1 << 20));
+            let Ok(change_set) = ChangeSet::of_bytes(&bytes) else { return Ok(()) };
+            let reader = BlockReader::new(Arc::new(MemoryStore::new()), key(), 1 << 20);
             let mut view = View::default();
-            if let Ok(all) = Changes::read(&[block.id()], &mut view, &reader) {
-                for changes in all {
-                    view.apply(&changes).unwrap();
-                }
+            let of = CommitId(BlockId::of(b"commit"));
+            if let Ok(changes) = Changes::read(of, &change_set, &mut view, &reader) {
+                view.apply(&changes).unwrap();
             }
         }
     }

@@ -3,8 +3,7 @@
 use std::collections::{BTreeSet, BinaryHeap, HashSet};
 use std::sync::Arc;
 
-use super::change_set::ChangeSet;
-use super::{CommitId, Head, Workspace, WorkspaceError};
+use super::{CommitChanges, CommitId, Head, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::graph::Run;
 
@@ -111,11 +110,10 @@ impl Gathering<'_> {
 
     fn changes_of(&mut self, commit: CommitId) -> Result<(), WorkspaceError> {
         let signed = self.workspace.commit(commit)?;
-        let unseen = |id: &&BlockId| !self.seen.contains(*id);
-        let ids: Vec<BlockId> = signed.commit.change_set.iter().filter(unseen).copied().collect();
-        let change_sets = self.workspace.reader().get_decoded::<ChangeSet>(&ids)?;
-        for (id, change_set) in ids.into_iter().zip(change_sets) {
+        if let CommitChanges::Block(id) = signed.commit.changes {
             self.add([id]);
+        }
+        for change_set in self.workspace.change_sets(&[&signed])?.into_iter().flatten() {
             self.add(change_set.blocks().map(|(id, _)| id));
         }
         Ok(())
@@ -157,7 +155,9 @@ mod tests {
         let mut commits = vec![load(&workspace, MAIN, 0, 2_000, 1), load(&workspace, MAIN, 9_000, 3, 2)];
         workspace.create_branch("side", commits[1]).unwrap();
         commits.push(load(&workspace, "side", 10_000, 3, 3));
-        commits.extend([4, 5].map(|time| load(&workspace, MAIN, 11_000 * time, 3, time as i64)));
+        commits.extend(
+            [(3, 4), (400, 5)].map(|(count, time)| load(&workspace, MAIN, 11_000 * time, count, time as i64)),
+        );
         (store, workspace, commits)
     }
 
@@ -211,12 +211,13 @@ mod tests {
             workspace.log(commits[4]).unwrap().map(|commit| commit.unwrap().id.0).collect();
         assert!(newest_first.is_sorted_by_key(|id| place[id]));
         assert!(newest_first.iter().all(|id| place[id] < 1 + commits.len()), "history comes first");
-        // The oldest change set follows what it takes to read the heads; only the run's blocks are its own.
-        let oldest = workspace.commit(commits[0]).unwrap().commit.change_set[0];
-        assert_eq!(place[&oldest], blocks.len() - 1);
+        // Then what it takes to read the heads: the changes since their runs, which are large enough to
+        // stand in blocks of their own, and the runs.
         let (_, root) = heads[0].manifest.unwrap();
-        let newest = workspace.commit(commits[4]).unwrap().commit.change_set[0];
-        assert!(place[&newest] < place[&root] && place[&root] < place[&oldest]);
+        let CommitChanges::Block(newest) = workspace.commit(commits[4]).unwrap().commit.changes else {
+            panic!()
+        };
+        assert!(place[&newest] > commits.len() && place[&newest] < place[&root]);
     }
 
     #[test]

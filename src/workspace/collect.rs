@@ -125,7 +125,12 @@ impl Workspace {
         let remote = self.remote_heads()?.into_iter().map(|(_, head)| head.commit);
         let pinned = self.pins()?.into_iter().map(|(_, commit)| commit);
         let claimed = self.inner.upkeep.claimed();
-        let all = branches.chain(latest.into_iter().flatten()).chain(gone).chain(remote).chain(pinned).chain(claimed);
+        let all = branches
+            .chain(latest.into_iter().flatten())
+            .chain(gone)
+            .chain(remote)
+            .chain(pinned)
+            .chain(claimed);
         Ok(all.collect::<BTreeSet<CommitId>>().into_iter().collect())
     }
 

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use super::Settings;
+use super::change_set::ChangeSet;
 use super::encoding::{DecodeError, Decoder, Encoder};
 use crate::block::{BlockError, BlockId, BlockKind, ParseIdError, PlainBlock, SealedBlock};
 use crate::crypto::{EpochKey, PublicKey, SecretKey, Signature, SignatureError, WorkspaceId};
 
 const MAGIC: &[u8; 4] = b"RFCO";
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const SIGNATURE_DOMAIN: &[u8] = b"reefloom commit 1";
 const PARENTS_MAX: usize = 64;
 /// A longer message is refused, so that a commit stays one small block.
@@ -44,13 +46,23 @@ impl FromStr for CommitId {
 pub struct Commit {
     /// Sorted and distinct; none in the genesis commit.
     pub parents: Vec<CommitId>,
-    /// The blocks of the change set against the first parent; none if nothing changed.
-    pub change_set: Vec<BlockId>,
+    /// What changed against the first parent.
+    pub changes: CommitChanges,
     pub author: PublicKey,
     /// Milliseconds since 1970-01-01T00:00:00Z, by the author's clock.
     pub time_ms: i64,
     pub message: String,
     pub origin: Origin,
+}
+
+/// Where the change set of a commit stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CommitChanges {
+    /// Nothing changed.
+    Nothing,
+    /// A small one, in the commit itself: so a small commit is one block.
+    Here(Arc<ChangeSet>),
+    Block(BlockId),
 }
 
 /// Where a history begins: each commit either begins one or names the commit that did.
@@ -87,10 +99,11 @@ impl Commit {
         for parent in &self.parents {
             encoder.id(&parent.0);
         }
-        encoder.len(self.change_set.len());
-        for block in &self.change_set {
-            encoder.id(block);
-        }
+        match &self.changes {
+            CommitChanges::Nothing => encoder.u8(0),
+            CommitChanges::Here(change_set) => encoder.u8(1).bytes(&change_set.to_bytes()),
+            CommitChanges::Block(id) => encoder.u8(2).id(id),
+        };
         encoder.raw(&self.author.0).i64(self.time_ms).bytes(self.message.as_bytes());
         encoder.finish()
     }
@@ -108,13 +121,18 @@ impl Commit {
         if parents.is_empty() != matches!(origin, Origin::Genesis(_)) {
             return Err(DecodeError("only a genesis commit has no parents"));
         }
-        let change_set = decoder.ids()?;
+        let changes = match decoder.u8()? {
+            0 => CommitChanges::Nothing,
+            1 => CommitChanges::Here(Arc::new(ChangeSet::of_bytes(decoder.bytes()?)?)),
+            2 => CommitChanges::Block(decoder.id()?),
+            _ => return Err(DecodeError("the changes of a commit are neither here nor elsewhere")),
+        };
         let author = PublicKey(decoder.array32()?);
         let (time_ms, message) = (decoder.i64()?, decoder.text()?);
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(DecodeError("the message is too long"));
         }
-        Ok(Commit { parents, change_set, author, time_ms, message, origin })
+        Ok(Commit { parents, changes, author, time_ms, message, origin })
     }
 
     /// Signs and seals the commit.
@@ -177,7 +195,7 @@ mod tests {
     fn commits(author: &SecretKey) -> Vec<Commit> {
         let genesis = Commit {
             parents: Vec::new(),
-            change_set: Vec::new(),
+            changes: CommitChanges::Nothing,
             author: author.public(),
             time_ms: -5,
             message: "begin ⚓".to_owned(),
@@ -185,10 +203,11 @@ mod tests {
         };
         let mut parents = [b"a", b"b"].map(|text| CommitId(BlockId::of(text))).to_vec();
         parents.sort();
-        let change_set = vec![BlockId::of(b"changes")];
+        let changes = CommitChanges::Block(BlockId::of(b"changes"));
         let origin = Origin::Of(CommitId(BlockId::of(b"genesis")));
-        let merge = Commit { parents, change_set, origin, ..genesis.clone() };
-        vec![genesis, merge]
+        let merge = Commit { parents, changes, origin, ..genesis.clone() };
+        let small = CommitChanges::Here(Arc::new(ChangeSet::default()));
+        vec![genesis, Commit { changes: small, ..merge.clone() }, merge]
     }
 
     #[test]

@@ -49,6 +49,15 @@ impl Encoder {
         self.u32(u32::try_from(len).expect("a block holds far less than 4 GiB"))
     }
 
+    /// Appends an unsigned LEB128 number.
+    pub fn varint(&mut self, mut value: u64) -> &mut Encoder {
+        while value >= 0x80 {
+            self.u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.u8(value as u8)
+    }
+
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Encoder {
         self.len(bytes.len()).raw(bytes)
     }
@@ -64,6 +73,11 @@ pub struct Decoder<'a> {
 }
 
 impl<'a> Decoder<'a> {
+    /// Opens a buffer without magic and version.
+    pub fn bare(bytes: &'a [u8]) -> Decoder<'a> {
+        Decoder { rest: bytes }
+    }
+
     /// Opens a buffer that must begin with this magic and version.
     pub fn new(bytes: &'a [u8], magic: &[u8; 4], version: u8) -> Result<Decoder<'a>, DecodeError> {
         let mut decoder = Decoder { rest: bytes };
@@ -82,7 +96,7 @@ impl<'a> Decoder<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
+    pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let (taken, rest) = self.rest.split_first_chunk::<N>().ok_or(DecodeError("it ends too early"))?;
         self.rest = rest;
         Ok(*taken)
@@ -126,6 +140,26 @@ impl<'a> Decoder<'a> {
         (0..len).map(|_| self.id()).collect()
     }
 
+    /// Takes an unsigned LEB128 number, in its shortest form.
+    pub fn varint(&mut self) -> Result<u64, DecodeError> {
+        let mut value = 0u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.u8()?;
+            let part = u64::from(byte & 0x7F);
+            if part << shift >> shift != part {
+                break;
+            }
+            value |= part << shift;
+            if byte & 0x80 == 0 {
+                let is_shortest = byte != 0 || shift == 0;
+                return is_shortest
+                    .then_some(value)
+                    .ok_or(DecodeError("a number is not in its shortest form"));
+            }
+        }
+        Err(DecodeError("a number is too long"))
+    }
+
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let len = self.len(1)?;
         self.raw(len)
@@ -134,6 +168,10 @@ impl<'a> Decoder<'a> {
     pub fn text(&mut self) -> Result<String, DecodeError> {
         let text = str::from_utf8(self.bytes()?).map_err(|_| DecodeError("a text is not UTF-8"))?;
         Ok(text.to_owned())
+    }
+
+    pub fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
     }
 
     pub fn finish(self) -> Result<(), DecodeError> {

@@ -109,7 +109,8 @@ pub struct ViewLayers<'a> {
 
 impl<'a> ViewLayers<'a> {
     pub fn of(view: &'a View) -> Result<ViewLayers<'a>, WorkspaceError> {
-        let id_of = |term: &_| Ok(view.term_id(term)?.expect("the parts of triple terms are interned with them"));
+        let id_of =
+            |term: &_| Ok(view.term_id(term)?.expect("the parts of triple terms are interned with them"));
         let overlay = UnsortedLayer::of(view.overlay.terms(), &id_of)?;
         Ok(ViewLayers { base: view.base.run().map(RunLayer::new), overlay })
     }
@@ -155,9 +156,10 @@ impl RowStream<4> for ScanRows {
         rows.clear();
         let Some(batch) = self.scan.next_batch()? else { return Ok(()) };
         let [subject, predicate, object, graph] = [0, 1, 2, 3].map(|place| batch.column(place));
-        rows.extend((0..batch.rows()).map(|row| {
-            [subject[row], predicate[row], object[row], graph[row]].map(TermId::to_bits)
-        }));
+        rows.extend(
+            (0..batch.rows())
+                .map(|row| [subject[row], predicate[row], object[row], graph[row]].map(TermId::to_bits)),
+        );
         Ok(())
     }
 }

@@ -14,8 +14,8 @@ use super::view::View;
 use super::{CommitId, Due, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::graph::{
-    self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows, WriteError,
-    WriteOptions,
+    self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows,
+    WriteError, WriteOptions,
 };
 use crate::model::{BlankNode, GraphName, NamedOrBlankNode, Quad, Term, TermId};
 
@@ -190,7 +190,9 @@ impl Load<'_> {
                 _ => bits,
             };
             let is_known = |bits: &u64| {
-                TermId::from_bits(*bits).and_then(TermId::as_dictionary).is_none_or(|id| id.layer < FIRST_LAYER)
+                TermId::from_bits(*bits)
+                    .and_then(TermId::as_dictionary)
+                    .is_none_or(|id| id.layer < FIRST_LAYER)
             };
             for_each_row(&mut *part.rows()?, |row| {
                 let row = row.map(translate);
@@ -204,9 +206,12 @@ impl Load<'_> {
             })?;
         } else {
             let mut held = HeldRows::of(view)?;
-            for_each_row(&mut *candidates.stream()?, |row| {
-                if held.has(row)? { Ok(()) } else { new.push(row) }
-            })?;
+            for_each_row(
+                &mut *candidates.stream()?,
+                |row| {
+                    if held.has(row)? { Ok(()) } else { new.push(row) }
+                },
+            )?;
         }
         Ok(NewRows { rows: new.finish() })
     }
@@ -227,9 +232,8 @@ impl Load<'_> {
 
     fn commit(&self, change_set: ChangeSet) -> Result<CommitId, WorkspaceError> {
         let inner = &self.workspace.inner;
-        let block = change_set.seal(&inner.key);
-        inner.store.put(std::slice::from_ref(&block))?;
-        self.workspace.write_commit(self.parent.commit(), vec![block.id()], self.message, self.time_ms)
+        let changes = change_set.put(&inner.key, &*inner.store)?;
+        self.workspace.write_commit(self.parent.commit(), changes, self.message, self.time_ms)
     }
 
     /// Notes the manifest, then moves the branch: a crash between leaves a manifest that nobody asks for.

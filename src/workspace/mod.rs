@@ -35,7 +35,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 pub use closure::Closure;
 pub use collect::{Marking, Needs};
-pub use commit::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
+pub use commit::{Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, SignedCommit};
 pub use error::WorkspaceError;
 pub use history::Log;
 pub use load::{BlankNames, FeedError, Intake, Loaded};
@@ -111,7 +111,7 @@ impl Workspace {
         let workspace = Workspace::over(access);
         let commit = Commit {
             parents: Vec::new(),
-            change_set: Vec::new(),
+            changes: CommitChanges::Nothing,
             author: workspace.author(),
             time_ms,
             message: format!("begin {}", settings.name).trim_end().to_owned(),
@@ -223,6 +223,25 @@ impl Workspace {
     pub fn commit(&self, id: CommitId) -> Result<Arc<SignedCommit>, WorkspaceError> {
         let mut found = self.inner.reader.get_decoded::<SignedCommit>(&[id.0])?;
         Ok(found.pop().expect("one block was asked for"))
+    }
+
+    /// Returns the change sets of commits, in order; `None` for those that changed nothing. One request
+    /// for all that stand in blocks of their own.
+    fn change_sets(
+        &self,
+        commits: &[&SignedCommit],
+    ) -> Result<Vec<Option<Arc<change_set::ChangeSet>>>, WorkspaceError> {
+        let ids = commits.iter().filter_map(|signed| match &signed.commit.changes {
+            CommitChanges::Block(id) => Some(*id),
+            CommitChanges::Nothing | CommitChanges::Here(_) => None,
+        });
+        let mut found = self.inner.reader.get_decoded(&ids.collect::<Vec<_>>())?.into_iter();
+        let one = |signed: &&SignedCommit| match &signed.commit.changes {
+            CommitChanges::Nothing => None,
+            CommitChanges::Here(change_set) => Some(Arc::clone(change_set)),
+            CommitChanges::Block(_) => found.next(),
+        };
+        Ok(commits.iter().map(one).collect())
     }
 
     pub fn default_branch(&self) -> Result<String, WorkspaceError> {
@@ -361,6 +380,10 @@ impl crate::block::Decode for SignedCommit {
     }
 
     fn weight_bytes(&self) -> usize {
-        size_of::<SignedCommit>() + self.commit.message.len() + 32 * self.commit.change_set.len()
+        let changes = match &self.commit.changes {
+            CommitChanges::Here(change_set) => crate::block::Decode::weight_bytes(&**change_set),
+            CommitChanges::Nothing | CommitChanges::Block(_) => 0,
+        };
+        size_of::<SignedCommit>() + self.commit.message.len() + changes
     }
 }

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use super::change_set::ChangeSet;
 use super::{CommitId, SignedCommit, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
 
@@ -37,10 +36,10 @@ pub enum Step {
 }
 
 impl Step {
-    /// Returns the blocks of the change set between the two.
-    pub fn change_set(&self) -> &[BlockId] {
+    /// Returns the commit whose changes lie between the two.
+    pub fn signed(&self) -> &SignedCommit {
         let (Step::Redo(signed) | Step::Undo(signed)) = self;
-        &signed.commit.change_set
+        signed
     }
 }
 
@@ -98,12 +97,7 @@ fn later_starts(workspace: &Workspace) -> Result<Vec<(CommitId, Start)>, Workspa
 
 /// Walks back from a commit to one before it, as long as that costs less than `below`; returns the cost
 /// and the steps.
-fn from_later(
-    workspace: &Workspace,
-    from: CommitId,
-    to: CommitId,
-    below: u64,
-) -> Option<(u64, Vec<Step>)> {
+fn from_later(workspace: &Workspace, from: CommitId, to: CommitId, below: u64) -> Option<(u64, Vec<Step>)> {
     let (mut at, mut steps, mut cost) = (from, Vec::new(), 0);
     while at != to {
         // Somebody else's history may be out of reach; it is not needed.
@@ -121,16 +115,8 @@ fn from_later(
 }
 
 fn cost(workspace: &Workspace, steps: &[Step]) -> u64 {
-    let of_step = |step: &Step| {
-        let (Step::Redo(signed) | Step::Undo(signed)) = step;
-        cost_of(workspace, signed)
-    };
-    steps.iter().map(of_step).fold(0, u64::saturating_add)
-}
-
-fn cost_of(workspace: &Workspace, signed: &SignedCommit) -> u64 {
-    let Ok(change_sets) = workspace.inner.reader.get_decoded::<ChangeSet>(&signed.commit.change_set) else {
-        return OUT_OF_REACH_COST;
-    };
-    1 + change_sets.iter().map(|change_set| BLOCK_COST * change_set.blocks().count() as u64).sum::<u64>()
+    let signed: Vec<&SignedCommit> = steps.iter().map(Step::signed).collect();
+    let Ok(change_sets) = workspace.change_sets(&signed) else { return OUT_OF_REACH_COST };
+    let blocks = change_sets.iter().flatten().map(|change_set| change_set.blocks().count() as u64);
+    steps.len() as u64 + blocks.map(|count| BLOCK_COST * count).sum::<u64>()
 }

@@ -9,7 +9,7 @@ use super::facts;
 use super::overlay::Overlay;
 use super::route::{self, Route, Start, Step};
 use super::view::View;
-use super::{CommitId, Due, Workspace, WorkspaceError};
+use super::{CommitId, Due, SignedCommit, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, QuadPattern, Term, TermId};
@@ -204,12 +204,18 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
         Start::Nothing => (View::default(), None, 0),
     };
     let commits = commits + steps.len() as u64;
-    for step in steps {
-        for changes in Changes::read(step.change_set(), &mut view, &workspace.inner.reader)? {
-            match step {
-                Step::Redo(_) => view.apply(&changes)?,
-                Step::Undo(_) => view.apply(&changes.inverted())?,
-            }
+    let signed: Vec<&SignedCommit> = steps.iter().map(Step::signed).collect();
+    let change_sets = workspace.change_sets(&signed)?;
+    let reader = &workspace.inner.reader;
+    // One request for all; the reads below find them in the cache or, if it is too small, here.
+    let parts = change_sets.iter().flatten().flat_map(|change_set| change_set.blocks());
+    let _held = reader.get(&parts.collect::<Vec<_>>())?;
+    for (step, change_set) in steps.iter().zip(&change_sets) {
+        let Some(change_set) = change_set else { continue };
+        let changes = Changes::read(step.signed().id, change_set, &mut view, reader)?;
+        match step {
+            Step::Redo(_) => view.apply(&changes)?,
+            Step::Undo(_) => view.apply(&changes.inverted())?,
         }
     }
     let snapshot = Arc::new(Snapshot::new(commit, view, manifest, commits));

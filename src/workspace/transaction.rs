@@ -5,7 +5,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::change_set::Changes;
 use super::view::View;
-use super::{Commit, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError};
+use super::{
+    Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError,
+};
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
@@ -101,8 +103,8 @@ impl Transaction {
             self.parent.commit()
         } else {
             let (key, store) = (&self.workspace.inner.key, &self.workspace.inner.store);
-            let blocks = state.changes().write(&state.view, key, &**store)?;
-            self.workspace.write_commit(self.parent.commit(), blocks, message, time_ms)?
+            let changes = state.changes().write(&state.view, key, &**store)?;
+            self.workspace.write_commit(self.parent.commit(), changes, message, time_ms)?
         };
         state.written = Some(id);
         Ok(id)
@@ -186,7 +188,7 @@ impl Workspace {
     pub(super) fn write_commit(
         &self,
         parent: CommitId,
-        change_set: Vec<crate::block::BlockId>,
+        changes: CommitChanges,
         message: &str,
         time_ms: i64,
     ) -> Result<CommitId, WorkspaceError> {
@@ -196,7 +198,7 @@ impl Workspace {
         let genesis = self.commit(parent)?.genesis();
         let commit = Commit {
             parents: vec![parent],
-            change_set,
+            changes,
             author: self.author(),
             time_ms,
             message: message.to_owned(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::change_set::ChangeSet;
-use super::{CommitId, SignedCommit, Workspace, WorkspaceError};
+use super::{CommitChanges, CommitId, SignedCommit, Workspace, WorkspaceError};
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSource, PlainBlock};
 use crate::graph::{self, Run};
 use crate::model::Permutation;
@@ -122,11 +122,15 @@ impl<'a> Walk<'a> {
         if let Err(error) = signed.verify(self.workspace.id()) {
             self.corrupt.insert(id.0, error.to_string());
         }
-        for block in &signed.commit.change_set {
-            let read = self.reader.get_decoded::<ChangeSet>(&[*block]);
-            if let Some(change_set) = self.note(*block, read)?.and_then(|mut found| found.pop()) {
-                self.wanted.insert(*block, BlockKind::ChangeSet);
-                self.wanted.extend(change_set.blocks());
+        match &signed.commit.changes {
+            CommitChanges::Nothing => {}
+            CommitChanges::Here(change_set) => self.wanted.extend(change_set.blocks()),
+            CommitChanges::Block(block) => {
+                let read = self.reader.get_decoded::<ChangeSet>(&[*block]);
+                if let Some(change_set) = self.note(*block, read)?.and_then(|mut found| found.pop()) {
+                    self.wanted.insert(*block, BlockKind::ChangeSet);
+                    self.wanted.extend(change_set.blocks());
+                }
             }
         }
         Ok(signed.commit.parents.clone())

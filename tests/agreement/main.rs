@@ -16,7 +16,7 @@ use oxigraph::io::RdfFormat;
 use oxigraph::sparql::{QueryResults, SparqlEvaluator};
 use oxigraph::store::Store;
 use reefloom::engine::{
-    Answer, Engine, EngineOptions, Language, LoadOptions, LoadInput, Request, WorkspaceSettings,
+    Answer, Engine, EngineOptions, Language, LoadInput, LoadOptions, Request, WorkspaceSettings,
 };
 
 use tempfile::TempDir;
@@ -75,8 +75,7 @@ fn load(folder: &Path, file: &Path) -> Engine {
     settings.vocabulary.base = BASE.to_owned();
     engine.create_workspace("maritime", settings, 0).unwrap();
     let options = LoadOptions { files: vec![file.to_owned()], ..LoadOptions::default() };
-    let loaded =
-        engine.load(None, None, LoadInput::open(&options).unwrap(), "maritime", 0, &|_| {}).unwrap();
+    let loaded = engine.load(None, None, LoadInput::open(&options).unwrap(), "maritime", 0, &|_| {}).unwrap();
     assert_eq!(loaded.quads_added, 320_852);
     engine
 }

@@ -77,7 +77,8 @@ async fn fold(call: &Call, segment: &str) -> Result<Reply, Problem> {
 
 async fn collect_garbage(call: &Call) -> Result<Reply, Problem> {
     check_post(call)?;
-    let is_set = |name: &str| Ok::<bool, Problem>(call.query.one(name)?.is_some_and(|value| value != "false"));
+    let is_set =
+        |name: &str| Ok::<bool, Problem>(call.query.one(name)?.is_some_and(|value| value != "false"));
     let options = CollectOptions { is_dry_run: is_set("dry-run")?, forget_gone: is_set("prune")? };
     let collected = call.blocking(move |engine| engine.collect_garbage(options)).await?;
     Ok(home::json(StatusCode::OK, &json!(collected)))
