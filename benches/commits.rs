@@ -74,8 +74,8 @@ fn through_the_engine(path: &Path, folder: &Path) {
     println!("commit of 1 quad: median {:.3} ms", median(single.collect()));
     let large = (0..LARGE).map(|n| update(&engine, "large", n, LARGE_QUADS));
     println!("commit of {LARGE_QUADS} quads: median {:.3} ms", median(large.collect()));
-    let one = rate(1, |writer, n| drop(update(&engine, &format!("one{writer}"), n, 1)));
-    let many = rate(WRITERS, |writer, n| drop(update(&engine, &format!("many{writer}"), n, 1)));
+    let one = rate(1, |writer, n| _ = update(&engine, &format!("one{writer}"), n, 1));
+    let many = rate(WRITERS, |writer, n| _ = update(&engine, &format!("many{writer}"), n, 1));
     println!(
         "updates through the engine: 1 writer {one:.0}/s, {WRITERS} writers {many:.0}/s, {:.1} times",
         many / one

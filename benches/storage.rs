@@ -16,11 +16,12 @@ use reefloom::block::{BlockReader, BlockSink, BlockSource};
 use reefloom::blockstore::{LocalStore, Refs, Store};
 use reefloom::crypto::{EpochKey, WorkspaceId};
 use reefloom::dataset::Scan;
-use reefloom::graph::{Run, RunBuilder, write_run};
+use reefloom::graph::{Gathering, Input, Layer, RowSource, Run, WriteOptions, write_run};
 use reefloom::model::{EdgePattern, Permutation, QuadPattern, TermId};
 
 const LOOKUPS: usize = 2000;
 const CACHE_BYTES: u64 = 256 << 20;
+const WORK_BYTES: usize = 512 << 20;
 const SMALL_COMMITS: usize = 200;
 
 fn main() {
@@ -38,18 +39,26 @@ fn main() {
     let store = Arc::new(LocalStore::open(&folder).expect("a temporary folder can be written"));
     let key = EpochKey::generate(WorkspaceId([1; 32]));
     let started = Instant::now();
-    let mut builder = RunBuilder::new();
+    let scratch = store.scratch();
+    let gathering = Gathering::new(&*scratch, WORK_BYTES, 1, 0);
+    let mut gatherer = gathering.gatherer();
     for quad in batches(&path).into_iter().flatten() {
-        builder.insert(&quad).expect("benchmark terms are short");
+        gatherer.insert(&quad).expect("benchmark terms are short");
     }
-    println!("  parse and intern        {:>8.2} s", started.elapsed().as_secs_f64());
-    let (terms, quads) = builder.into_parts();
-    println!("  and sort the terms      {:>8.2} s", started.elapsed().as_secs_f64());
-    let written = write_run(&terms, quads, &key, &*store).expect("the store has room");
+    gatherer.finish().expect("there is memory");
+    println!("  parse and gather        {:>8.2} s", started.elapsed().as_secs_f64());
+    let parts = gathering.into_parts();
+    let input = Input {
+        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
+        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
+    };
+    let options =
+        WriteOptions { key: &key, sink: &*store, scratch: &*scratch, memory_bytes: WORK_BYTES, threads: 2 };
+    let written = write_run(&input, &options).expect("the store has room");
     println!("  and write the run       {:>8.2} s", started.elapsed().as_secs_f64());
     store.sync().expect("the store syncs");
     let elapsed = started.elapsed();
-    drop(terms);
+    drop(parts);
     report("load, durable", written.quads as usize, elapsed);
     store.checkpoint().expect("the index can be written");
     let usage = store.usage().expect("the folder can be read");
@@ -146,11 +155,18 @@ fn read(folder: &std::path::Path, root: reefloom::block::BlockId, key: &EpochKey
     let started = Instant::now();
     run.terms(&probes).expect("the terms are there");
     each("id to term, in one batch", probes.len(), started.elapsed());
+    let copied = copied_bytes_per_second();
+    println!("memory: {:.1} GB/s copied by one thread", copied / 1e9);
     for permutation in Permutation::ALL {
         count(&run, &QuadPattern::default(), permutation);
         let started = Instant::now();
         let rows = count(&run, &QuadPattern::default(), permutation);
-        report(&format!("full scan {permutation:?}, decoded blocks cached"), rows, started.elapsed());
+        let ids_per_second = rows as f64 * 4.0 / started.elapsed().as_secs_f64();
+        println!(
+            "full scan {permutation:?}, opened blocks cached: {:.0} M ids/s decoded, {:.0} % of what memory can copy",
+            ids_per_second / 1e6,
+            ids_per_second * 8.0 / copied * 100.0
+        );
     }
     let mut edges = run.scan_edges(&EdgePattern::default()).expect("edges open");
     let mut edge_rows = 0;
@@ -158,6 +174,19 @@ fn read(folder: &std::path::Path, root: reefloom::block::BlockId, key: &EpochKey
         edge_rows += batch.rows();
     }
     println!("edges: {edge_rows}; cache {:?}", run.reader().counters());
+}
+
+/// Measures how fast one thread copies from memory to memory.
+fn copied_bytes_per_second() -> f64 {
+    let from = vec![7u64; 32 << 20];
+    let mut to = vec![0u64; from.len()];
+    to.copy_from_slice(&from);
+    let started = Instant::now();
+    for _ in 0..4 {
+        to.copy_from_slice(&from);
+        std::hint::black_box(&mut to);
+    }
+    (4 * from.len() * 8) as f64 / started.elapsed().as_secs_f64()
 }
 
 /// Picks subjects spread over all the run, in no helpful order.

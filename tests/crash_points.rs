@@ -19,7 +19,7 @@ use reefloom::workspace::{
     Access, CommitId, MAIN, Marking, MemoryLimits, Settings, Workspace, WorkspaceError,
 };
 
-const LOADED: usize = 300;
+const LOADED: usize = 60;
 
 /// Opens the store; from step `last` on, the disk fails for good, as if the power were gone.
 fn open(folder: &Path, steps: &Arc<AtomicU64>, last: u64) -> Result<Arc<LocalStore>, WorkspaceError> {

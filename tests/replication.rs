@@ -18,7 +18,7 @@ use reefloom::replication::{BranchMove, Follow, Replica, ReplicationError, Ticke
 use reefloom::workspace::{Access, CommitId, MAIN, MemoryLimits, Settings, Workspace};
 use tempfile::TempDir;
 
-const CACHE_BYTES: u64 = 64 << 20;
+const MEMORY: MemoryLimits = MemoryLimits { cache_bytes_max: 64 << 20, work_bytes_max: 64 << 20 };
 const PATIENCE: Duration = Duration::from_secs(10);
 const ANYWHERE: &str = "/ip4/127.0.0.1/tcp/0";
 
@@ -48,7 +48,7 @@ fn access(seed: u8, replica: &Replica, store: &Arc<LocalStore>) -> Access {
         source: replica.source(),
         key: key(),
         author: SecretKey::from_seed(&[seed; 32]),
-        memory: MemoryLimits { cache_bytes_max: CACHE_BYTES, work_bytes_max: 64 << 20 },
+        memory: MEMORY,
     }
 }
 
@@ -72,7 +72,7 @@ impl Member {
         let ticket = Ticket::parse(ticket).unwrap();
         let (replica, store) = replica(seed, ANYWHERE, folder, ticket.key());
         let author = SecretKey::from_seed(&[seed; 32]);
-        let workspace = replica.join(&ticket, author, CACHE_BYTES, PATIENCE)?;
+        let workspace = replica.join(&ticket, author, MEMORY, PATIENCE)?;
         Ok(Member { seed, replica, store, workspace })
     }
 
