@@ -9,6 +9,7 @@ mod folder;
 mod index;
 mod local;
 mod log;
+mod mark;
 mod memory;
 mod opening;
 mod pack;
