@@ -65,7 +65,7 @@ fn packs(folder: &TempDir) -> Vec<String> {
 fn check_sweep(store: &dyn Store) -> Swept {
     let all = blocks(0..60);
     let (live, dead) = all.split_at(20);
-    store.put(&all).unwrap();
+    all.chunks(6).for_each(|some| store.put(some).unwrap());
     store.compare_and_swap("head", None, Some(b"1")).unwrap();
     let live_ids = ids(live);
     let is_live = |id: &BlockId| live_ids.contains(id);
@@ -73,7 +73,9 @@ fn check_sweep(store: &dyn Store) -> Swept {
     let promised = store.sweep(&is_live, dry).unwrap();
     check_holds(store, &all);
     let swept = store.sweep(&is_live, SweepOptions::all()).unwrap();
-    assert_eq!(swept, promised);
+    // How many packs are begun meanwhile, the dry run does not know.
+    assert!(swept.pack_bytes.abs_diff(promised.pack_bytes) < 1_000, "{swept:?}, {promised:?}");
+    assert_eq!(Swept { pack_bytes: promised.pack_bytes, ..swept }, promised);
     let dead_bytes = dead.iter().map(|block| block.bytes().len() as u64).sum::<u64>();
     assert_eq!((swept.blocks, swept.block_bytes), (40, dead_bytes));
     check_holds(store, live);

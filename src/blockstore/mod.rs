@@ -153,7 +153,7 @@ pub struct Swept {
     pub block_bytes: u64,
     /// Packs that were rewritten.
     pub packs: u64,
-    /// By how much the packs together became smaller.
+    /// By how much the packs together became smaller; before the fact, by about how much.
     pub pack_bytes: u64,
 }
 
