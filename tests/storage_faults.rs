@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use reefloom::block::{BlockError, BlockId, BlockSource};
-use reefloom::blockstore::{LocalStore, Refs, Store, StoreError};
+use reefloom::block::{BlockError, BlockId, BlockKind, BlockSink, BlockSource, SealedBlock};
+use reefloom::blockstore::{LocalStore, Refs, Store, StoreError, StoreOptions};
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetError};
 use reefloom::model::{NamedNode, Permutation, QuadPattern};
@@ -319,13 +319,175 @@ fn every_damaged_block_is_named_and_the_others_are_read() {
         drop(workspace);
         let store = open(folder.path()).unwrap();
         assert_eq!(store.verify().unwrap(), ids.len() as u64 - 1);
-        reefloom::block::BlockSink::put(&store, std::slice::from_ref(block)).unwrap();
+        store.put(std::slice::from_ref(block)).unwrap();
         assert_eq!((store.verify().unwrap(), store.corrupt()), (ids.len() as u64, vec![]));
         drop(store);
         let workspace = reopen(folder.path());
         assert_eq!(count(&workspace, commits[3].0).unwrap(), commits[3].1);
     }
     assert_eq!(damaged_commits, commits.len());
+}
+
+fn small_block(seed: u32) -> SealedBlock {
+    let key = EpochKey::from_secret([1; 32], WorkspaceId([2; 32]));
+    let noise: Vec<u8> = (0..40).flat_map(|n| (n ^ seed).wrapping_mul(0x9E37_79B9).to_le_bytes()).collect();
+    SealedBlock::seal(BlockKind::Dictionary, &noise, &key)
+}
+
+fn open_small_packs(folder: &Path) -> Result<LocalStore, StoreError> {
+    let options = StoreOptions { pack_bytes_max: 1_000, watch: None };
+    loop {
+        match LocalStore::open_with(folder, options.clone()) {
+            Err(StoreError::InUse(_)) => thread::sleep(Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
+}
+
+type Files = Vec<(String, Vec<u8>)>;
+
+fn files(folder: &Path) -> Files {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let mut files: Files = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), std::fs::read(entry.path()).unwrap()))
+        .collect();
+    files.sort();
+    files
+}
+
+const SMALL_BLOCKS: u32 = 12;
+
+/// Returns the files of a store of several packs and refs, after it was closed or killed.
+fn small_store(is_killed: bool) -> Files {
+    let folder = TempDir::new().unwrap();
+    let store = open_small_packs(folder.path()).unwrap();
+    for seed in 0..SMALL_BLOCKS {
+        store.put(&[small_block(seed)]).unwrap();
+        let value = seed.to_string();
+        store.compare_and_swap(&format!("ref/{seed}"), None, Some(value.as_bytes())).unwrap();
+    }
+    let killed = files(folder.path());
+    drop(store);
+    if is_killed { killed } else { files(folder.path()) }
+}
+
+/// Opens a store whose files were damaged in one place: nothing but what lies there may be lost, and
+/// if that is a block, it is reported.
+fn check_damaged(files: &Files, when: &str) {
+    let folder = TempDir::new().unwrap();
+    for (name, bytes) in files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let store = match open_small_packs(folder.path()) {
+        Ok(store) => store,
+        Err(error) => panic!("{when}: {error}"),
+    };
+    let ids: Vec<BlockId> = (0..SMALL_BLOCKS).map(|seed| small_block(seed).id()).collect();
+    let found = store.get(&ids).unwrap();
+    let lost: Vec<BlockId> =
+        ids.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(id, _)| *id).collect();
+    let refs = store.list_refs("").unwrap();
+    let lost_refs = SMALL_BLOCKS as usize - refs.len();
+    assert!(lost.len() + lost_refs <= 1, "{when}: {lost:?}, {lost_refs} refs are lost");
+    for (name, value) in refs {
+        assert_eq!(name.strip_prefix("ref/").unwrap().as_bytes(), value, "{when}");
+    }
+    // A record whose header is damaged does not tell whose it was.
+    assert!(store.corrupt().iter().all(|id| lost.contains(id)), "{when}");
+    if when.contains("in a block") {
+        assert_eq!(store.corrupt(), lost, "{when}");
+    }
+    let blocks: Vec<SealedBlock> = (0..SMALL_BLOCKS).map(small_block).collect();
+    store.put(&blocks).unwrap();
+    drop(store);
+    let store = open_small_packs(folder.path()).unwrap();
+    assert_eq!(store.verify().unwrap(), u64::from(SMALL_BLOCKS), "{when}");
+}
+
+/// Says what lies at a place of a file.
+fn place(bytes: &[u8], at: usize) -> &'static str {
+    let is_in_block = (0..SMALL_BLOCKS).any(|seed| {
+        let block = small_block(seed);
+        let begin = bytes.windows(block.bytes().len()).position(|window| window == block.bytes());
+        begin.is_some_and(|begin| (begin..begin + block.bytes().len()).contains(&at))
+    });
+    if is_in_block { "in a block" } else { "beside the blocks" }
+}
+
+/// Flips a bit in every so many bytes of the files whose name ends so.
+fn flip_bits(files: &Files, ending: &str, places: impl Fn(usize) -> Vec<usize>) {
+    for (number, (name, bytes)) in files.iter().enumerate().filter(|(_, (name, _))| name.ends_with(ending)) {
+        let places = places(bytes.len());
+        // The time goes into waiting for the disk.
+        thread::scope(|scope| {
+            for some in places.chunks(places.len().div_ceil(4)) {
+                scope.spawn(|| {
+                    for at in some.iter().copied() {
+                        let mut damaged = files.clone();
+                        damaged[number].1[at] ^= 1 << (at % 8);
+                        check_damaged(&damaged, &format!("a bit at {at} of {name}, {}", place(bytes, at)));
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_flipped_bit_in_a_pack_costs_what_lies_there() {
+    for is_killed in [false, true] {
+        let files = small_store(is_killed);
+        assert!(files.iter().filter(|(name, _)| name.ends_with(".pack")).count() > 2);
+        flip_bits(&files, ".pack", |len| (0..len).step_by(89).collect());
+        let without_index: Files = files.into_iter().filter(|(name, _)| name != "index.redb").collect();
+        flip_bits(&without_index, ".pack", |len| (3..len).step_by(127).collect());
+    }
+}
+
+#[test]
+fn a_damaged_index_costs_nothing() {
+    let files = small_store(false);
+    let first_kilobyte =
+        |len: usize| (0..512).step_by(13).chain((512..len.min(120_000)).step_by(3_001)).collect();
+    flip_bits(&files, "index.redb", first_kilobyte);
+    let index = files.iter().position(|(name, _)| name == "index.redb").unwrap();
+    let len = files[index].1.len();
+    for (begin, end) in
+        [(0, 4_096), (4_096, 8_192), (8_192, 40_000), (40_000, 90_000), (0, len), (len / 2, len)]
+    {
+        let mut damaged = files.clone();
+        damaged[index].1[begin..end].fill(0);
+        check_damaged(&damaged, &format!("zeros from {begin} to {end} of the index"));
+        damaged[index].1.truncate(begin);
+        check_damaged(&damaged, &format!("the index cut off at {begin}"));
+    }
+}
+
+#[test]
+fn a_damaged_lock_costs_nothing() {
+    for is_killed in [false, true] {
+        let files = small_store(is_killed);
+        flip_bits(&files, "lock", |len| (0..len).collect());
+        let lock = files.iter().position(|(name, _)| name == "lock").unwrap();
+        for bytes in [&b""[..], b"garbage", &[0; 20], &[255; 20], &[7; 5_000]] {
+            let mut damaged = files.clone();
+            damaged[lock].1 = bytes.to_vec();
+            check_damaged(&damaged, "another lock");
+        }
+    }
+}
+
+#[test]
+fn a_pack_under_another_name_is_refused() {
+    let mut files = small_store(false);
+    let first = files.iter().position(|(name, _)| name == "00000001.pack").unwrap();
+    files[first].0 = "00000099.pack".to_owned();
+    let folder = TempDir::new().unwrap();
+    for (name, bytes) in &files {
+        std::fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let Err(error) = open_small_packs(folder.path()) else { panic!("opened") };
+    assert!(error.to_string().contains("it is pack 1 under another name"), "{error}");
 }
 
 #[test]
@@ -337,6 +499,8 @@ fn a_truncated_pack_keeps_what_is_before_the_cut() {
     for len in (0..intact.len()).step_by(intact.len() / 20) {
         std::fs::write(pack(folder.path()), &intact[..len]).unwrap();
         std::fs::write(folder.path().join("index.redb"), &index).unwrap();
+        // What it says of the pack that was here before is not true of this one.
+        let _ = std::fs::remove_file(folder.path().join("lock"));
         let store = open(folder.path()).unwrap();
         let ids = store.ids().unwrap();
         assert_eq!(store.verify().unwrap(), ids.len() as u64);

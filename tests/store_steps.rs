@@ -12,11 +12,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reefloom::block::{BlockKind, BlockSink, BlockSource, SealedBlock};
-use reefloom::blockstore::{LocalStore, Refs, Step, Store, StoreOptions, SweepOptions, Watch};
+use reefloom::blockstore::{LocalStore, Refs, Step, Store, StoreError, StoreOptions, SweepOptions, Watch};
 use reefloom::crypto::{EpochKey, WorkspaceId};
 use tempfile::TempDir;
 
@@ -33,8 +35,19 @@ fn block(seed: u32) -> SealedBlock {
     SealedBlock::seal(BlockKind::Dictionary, &noise, &key)
 }
 
+/// Opens a store. A child that another test starts holds our locks too until it is itself.
 fn open(folder: &Path, watch: Option<Watch>) -> LocalStore {
-    LocalStore::open_with(folder, StoreOptions { pack_bytes_max: PACK_BYTES_MAX, watch }).unwrap()
+    try_open(folder, watch).unwrap()
+}
+
+fn try_open(folder: &Path, watch: Option<Watch>) -> Result<LocalStore, StoreError> {
+    let options = StoreOptions { pack_bytes_max: PACK_BYTES_MAX, watch };
+    loop {
+        match LocalStore::open_with(folder, options.clone()) {
+            Err(StoreError::InUse(_)) => thread::sleep(Duration::from_millis(5)),
+            opened => return opened,
+        }
+    }
 }
 
 /// What a workload tells while it runs.
@@ -204,9 +217,8 @@ fn a_step_that_fails_loses_nothing() {
             *note.lock().unwrap() = Some(step);
             Err(io::Error::other("the disk failed"))
         });
-        let options = StoreOptions { pack_bytes_max: PACK_BYTES_MAX, watch: Some(watch) };
         let mut told = Vec::new();
-        if let Ok(store) = LocalStore::open_with(folder.path(), options) {
+        if let Ok(store) = try_open(folder.path(), Some(watch)) {
             Workload { store: &store, tell: &mut |one| told.push(one) }.run();
             let when = format!("with a failure of step {stop_at}, {:?}", failed.lock().unwrap());
             Expected::after(&told).check(&store, &when);
@@ -342,39 +354,52 @@ fn a_process_that_ends_before_a_step_loses_nothing() {
     let clock = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_nanos() as u64;
     let seed = std::env::var("STEPS_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(clock | 1);
     println!("STEPS_SEED={seed}");
-    let mut state: u64 = seed;
-    let mut random = move |below: u64| {
+    let (next, is_done) = (AtomicU64::new(1), AtomicBool::new(false));
+    // The time goes into waiting for the disk.
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !is_done.load(Ordering::Relaxed) {
+                    let stop_at = next.fetch_add(1, Ordering::Relaxed);
+                    if !end_before(stop_at, &mut random(seed ^ stop_at << 32)) {
+                        is_done.store(true, Ordering::Relaxed);
+                    }
+                }
+            });
+        }
+    });
+}
+
+fn random(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed;
+    move |below| {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         state % below
-    };
-    for stop_at in 1.. {
-        let folder = TempDir::new().unwrap();
-        let output = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--nocapture", "--test-threads=1"])
-            .env(FOLDER, folder.path())
-            .env(STEP, stop_at.to_string())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        let told: Vec<Told> = said.lines().filter_map(Told::from_line).collect();
-        let expected = Expected::after(&told);
-        let mut durable = BTreeMap::new();
-        for line in said.lines() {
-            if let Some((pack, end)) = line.strip_prefix("synced ").and_then(|rest| rest.split_once(' ')) {
-                durable.insert(pack.parse::<u32>().unwrap(), end.parse::<u64>().unwrap());
-            }
-        }
-        let ended = said.lines().find(|line| line.starts_with("ended before"));
-        let when = format!("step {stop_at}, {}", ended.unwrap_or("none"));
-        for tail in [Tail::Whole, Tail::Lost, Tail::Torn, Tail::Zeros, Tail::Garbled] {
-            let is_index_kept = random(2) == 0;
-            check_copy(folder.path(), (&durable, tail), is_index_kept, &expected, &when, &mut random);
-        }
-        if ended.is_none() {
-            assert!(said.contains("ran through"), "{output:?}");
-            return;
-        }
     }
+}
+
+/// Runs a process that ends before a step, and checks what it leaves; returns whether there is such a
+/// step.
+fn end_before(stop_at: u64, random: &mut impl FnMut(u64) -> u64) -> bool {
+    let folder = TempDir::new().unwrap();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--nocapture", "--test-threads=1"])
+        .env(FOLDER, folder.path())
+        .env(STEP, stop_at.to_string())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let told: Vec<Told> = said.lines().filter_map(Told::from_line).collect();
+    let synced = said.lines().filter_map(|line| line.strip_prefix("synced ")?.split_once(' '));
+    let durable = synced.map(|(pack, end)| (pack.parse().unwrap(), end.parse().unwrap())).collect();
+    let ended = said.lines().find(|line| line.starts_with("ended before"));
+    let when = format!("step {stop_at}, {}", ended.unwrap_or("none"));
+    for tail in [Tail::Whole, Tail::Lost, Tail::Torn, Tail::Zeros, Tail::Garbled] {
+        let is_index_kept = random(2) == 0;
+        check_copy(folder.path(), (&durable, tail), is_index_kept, &Expected::after(&told), &when, random);
+    }
+    assert!(ended.is_some() || said.contains("ran through"), "{output:?}");
+    ended.is_some()
 }

@@ -2,13 +2,16 @@
 //!
 //! A [`Watch`] is asked before each step, so that tests can make it fail, or end the process there.
 
+use std::cmp::Ordering;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use super::StoreError;
+use super::index::LogPosition;
+use super::mark::Mark;
 use super::pack::{PACK_HEADER_BYTES, Pack, write_all_at};
 
 /// A change of the folder that is about to happen.
@@ -25,6 +28,11 @@ pub enum Step {
     },
     /// Makes the first `end` bytes of a pack durable.
     Sync {
+        pack: u32,
+        end: u64,
+    },
+    /// Notes beside the packs that so much of the log is durable. Nothing relies on its success.
+    Mark {
         pack: u32,
         end: u64,
     },
@@ -51,15 +59,16 @@ pub type Watch = Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>;
 
 pub(super) struct Disk {
     folder: PathBuf,
+    mark: Mark,
     watch: Option<Watch>,
     syncs: AtomicU64,
     appended_bytes: AtomicU64,
 }
 
 impl Disk {
-    pub fn new(folder: &Path, watch: Option<Watch>) -> Disk {
+    pub fn new(folder: &Path, mark: Mark, watch: Option<Watch>) -> Disk {
         let (syncs, appended_bytes) = (AtomicU64::new(0), AtomicU64::new(0));
-        Disk { folder: folder.to_owned(), watch, syncs, appended_bytes }
+        Disk { folder: folder.to_owned(), mark, watch, syncs, appended_bytes }
     }
 
     pub fn folder(&self) -> &Path {
@@ -68,7 +77,7 @@ impl Disk {
 
     /// Returns how often a pack was synced, and how many bytes were appended, since the store was opened.
     pub fn counters(&self) -> (u64, u64) {
-        (self.syncs.load(Ordering::Relaxed), self.appended_bytes.load(Ordering::Relaxed))
+        (self.syncs.load(Relaxed), self.appended_bytes.load(Relaxed))
     }
 
     pub fn before(&self, step: Step) -> io::Result<()> {
@@ -77,14 +86,31 @@ impl Disk {
 
     pub fn append(&self, pack: &Pack, bytes: &[u8], offset: u64) -> io::Result<()> {
         self.before(Step::Append { pack: pack.number, end: offset + bytes.len() as u64 })?;
-        self.appended_bytes.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        self.appended_bytes.fetch_add(bytes.len() as u64, Relaxed);
         write_all_at(&pack.file, bytes, offset)
     }
 
     pub fn sync(&self, pack: &Pack, end: u64) -> Result<(), StoreError> {
-        self.syncs.fetch_add(1, Ordering::Relaxed);
+        self.syncs.fetch_add(1, Relaxed);
         let synced = self.before(Step::Sync { pack: pack.number, end });
-        synced.and_then(|()| pack.file.sync_data()).map_err(|error| StoreError::of(&pack.path, error))
+        let synced = synced.and_then(|()| pack.file.sync_data());
+        synced.map_err(|error| StoreError::of(&pack.path, error))?;
+        let marked = self.before(Step::Mark { pack: pack.number, end });
+        let marked = marked.and_then(|()| self.mark.write(LogPosition { pack: pack.number, offset: end }));
+        if let Err(error) = marked {
+            tracing::debug!(%error, "a sync was not noted");
+        }
+        Ok(())
+    }
+
+    /// Returns how much of a pack is known to be durable; of a pack that others follow, all.
+    pub fn known_durable(&self, pack: u32) -> u64 {
+        let mark = self.mark.read();
+        match pack.cmp(&mark.pack) {
+            Ordering::Less => u64::MAX,
+            Ordering::Equal => mark.offset,
+            Ordering::Greater => 0,
+        }
     }
 
     pub fn truncate(&self, pack: &Pack, end: u64) -> io::Result<()> {

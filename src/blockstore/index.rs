@@ -63,12 +63,12 @@ pub struct News {
 }
 
 pub struct Index {
+    /// `None` after a failed write, until it can be opened again: a database that failed once refuses
+    /// to be read too. Stands first to be closed before the lock, which the disk holds.
+    database: RwLock<Option<Database>>,
     disk: Arc<Disk>,
     path: PathBuf,
     is_in_memory: bool,
-    /// `None` after a failed write, until it can be opened again: a database that failed once refuses
-    /// to be read too.
-    database: RwLock<Option<Database>>,
 }
 
 impl Index {
@@ -114,7 +114,7 @@ impl Index {
         let path = path_in(disk);
         let database = database.map_err(|error| failed(&path, error.into()))?;
         let database = RwLock::new(Some(database));
-        let index = Index { disk: Arc::clone(disk), path, is_in_memory, database };
+        let index = Index { database, disk: Arc::clone(disk), path, is_in_memory };
         // Readers expect to find the tables.
         if index.packs().is_err() {
             index.in_write(|_| Ok(()))?;

@@ -10,13 +10,14 @@
 //! writer's sync.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::disk::{Disk, Watch};
 use super::index::{Index, Location, LogPosition, News};
 use super::log::Log;
+use super::mark::Mark;
 use super::opening::Opened;
 use super::pack::{PACK_HEADER_BYTES, Pack, RECORD_HEADER_BYTES, RecordKind, read_exact_at};
 use super::ref_record::{encode_all, encode_changes};
@@ -41,8 +42,6 @@ pub struct LocalStore {
     corrupt: Mutex<BTreeSet<BlockId>>,
     pub(super) sweeping: Mutex<()>,
     pack_bytes_max: u64,
-    /// Locked as long as the store is open.
-    _lock: File,
 }
 
 /// How a store is opened.
@@ -73,8 +72,8 @@ impl LocalStore {
     /// Opens the store as [`LocalStore::open`] does.
     pub fn open_with(folder: &Path, options: StoreOptions) -> Result<LocalStore, StoreError> {
         fs::create_dir_all(folder).map_err(|error| StoreError::of(folder, error))?;
-        let lock = folder::lock(folder)?;
-        let disk = Arc::new(Disk::new(folder, options.watch));
+        let mark = Mark::new(folder::lock(folder)?);
+        let disk = Arc::new(Disk::new(folder, mark, options.watch));
         let Opened { index, packs, last, end, refs, corrupt } = Opened::read(&disk)?;
         Ok(LocalStore {
             disk,
@@ -87,7 +86,6 @@ impl LocalStore {
             corrupt: Mutex::new(corrupt),
             sweeping: Mutex::default(),
             pack_bytes_max: options.pack_bytes_max,
-            _lock: lock,
         })
     }
 

@@ -9,6 +9,7 @@ mod folder;
 mod index;
 mod local;
 mod log;
+mod mark;
 mod memory;
 mod opening;
 mod pack;
@@ -157,7 +158,7 @@ pub struct Swept {
     pub block_bytes: u64,
     /// Packs that were rewritten.
     pub packs: u64,
-    /// By how much the packs together became smaller.
+    /// By how much the packs together became smaller; before the fact, by about how much.
     pub pack_bytes: u64,
 }
 

@@ -127,19 +127,23 @@ impl Replay {
     /// Reads what the index has not seen, cuts off a torn end, and makes a pack if there is none.
     fn read(&mut self, disk: &Disk, numbers: &[u32]) -> Result<BTreeMap<u32, Arc<Pack>>, StoreError> {
         let mut packs = BTreeMap::new();
-        for number in numbers {
-            let is_last = Some(number) == numbers.last();
-            if let Some(pack) = open_pack(disk, *number, is_last)? {
-                self.read_pack(disk, &pack, is_last)?;
-                packs.insert(*number, Arc::new(pack));
-            }
+        for number in numbers.iter().copied() {
+            let is_last = Some(&number) == numbers.last();
+            let pack = match open_pack(disk, number, is_last)? {
+                Some(pack) => self.read_pack(disk, &pack, is_last).map(|()| pack)?,
+                None => self.create_pack(disk, number)?,
+            };
+            packs.insert(number, Arc::new(pack));
         }
-        let number = numbers.last().copied().unwrap_or(1);
-        if !packs.contains_key(&number) {
-            packs.insert(number, Arc::new(disk.create_pack(number)?));
-            self.end = LogPosition { pack: number, offset: PACK_HEADER_BYTES };
+        if packs.is_empty() {
+            packs.insert(1, Arc::new(self.create_pack(disk, 1)?));
         }
         Ok(packs)
+    }
+
+    fn create_pack(&mut self, disk: &Disk, number: u32) -> Result<Pack, StoreError> {
+        self.end = LogPosition { pack: number, offset: PACK_HEADER_BYTES };
+        disk.create_pack(number)
     }
 
     fn read_pack(&mut self, disk: &Disk, pack: &Pack, is_last: bool) -> Result<(), StoreError> {
@@ -148,9 +152,10 @@ impl Replay {
         }
         let failed = |error| StoreError::of(&pack.path, error);
         let from = if pack.number == self.end.pack { self.end.offset } else { PACK_HEADER_BYTES };
-        let end = pack.replay(from, is_last, |met| self.note(pack.number, met)).map_err(failed)?;
-        self.end = LogPosition { pack: pack.number, offset: end };
         let len = pack.file.metadata().map_err(failed)?.len();
+        let durable = if is_last { disk.known_durable(pack.number) } else { len };
+        let end = pack.replay(from, durable, |met| self.note(pack.number, met)).map_err(failed)?;
+        self.end = LogPosition { pack: pack.number, offset: end };
         if is_last && end < len {
             let bytes = len - end;
             tracing::warn!(path = %pack.path.display(), bytes, "cut off the torn end of a write");

@@ -125,14 +125,15 @@ impl Pack {
         out.extend_from_slice(payload);
     }
 
-    /// Hands every record from `offset` on to `visit`; returns where the intact log ends.
+    /// Hands every record from `offset` on to `visit`; returns where the intact log ends. So much as
+    /// `durable` of the pack was durable once, or more.
     ///
     /// What follows a damaged record is read on only if the record was durable once: else it is the
     /// torn end of a write that nobody was promised, and the log ends before it.
     pub fn replay(
         &self,
         mut offset: u64,
-        is_last: bool,
+        durable: u64,
         mut visit: impl FnMut(Replayed) -> io::Result<()>,
     ) -> io::Result<u64> {
         let end = self.file.metadata()?.len();
@@ -143,13 +144,16 @@ impl Pack {
                     offset = payload_at + u64::from(header.len);
                     visit(Replayed::Record { header, offset: payload_at, payload })?;
                 }
-                Err(damaged) => match self.next_after_damage(offset, end, is_last)? {
-                    Some(next) => {
-                        visit(Replayed::Damaged(damaged))?;
-                        offset = next;
-                    }
-                    None => break,
-                },
+                Err(damaged) => {
+                    let next = match self.next_after_damage(offset, end, durable)? {
+                        // It is the last, and nothing of the pack was cut off.
+                        None if offset < durable && durable <= end => durable,
+                        None => break,
+                        Some(next) => next,
+                    };
+                    visit(Replayed::Damaged(damaged))?;
+                    offset = next;
+                }
             }
         }
         Ok(offset)
@@ -203,9 +207,8 @@ impl Pack {
     }
 
     /// Returns the first intact record behind a damaged one at `damage`, if some record behind it
-    /// proves that the damaged one was durable once. A pack that is not the last was durable as a
-    /// whole.
-    fn next_after_damage(&self, damage: u64, end: u64, is_last: bool) -> io::Result<Option<u64>> {
+    /// proves that the damaged one was durable once, or that is known.
+    fn next_after_damage(&self, damage: u64, end: u64, durable: u64) -> io::Result<Option<u64>> {
         let (mut from, mut first) = (damage + 1, None);
         let mut window = vec![0; SEARCH_BYTES];
         while from < end {
@@ -216,7 +219,7 @@ impl Pack {
                 let candidate = from + hit as u64;
                 if let Ok((header, _)) = self.record_at(candidate, end)? {
                     let next = *first.get_or_insert(candidate);
-                    if !is_last || header.durable > damage {
+                    if durable.max(header.durable) > damage {
                         return Ok(Some(next));
                     }
                 }

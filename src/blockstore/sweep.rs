@@ -69,11 +69,13 @@ impl<'a> Sweep<'a> {
         store.forget_damage(|id| dead.contains(id));
         let freed_bytes = self.delete(&victims)?;
         store.index.compact()?;
+        let packs_begun = u64::from(store.log().pack.number - self.start.pack);
+        let price = copied_bytes + refs_bytes + packs_begun * PACK_HEADER_BYTES;
         Ok(Swept {
             blocks,
             block_bytes,
             packs: victims.len() as u64,
-            pack_bytes: freed_bytes.saturating_sub(copied_bytes + refs_bytes),
+            pack_bytes: freed_bytes.saturating_sub(price),
         })
     }
 
