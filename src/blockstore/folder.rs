@@ -2,19 +2,29 @@
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::StoreError;
+
+/// How often, and after what pause, a lock is asked for again: a process that was just started by one
+/// that had the folder holds its lock too, for the moment until it becomes another program.
+const LOCK_TRIES: u32 = 10;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Locks the folder for as long as the file is open.
 pub fn lock(folder: &Path) -> Result<File, StoreError> {
     let path = folder.join("lock");
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
     let file = file.map_err(|error| StoreError::of(folder, error))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StoreError::of(&path, error)),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) => return Err(StoreError::of(&path, error)),
+        }
     }
+    Err(StoreError::InUse(folder.to_owned()))
 }
 
 /// Returns the numbers of the packs, sorted.
