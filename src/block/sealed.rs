@@ -68,7 +68,7 @@ impl SealedBlock {
     }
 
     /// Passes the block off as another, so that tests reach what lies behind the hash.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(crate) fn labelled(mut self, id: BlockId) -> SealedBlock {
         self.id = id;
         self

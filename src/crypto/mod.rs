@@ -1,6 +1,9 @@
 //! Hashes, seals and signatures, and the keys they need. Knows neither blocks nor workspaces; does
 //! no I/O but asking the operating system for randomness.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod seal;
 mod signature;
 

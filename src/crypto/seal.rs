@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::random_bytes;
 
-const NONCE_BYTES: usize = 24;
+pub(super) const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const LENGTH_BYTES: usize = 8;
 const AAD_DOMAIN: &[u8; 16] = b"reefloom block 1";
@@ -112,6 +112,11 @@ impl EpochKey {
         sealed.extend_from_slice(&(data.len() as u64).to_le_bytes());
         sealed.extend_from_slice(data);
         sealed.resize(NONCE_BYTES + padded, 0);
+        self.encrypt(kind, sealed)
+    }
+
+    /// Encrypts a plaintext, which follows the place of the nonce, whether or not it is well-formed.
+    pub(super) fn encrypt(&self, kind: u8, mut sealed: Vec<u8>) -> Vec<u8> {
         let (nonce_place, text) = sealed.split_at_mut(NONCE_BYTES);
         let aad = self.aad(kind);
         let nonce = self.nonce(&aad, text);

@@ -10,6 +10,9 @@ mod cursor;
 mod dictionary;
 mod error;
 mod facts;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod manifest;
 mod rows;
 mod run;

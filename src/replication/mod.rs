@@ -8,6 +8,9 @@
 mod error;
 mod fetcher;
 mod follow;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod heads;
 mod identity;
 mod peers;

@@ -14,6 +14,9 @@ mod equivalence_tests;
 mod error;
 mod facts;
 mod fold;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod history;
 mod load;
 mod merge_scan;
