@@ -6,6 +6,8 @@
 pub mod fuzzing;
 mod seal;
 mod signature;
+#[cfg(test)]
+mod vectors;
 
 pub use seal::{EpochKey, SealError, WorkspaceId};
 pub use signature::{PublicKey, SecretKey, Signature, SignatureError};
