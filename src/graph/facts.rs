@@ -53,6 +53,11 @@ impl RunStatistics {
         for _ in 0..count {
             graphs.push((take_id(&mut cursor)?, cursor.varint()?));
         }
+        let is_sorted = graphs.is_sorted_by(|(a, _), (b, _)| a < b);
+        let total = graphs.iter().try_fold(0u64, |sum, (_, quads)| sum.checked_add(*quads));
+        if !is_sorted || total != Some(statistics.quads) {
+            return Err(Malformed("the counts of the graphs disagree"));
+        }
         statistics.named_graphs = graphs.iter().filter(|(graph, _)| !graph.is_undefined()).count() as u64;
         for _ in 0..cursor.count(12)? {
             let id = take_id(&mut cursor)?;
@@ -62,6 +67,12 @@ impl RunStatistics {
                 distinct_objects: cursor.varint()?,
                 edges: cursor.varint()?,
             };
+            if [figures.quads, figures.distinct_subjects, figures.distinct_objects]
+                .into_iter()
+                .any(|count| count > statistics.quads)
+            {
+                return Err(Malformed("a predicate has more quads than there are"));
+            }
             statistics.predicates.insert(id, figures);
         }
         cursor.end()?;
@@ -234,6 +245,22 @@ mod tests {
     fn facts_read_back() {
         assert_eq!(decode_schema(&encode_schema(&schema())), Ok(schema()));
         assert_eq!(RunStatistics::decode(&statistics().encode()), Ok(statistics()));
+    }
+
+    /// Sums of counts must not overflow wherever they are taken later.
+    #[test]
+    fn counts_that_disagree_are_refused() {
+        let changed = |change: fn(&mut RunStatistics)| {
+            let mut facts = statistics();
+            change(&mut facts);
+            RunStatistics::decode(&facts.encode())
+        };
+        assert!(changed(|_| {}).is_ok());
+        assert!(changed(|facts| facts.graphs[0].1 = u64::MAX).is_err());
+        assert!(changed(|facts| facts.graphs[0].1 += 1).is_err());
+        assert!(changed(|facts| facts.graphs.swap(0, 1)).is_err());
+        assert!(changed(|facts| facts.statistics.quads = u64::MAX).is_err());
+        assert!(changed(|f| f.statistics.predicates.values_mut().for_each(|p| p.quads = 1006)).is_err());
     }
 
     proptest! {
