@@ -329,16 +329,16 @@ fn read_all(run: &Run) {
 }
 
 /// A real run, in memory.
-struct Shelf {
+pub(super) struct Shelf {
     blocks: Mutex<HashMap<BlockId, SealedBlock>>,
     /// All blocks, the root first.
-    order: Vec<(BlockId, BlockKind)>,
+    pub(super) order: Vec<(BlockId, BlockKind)>,
     root: BlockId,
 }
 
 impl Shelf {
     /// Returns the one run that all share, written at the first call.
-    fn written() -> &'static Shelf {
+    pub(super) fn written() -> &'static Shelf {
         static SHELF: OnceLock<Shelf> = OnceLock::new();
         SHELF.get_or_init(|| {
             let mut shelf =
@@ -357,7 +357,7 @@ impl Shelf {
         })
     }
 
-    fn open(&self, id: BlockId, kind: BlockKind) -> Vec<u8> {
+    pub(super) fn open(&self, id: BlockId, kind: BlockKind) -> Vec<u8> {
         let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         let block = blocks.get(&id).expect("every block of the run is there");
         block.open(kind, key()).expect("it was sealed under this key").data().to_vec()
@@ -421,6 +421,12 @@ fn quads() -> Vec<oxrdf::Quad> {
         (iri("name"), Literal::new_language_tagged_literal_unchecked("Krake", "de").into()),
         (iri("length"), Literal::from(120).into()),
         (iri("length"), Literal::new_typed_literal("0120", xsd::INTEGER).into()),
+        (iri("length"), Literal::new_typed_literal("12.5", xsd::DECIMAL).into()),
+        (iri("length"), Literal::new_typed_literal("1.5E0", xsd::DOUBLE).into()),
+        (iri("insured"), Literal::from(true).into()),
+        (iri("launched"), Literal::new_typed_literal("1997-06-01", xsd::DATE).into()),
+        (iri("called"), Literal::new_typed_literal("2024-02-29T12:00:00Z", xsd::DATE_TIME).into()),
+        (iri("tide"), Literal::new_typed_literal("06:12:30.5", xsd::TIME).into()),
         (pg::REIFIES.into_owned(), edge.into()),
     ];
     let mut quads = Vec::new();

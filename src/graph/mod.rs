@@ -23,6 +23,8 @@ mod terms;
 mod write;
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
 mod tests;
 
 pub use builder::RunBuilder;

@@ -17,6 +17,8 @@ mod fold;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+#[cfg(test)]
+mod golden;
 mod history;
 mod load;
 mod merge_scan;
