@@ -2,6 +2,7 @@
 
 pub mod keyring;
 pub mod pack;
+pub mod seeds;
 
 use std::path::Path;
 
