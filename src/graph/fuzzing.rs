@@ -280,7 +280,7 @@ pub fn terms_page(bytes: &[u8]) {
 
 pub fn statistics(bytes: &[u8]) {
     if let Ok(facts) = RunStatistics::decode(bytes) {
-        assert_eq!(RunStatistics::decode(&facts.encode()), Ok(facts));
+        assert_eq!(facts.encode(), bytes);
     }
 }
 
@@ -456,14 +456,21 @@ fn key() -> &'static EpochKey {
 mod tests {
     use super::*;
 
-    /// Every single-bit change of a real encoding is refused, or is well-formed itself.
+    /// Every single-bit change of a real encoding is refused, or is well-formed itself. The first seed
+    /// of a target is changed in every bit, others in some;
+    /// runs in few, since each is read as a whole.
     #[test]
     fn no_single_bit_does_harm() {
+        let mut seen = Vec::new();
         for (name, seed) in seeds() {
             let (_, target) = TARGETS.iter().find(|(other, _)| *other == name).unwrap();
+            let step = match name {
+                "run" => 997,
+                name if seen.contains(&name) => 13,
+                _ => 1,
+            };
+            seen.push(name);
             target(&seed);
-            // A whole run is read for each change: a part of the bits must do.
-            let step = if name == "run" { 997 } else { 1 };
             for bit in (0..seed.len() * 8).step_by(step) {
                 let mut changed = seed.clone();
                 changed[bit / 8] ^= 1 << (bit % 8);
