@@ -59,7 +59,7 @@ fn normal(term: Option<Term>) -> Option<Term> {
 }
 
 /// Values of every kind, to be combined with one another.
-const VALUES: [&str; 33] = [
+const VALUES: [&str; 36] = [
     "1",
     "-7",
     "0",
@@ -87,6 +87,9 @@ const VALUES: [&str; 33] = [
     "\"2024-02-29T12:30:15.25Z\"^^xsd:dateTime",
     "\"2024-02-29T12:30:15+02:00\"^^xsd:dateTime",
     "\"12:30:15Z\"^^xsd:time",
+    "\"09:30:15.5Z\"^^xsd:time",
+    "\"12:30:15\"^^xsd:time",
+    "\"12:30:15+02:00\"^^xsd:time",
     "\"P1Y2M\"^^xsd:yearMonthDuration",
     "\"P1DT2H\"^^xsd:dayTimeDuration",
     "\"P1Y2M3DT4H\"^^xsd:duration",

@@ -1,8 +1,13 @@
 //! Hashes, seals and signatures, and the keys they need. Knows neither blocks nor workspaces; does
 //! no I/O but asking the operating system for randomness.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod seal;
 mod signature;
+#[cfg(test)]
+mod vectors;
 
 pub use seal::{EpochKey, SealError, WorkspaceId};
 pub use signature::{PublicKey, SecretKey, Signature, SignatureError};

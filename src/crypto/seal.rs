@@ -16,7 +16,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 use super::random_bytes;
 
-const NONCE_BYTES: usize = 24;
+pub(super) const NONCE_BYTES: usize = 24;
 const TAG_BYTES: usize = 16;
 const LENGTH_BYTES: usize = 8;
 const AAD_DOMAIN: &[u8; 16] = b"reefloom block 1";
@@ -112,6 +112,11 @@ impl EpochKey {
         sealed.extend_from_slice(&(data.len() as u64).to_le_bytes());
         sealed.extend_from_slice(data);
         sealed.resize(NONCE_BYTES + padded, 0);
+        self.encrypt(kind, sealed)
+    }
+
+    /// Encrypts a plaintext, which follows the place of the nonce, whether or not it is well-formed.
+    pub(super) fn encrypt(&self, kind: u8, mut sealed: Vec<u8>) -> Vec<u8> {
         let (nonce_place, text) = sealed.split_at_mut(NONCE_BYTES);
         let aad = self.aad(kind);
         let nonce = self.nonce(&aad, text);
@@ -243,6 +248,66 @@ mod tests {
             21f9664c97637da9768812f615c68b13b52e";
         assert_eq!(text, hex(expected));
         assert_eq!(tag[..], hex("c0875924c1c7987947deafd8780acf49")[..]);
+    }
+
+    /// A member can seal a plaintext of any form; the form is checked once the tag was.
+    #[test]
+    fn a_malformed_plaintext_is_told_from_a_wrong_key() {
+        let encrypted = |plaintext: &[u8]| key(1).encrypt(5, [&[0; NONCE_BYTES], plaintext].concat());
+        let plaintext = |len: u64, rest: &[u8]| [&len.to_le_bytes()[..], rest].concat();
+        assert_eq!(key(1).open(5, &encrypted(&plaintext(2, b"ab"))), Ok(b"ab".to_vec()));
+        for (malformed, reason) in [
+            (plaintext(3, b"ab"), "the length is past the end"),
+            (plaintext(u64::MAX, b"ab"), "the length is past the end"),
+            (plaintext(1, b"ab"), "the padding is wrong"),
+            (plaintext(0, &[0; 4]), "the padding is wrong"),
+            (plaintext(92, &[b"x".repeat(92), vec![0, 0, 0, 1]].concat()), "the padding is wrong"),
+            (plaintext(92, &b"x".repeat(92)), "the padding is wrong"),
+        ] {
+            let opened = key(1).open(5, &encrypted(&malformed));
+            assert_eq!(opened, Err(SealError::Malformed(reason)), "{malformed:?}");
+        }
+        assert_eq!(key(1).open(5, &encrypted(b"short")), Err(SealError::TooShort));
+    }
+
+    /// Who reuses a nonce for another content may not pass it off as sealed.
+    #[test]
+    fn a_nonce_of_another_content_is_refused() {
+        let plaintext = 1u64.to_le_bytes().into_iter().chain([7]).collect::<Vec<u8>>();
+        let nonce = [9; NONCE_BYTES];
+        let mut text = plaintext.clone();
+        let aad = key(1).aad(5);
+        let tag = XChaCha20Poly1305::new(&key(1).encryption.into())
+            .encrypt_inout_detached(&XNonce::from(nonce), &aad, text.as_mut_slice().into())
+            .unwrap();
+        let sealed = [&nonce[..], &text, &tag].concat();
+        let refused = SealError::Malformed("the nonce is not derived from the content");
+        assert_eq!(key(1).open(5, &sealed), Err(refused));
+    }
+
+    #[test]
+    fn keys_are_wiped_and_never_printed() {
+        assert!(std::mem::needs_drop::<EpochKey>());
+        let mut key = key(0xA5);
+        assert_eq!(format!("{key:?} {:#?}", &key), "EpochKey(..) EpochKey(..)");
+        key.zeroize();
+        assert_eq!([key.secret, key.encryption, key.nonce], [[0; 32]; 3]);
+    }
+
+    #[test]
+    fn the_derived_keys_differ_and_depend_on_the_workspace() {
+        let (key, other) = (key(1), EpochKey::from_secret([1; 32], WorkspaceId([8; 32])));
+        let all = [
+            key.secret,
+            key.encryption,
+            key.nonce,
+            key.epoch_id,
+            other.encryption,
+            other.nonce,
+            other.epoch_id,
+        ];
+        let distinct: std::collections::HashSet<[u8; 32]> = all.into_iter().collect();
+        assert_eq!(distinct.len(), all.len());
     }
 
     #[test]

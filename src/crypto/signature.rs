@@ -94,4 +94,12 @@ mod tests {
         assert_eq!(key.public().verify(b"commot", &signature), Err(SignatureError));
         assert_eq!(SecretKey::generate().public().verify(b"commit", &signature), Err(SignatureError));
     }
+
+    #[test]
+    fn secret_keys_are_wiped_and_never_printed() {
+        fn is_wiped<T: zeroize::ZeroizeOnDrop>(_: &T) {}
+        let key = SecretKey::from_seed(&[0xA5; 32]);
+        is_wiped(&key.0);
+        assert_eq!(format!("{key:?} {key:#?}"), "SecretKey(..) SecretKey(..)");
+    }
 }

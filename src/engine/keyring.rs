@@ -175,6 +175,18 @@ mod tests {
         }
     }
 
+    /// A struct that derives `Debug` around a keyring must not print it by accident: there is none to
+    /// print it with. What can be printed of its keys is silent.
+    #[test]
+    fn no_secret_is_printed() {
+        let entry = Entry { name: "fleet".to_owned(), id: "07".repeat(32), epoch_secret: "a5".repeat(32) };
+        let content = Content { version: VERSION, node_seed: "a5".repeat(32), workspaces: vec![entry] };
+        let keyring = Keyring { path: PathBuf::from("keyring.json"), content };
+        let printed = format!("{:?} {:?}", keyring.node_key(), keyring.workspaces()[0].epoch_key());
+        assert_eq!(printed, "SecretKey(..) Some(EpochKey(..))");
+        assert!(std::mem::needs_drop::<Entry>() && std::mem::needs_drop::<Content>());
+    }
+
     #[test]
     fn a_damaged_keyring_is_refused_with_its_place() {
         let folder = tempfile::tempdir().unwrap();

@@ -62,7 +62,7 @@ impl<'a> Cursor<'a> {
         self.array()
     }
 
-    /// Reads an unsigned LEB128 number of at most 64 bits.
+    /// Reads an unsigned LEB128 number of at most 64 bits, in its shortest form.
     pub fn varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
@@ -72,6 +72,9 @@ impl<'a> Cursor<'a> {
                 break;
             }
             value |= part << shift;
+            if byte == 0 && shift > 0 {
+                break;
+            }
             if byte & 0x80 == 0 {
                 return Ok(value);
             }
@@ -131,6 +134,21 @@ pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn a_number_has_one_form() {
+        for (bytes, expected) in [
+            (&[0][..], Some(0)),
+            (&[0x80, 1], Some(128)),
+            (&[0x80, 0], None),
+            (&[0xFF, 0x80, 0], None),
+            (&[0xFF; 9], None),
+            (&[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1], Some(u64::MAX)),
+            (&[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 2], None),
+        ] {
+            assert_eq!(Cursor::new(bytes).varint().ok(), expected, "{bytes:?}");
+        }
+    }
 
     proptest! {
         #[test]

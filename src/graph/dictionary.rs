@@ -268,27 +268,40 @@ impl Bucket<'_> {
     }
 }
 
-/// Checks the whole body and returns where its buckets begin.
+/// Checks the whole body, its order included, and returns where its buckets begin.
 fn find_buckets(body: &[u8], count: usize) -> Result<Vec<u32>, Malformed> {
+    const UNSORTED: Malformed = Malformed("the terms of a dictionary are not sorted");
     let mut buckets = Vec::with_capacity(count.div_ceil(BUCKET_TERMS));
     let mut expanded_bytes = 0usize;
-    let mut cursor = Bucket { cursor: Cursor::new(body), is_first: true };
-    let mut key_len = 0;
+    let mut cursor = Cursor::new(body);
+    let mut key = Vec::new();
     for index in 0..count {
-        let is_first = index.is_multiple_of(BUCKET_TERMS);
-        if is_first {
-            buckets.push((body.len() - cursor.cursor.remaining()) as u32);
+        if index.is_multiple_of(BUCKET_TERMS) {
+            buckets.push((body.len() - cursor.remaining()) as u32);
+            let first = cursor.bytes()?;
+            if index > 0 && first <= key.as_slice() {
+                return Err(UNSORTED);
+            }
+            key.clear();
+            key.extend_from_slice(first);
+        } else {
+            let shared = cursor.varint()?;
+            let suffix = cursor.bytes()?;
+            let shared = usize::try_from(shared).ok().filter(|shared| *shared <= key.len());
+            let shared = shared.ok_or(Malformed("a term shares more than there is"))?;
+            // It shares as much as it can, so the first byte that differs tells the order.
+            if key.get(shared) >= suffix.first() {
+                return Err(UNSORTED);
+            }
+            key.truncate(shared);
+            key.extend_from_slice(suffix);
         }
-        let shared = if is_first { 0 } else { cursor.cursor.varint()? };
-        let suffix = cursor.cursor.bytes()?;
-        let shared = usize::try_from(shared).ok().filter(|shared| *shared <= key_len);
-        key_len = shared.ok_or(Malformed("a term shares more than there is"))? + suffix.len();
-        expanded_bytes += key_len;
+        expanded_bytes += key.len();
         if expanded_bytes > EXPANDED_BYTES_MAX + TERM_BYTES_MAX {
             return Err(Malformed("the terms of a dictionary are too long"));
         }
     }
-    cursor.cursor.end()?;
+    cursor.end()?;
     Ok(buckets)
 }
 
@@ -390,6 +403,45 @@ mod tests {
         assert!(bytes < 20_000 * 4, "{bytes}");
         check(&[]);
         check(&[Literal::new_simple_literal("x".repeat(TERM_BYTES_MAX - 1)).into()]);
+    }
+
+    /// A few bytes must not stand for the same terms over and over.
+    #[test]
+    fn terms_out_of_order_are_refused() {
+        let content = |count: u32, body: &[u8]| {
+            let mut content = vec![VERSION];
+            put_u32(&mut content, count);
+            put_u32(&mut content, body.len() as u32);
+            content.extend(zstd::bulk::compress(body, 1).unwrap());
+            content
+        };
+        // A bucket: the bytes of the first key, then for each other what it shares and what it adds.
+        let bucket = |keys: &[(u8, &[u8])]| {
+            let mut body = Vec::new();
+            for (index, (shared, suffix)) in keys.iter().enumerate() {
+                if index > 0 {
+                    body.push(*shared);
+                }
+                put_bytes(&mut body, suffix);
+            }
+            body
+        };
+        let count = |content: &[u8]| DictionaryBlock::parse(content).map(|block| block.len());
+        assert_eq!(count(&content(3, &bucket(&[(0, b"\x02b"), (1, b"c"), (2, b"a")]))), Ok(3));
+        let unsorted = Err(Malformed("the terms of a dictionary are not sorted"));
+        for second in [(1, &b"a"[..]), (2, b""), (1, b""), (1, b"ba"), (0, b"\x02c")] {
+            assert_eq!(count(&content(2, &bucket(&[(0, b"\x02b"), second]))), unsorted, "{second:?}");
+        }
+        let sixteen: Vec<(u8, &[u8])> =
+            (0..16).map(|n| if n == 0 { (0, &b"\x02"[..]) } else { (n, &b"b"[..]) }).collect();
+        for (first, expected) in
+            [(&b"\x02c"[..], Ok(17)), (b"\x02a", unsorted), (b"\x02bbbbbbbbbbbbbbb", unsorted)]
+        {
+            let body = [bucket(&sixteen), bucket(&[(0, first)])].concat();
+            assert_eq!(count(&content(17, &body)), expected);
+        }
+        // 590,000 terms of nothing in a hundred bytes.
+        assert_eq!(count(&content(590_000, &vec![0; 16 + 590_000 / 16 * 31])), unsorted);
     }
 
     #[test]

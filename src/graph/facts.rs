@@ -53,19 +53,36 @@ impl RunStatistics {
         for _ in 0..count {
             graphs.push((take_id(&mut cursor)?, cursor.varint()?));
         }
+        let is_sorted = graphs.is_sorted_by(|(a, _), (b, _)| a < b);
+        let total = graphs.iter().try_fold(0u64, |sum, (_, quads)| sum.checked_add(*quads));
+        if !is_sorted || total != Some(statistics.quads) {
+            return Err(Malformed("the counts of the graphs disagree"));
+        }
         statistics.named_graphs = graphs.iter().filter(|(graph, _)| !graph.is_undefined()).count() as u64;
+        let mut last = None;
         for _ in 0..cursor.count(12)? {
             let id = take_id(&mut cursor)?;
-            let figures = PredicateStatistics {
-                quads: cursor.varint()?,
-                distinct_subjects: cursor.varint()?,
-                distinct_objects: cursor.varint()?,
-                edges: cursor.varint()?,
-            };
-            statistics.predicates.insert(id, figures);
+            if last.replace(id).is_some_and(|last| last >= id) {
+                return Err(Malformed("the predicates are not sorted"));
+            }
+            statistics.predicates.insert(id, take_figures(&mut cursor, statistics.quads)?);
         }
         cursor.end()?;
         Ok(RunStatistics { statistics, graphs })
+    }
+}
+
+/// Takes the counts of a predicate of a run of so many quads.
+fn take_figures(cursor: &mut Cursor<'_>, quads: u64) -> Result<PredicateStatistics, Malformed> {
+    let figures = PredicateStatistics {
+        quads: cursor.varint()?,
+        distinct_subjects: cursor.varint()?,
+        distinct_objects: cursor.varint()?,
+        edges: cursor.varint()?,
+    };
+    match figures.quads.max(figures.distinct_subjects).max(figures.distinct_objects) {
+        most if most <= quads => Ok(figures),
+        _ => Err(Malformed("a predicate has more quads than there are")),
     }
 }
 
@@ -234,6 +251,27 @@ mod tests {
     fn facts_read_back() {
         assert_eq!(decode_schema(&encode_schema(&schema())), Ok(schema()));
         assert_eq!(RunStatistics::decode(&statistics().encode()), Ok(statistics()));
+    }
+
+    /// Sums of counts must not overflow wherever they are taken later.
+    #[test]
+    fn counts_that_disagree_are_refused() {
+        let changed = |change: fn(&mut RunStatistics)| {
+            let mut facts = statistics();
+            change(&mut facts);
+            RunStatistics::decode(&facts.encode())
+        };
+        assert!(changed(|_| {}).is_ok());
+        assert!(changed(|facts| facts.graphs[0].1 = u64::MAX).is_err());
+        assert!(changed(|facts| facts.graphs[0].1 += 1).is_err());
+        assert!(changed(|facts| facts.graphs.swap(0, 1)).is_err());
+        assert!(changed(|facts| facts.statistics.quads = u64::MAX).is_err());
+        assert!(changed(|f| f.statistics.predicates.values_mut().for_each(|p| p.quads = 1006)).is_err());
+        // An entry of the last two predicates is 13 bytes long.
+        let mut swapped = statistics().encode();
+        let end = swapped.len();
+        swapped[end - 26..].rotate_left(13);
+        assert_eq!(RunStatistics::decode(&swapped), Err(Malformed("the predicates are not sorted")));
     }
 
     proptest! {

@@ -9,6 +9,9 @@ mod cursor;
 mod dictionary;
 mod error;
 mod facts;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod gather;
 mod interner;
 mod keys;
@@ -26,6 +29,8 @@ mod term_key;
 mod term_merge;
 mod write;
 
+#[cfg(test)]
+mod golden;
 #[cfg(test)]
 mod tests;
 

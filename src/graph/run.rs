@@ -425,25 +425,30 @@ impl Run {
         count
     }
 
+    /// Looks for a key in a dictionary block and, where separators leave it open, in those before.
     pub(super) fn find(
         &self,
         key: &[u8],
         index: usize,
-        block: &DictionaryBlock,
+        block: &Arc<DictionaryBlock>,
     ) -> Result<Option<TermId>, DatasetError> {
         let inner = &*self.inner;
-        let place = block.find(key).map_err(|error| inner.corrupt_terms(index, error))?;
-        match place {
-            Place::At(offset) => {
-                let start = inner.term_starts.get(index).copied().unwrap_or_default();
-                Ok(inner.id_of_rank(start + offset as u64))
+        let (mut index, mut block) = (index, Arc::clone(block));
+        loop {
+            let place = block.find(key).map_err(|error| inner.corrupt_terms(index, error))?;
+            match place {
+                Place::At(offset) => {
+                    let start = inner.term_starts.get(index).copied().unwrap_or_default();
+                    return Ok(inner.id_of_rank(start + offset as u64));
+                }
+                // Separators are cut short, so a term just below this block may be in the one before.
+                Place::Before(0) if index > 0 => {
+                    index -= 1;
+                    let Some(before) = inner.dictionary_blocks(&[index])?.pop() else { return Ok(None) };
+                    block = before;
+                }
+                Place::Before(_) => return Ok(None),
             }
-            // Separators are cut short, so a term just below this block may be in the one before.
-            Place::Before(0) if index > 0 => match inner.dictionary_blocks(&[index - 1])?.pop() {
-                Some(before) => self.find(key, index - 1, &before),
-                None => Ok(None),
-            },
-            Place::Before(_) => Ok(None),
         }
     }
 }
@@ -552,6 +557,9 @@ impl Parts {
         if rank != root.terms_by_kind.iter().sum::<u64>() {
             return Err(Malformed("the manifest's counts of terms disagree"));
         }
+        if !self.terms.is_sorted_by(|a, b| a.separator <= b.separator) {
+            return Err(Malformed("the separators of the dictionary are not sorted"));
+        }
         for (section, entries) in &self.rows {
             let rows: u64 = entries.iter().map(|entry| u64::from(entry.rows)).sum();
             let expected = if section.width() == WIDTH_MAX { root.edges } else { root.quads };
@@ -560,10 +568,17 @@ impl Parts {
                 return Err(Malformed("the manifest's counts of rows disagree"));
             }
         }
+        let lacks = |section: Section| self.rows.iter().all(|(other, _)| *other != section);
+        if root.quads > 0 && Permutation::ALL.into_iter().any(|order| lacks(Section::of(order))) {
+            return Err(Malformed("the manifest lacks an order of its quads"));
+        }
         let facts = match self.statistics.as_slice() {
             [] => RunStatistics::default(),
             content => RunStatistics::decode(content)?,
         };
+        if facts.statistics.quads != root.quads {
+            return Err(Malformed("the manifest's counts of quads disagree"));
+        }
         Ok(Inner {
             root_id,
             root,

@@ -194,7 +194,11 @@ fn parse_simple(kind: TermKind, body: &[u8]) -> Result<Term, Malformed> {
         }
         _ => {
             let (value, datatype) = take_field(body)?;
-            Literal::new_typed_literal(value, NamedNode::new_unchecked(text(datatype)?)).into()
+            let datatype = NamedNode::new_unchecked(text(datatype)?);
+            if datatype == crate::model::xsd::STRING {
+                return Err(Malformed("a string is keyed as another literal"));
+            }
+            Literal::new_typed_literal(value, datatype).into()
         }
     })
 }
@@ -310,6 +314,16 @@ pub(super) mod tests {
             let key = [&[kind], bytes.as_bytes()].concat();
             let _ = (parse_term_key(&key), triple_parts(&key));
         }
+    }
+
+    /// Else one term could stand in a dictionary twice, with two ids.
+    #[test]
+    fn a_string_has_one_key() {
+        let string = b"\x04ab";
+        assert_eq!(parse_term_key(string), Ok(Literal::new_simple_literal("ab").into()));
+        let typed = b"\x06ab\x00\x01http://www.w3.org/2001/XMLSchema#string";
+        assert!(parse_term_key(typed).is_err());
+        assert!(parse_term_key(&[b"\x03\x02s\x00\x01p\x00\x01", &typed[..]].concat()).is_err());
     }
 
     #[test]

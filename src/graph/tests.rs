@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use proptest::prelude::*;
 
 use super::layer::{Layer, RowSource};
-use super::{Gathering, Input, Part, Run, WriteOptions, WrittenRun, gather, write_run};
+use super::manifest::{PAGE_ENTRIES, PageEntry, Root, Section, TermsEntry, encode_terms_page};
+use super::{Gathering, Input, Part, Run, WriteOptions, WrittenRun, encode_terms, gather, write_run};
 use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, MemoryScratch, SealedBlock,
 };
@@ -463,6 +464,28 @@ fn schema_facts_hold() {
     assert_eq!(vessel.instances, 1);
     assert_eq!(vessel.predicates, [iri("calls"), iri("length"), iri("name"), rdf::TYPE.into_owned()]);
     assert_eq!(schema.classes[&iri("Port")].inverse_predicates, [iri("calls")]);
+}
+
+/// Whoever writes a manifest can name one dictionary block as often as he likes: a search that goes back
+/// through all of them takes no stack.
+#[test]
+fn a_manifest_of_one_block_again_and_again_is_searched() {
+    const ENTRIES: u32 = 100_000;
+    let shelf = Arc::new(Shelf::default());
+    let put = |kind, content: &[u8]| {
+        let block = SealedBlock::seal(kind, content, &key());
+        shelf.put(std::slice::from_ref(&block)).unwrap();
+        block.id()
+    };
+    let term = super::term_key::term_key(&iri("z").into()).unwrap();
+    let terms = encode_terms([term.as_slice()]).remove(0);
+    let id = put(BlockKind::Dictionary, &terms.content);
+    let entry = TermsEntry { separator: Vec::new(), terms: 1, bytes: 1, id };
+    let page = put(BlockKind::ManifestPage, &encode_terms_page(&vec![entry; PAGE_ENTRIES]));
+    let pages = vec![PageEntry { section: Section::Dictionary, id: page }; ENTRIES as usize / PAGE_ENTRIES];
+    let root = Root { terms_by_kind: [0, ENTRIES.into(), 0, 0, 0, 0], pages, ..Root::default() };
+    let run = open(put(BlockKind::Manifest, &root.encode()), &shelf);
+    assert_eq!(run.id_of(&iri("a").into()).unwrap(), None);
 }
 
 /// Guards the bytes: a change here is a new format version.

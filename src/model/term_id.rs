@@ -13,7 +13,7 @@ use super::term::{Term, xsd};
 /// +---------+---------------------------------------------------+
 /// kind 0        undefined (only the all-zero word)
 /// kinds 1..=6   dictionary: layer (12 bits), rank in that layer (48 bits)
-/// kinds 7..=12  inline value, see `model::inline`
+/// kinds 7..=13  inline value, see `model::inline`
 /// kind 15       local: an index into the values that one query computed
 /// ```
 ///
@@ -53,6 +53,8 @@ pub enum TermKind {
     Date = 11,
     /// An inline `xsd:dateTime` without time zone or in UTC (`Z`).
     DateTime = 12,
+    /// An inline `xsd:time` without time zone or in UTC (`Z`).
+    Time = 13,
     /// A value that a query computed; only that query can say what it is.
     Local = 15,
 }
@@ -131,6 +133,7 @@ impl TermId {
             10 => TermKind::Double,
             11 => TermKind::Date,
             12 => TermKind::DateTime,
+            13 => TermKind::Time,
             15 => TermKind::Local,
             _ => TermKind::Undefined,
         }
@@ -146,7 +149,7 @@ impl TermId {
 
     /// Returns whether the id itself carries the value (no dictionary, no query needed).
     pub fn is_inline(self) -> bool {
-        (7..=12).contains(&(self.0 >> PAYLOAD_BITS))
+        (7..=13).contains(&(self.0 >> PAYLOAD_BITS))
     }
 
     pub fn as_dictionary(self) -> Option<DictionaryId> {
@@ -172,7 +175,7 @@ impl TermId {
     pub fn from_bits(bits: u64) -> Option<TermId> {
         match bits >> PAYLOAD_BITS {
             0 if bits == 0 => Some(TermId(0)),
-            1..=12 | 15 => Some(TermId(bits)),
+            1..=13 | 15 => Some(TermId(bits)),
             _ => None,
         }
     }

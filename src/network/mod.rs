@@ -14,6 +14,9 @@ mod behaviour;
 mod error;
 mod fetch;
 mod frame;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod link;
 mod message;
 mod node;

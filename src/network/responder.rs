@@ -34,10 +34,18 @@ pub(super) struct Greeting {
     pub proof: Proof,
 }
 
-/// Blocks to be read next, all of one request.
+/// Names a want among all that a stream ever had. Its number alone does not: an opener may use it again
+/// while blocks that were read for the want before still wait to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WantId {
+    pub request: RequestId,
+    serial: u64,
+}
+
+/// Blocks to be read next, all of one want.
 #[derive(Debug)]
 pub(super) struct Read {
-    pub request: RequestId,
+    pub want: WantId,
     /// Places in the want, and the ids there.
     pub places: Vec<(u32, BlockId)>,
 }
@@ -47,6 +55,7 @@ pub(super) struct Responder {
     state: State,
     /// Served in turn, a read each, so that a small request does not wait for a large one.
     requests: VecDeque<Pending>,
+    wants_seen: u64,
     heads_wanted: Vec<RequestId>,
     ids_outstanding: usize,
     credit_bytes: u64,
@@ -60,7 +69,7 @@ enum State {
 }
 
 struct Pending {
-    request: RequestId,
+    want: WantId,
     ids: Vec<BlockId>,
     /// Places before this one were handed out to be read.
     read: usize,
@@ -73,6 +82,7 @@ impl Responder {
         Responder {
             state: State::Greeting,
             requests: VecDeque::new(),
+            wants_seen: 0,
             heads_wanted: Vec::new(),
             ids_outstanding: 0,
             credit_bytes: 0,
@@ -126,15 +136,15 @@ impl Responder {
         let to = pending.ids.len().min(from + READ_BLOCKS_MAX);
         pending.read = to;
         let places = (from..to).map(|place| (place as u32, pending.ids[place])).collect();
-        let request = pending.request;
+        let want = pending.want;
         self.requests.push_back(pending);
-        Some(Read { request, places })
+        Some(Read { want, places })
     }
 
-    /// Returns whether a block of so many bytes may be sent now: `None` if the request was
+    /// Returns whether a block of so many bytes may be sent now: `None` if the want was
     /// cancelled, `Some(false)` if it must wait for credit. `Some(true)` takes the credit.
-    pub(super) fn take_credit(&mut self, request: RequestId, bytes: usize) -> Option<bool> {
-        self.requests.iter().find(|pending| pending.request == request)?;
+    pub(super) fn take_credit(&mut self, want: WantId, bytes: usize) -> Option<bool> {
+        self.place_of(want)?;
         let bytes = bytes as u64;
         let enough = self.credit_bytes >= bytes;
         if enough {
@@ -143,9 +153,9 @@ impl Responder {
         Some(enough)
     }
 
-    /// Says that so many places of the request were answered.
-    pub(super) fn answered(&mut self, request: RequestId, places: usize) {
-        if let Some(turn) = self.requests.iter().position(|pending| pending.request == request) {
+    /// Says that so many places of the want were answered.
+    pub(super) fn answered(&mut self, want: WantId, places: usize) {
+        if let Some(turn) = self.place_of(want) {
             self.requests[turn].open -= places;
             self.ids_outstanding -= places;
             if self.requests[turn].open == 0 {
@@ -159,24 +169,30 @@ impl Responder {
         std::mem::take(&mut self.heads_wanted)
     }
 
-    /// Returns whether the request still waits for answers.
-    pub(super) fn is_open(&self, request: RequestId) -> bool {
-        self.requests.iter().any(|pending| pending.request == request)
+    /// Returns whether the want still waits for answers.
+    pub(super) fn is_open(&self, want: WantId) -> bool {
+        self.place_of(want).is_some()
+    }
+
+    fn place_of(&self, want: WantId) -> Option<usize> {
+        self.requests.iter().position(|pending| pending.want == want)
     }
 
     fn on_want(&mut self, request: RequestId, ids: Vec<BlockId>) -> Result<Task, Violation> {
-        if self.is_open(request) {
+        if self.requests.iter().any(|pending| pending.want.request == request) {
             return Err(Violation::UnknownRequest(request));
         }
         self.ids_outstanding += ids.len();
         let open = ids.len();
-        self.requests.push_back(Pending { request, ids, read: 0, open });
+        self.wants_seen += 1;
+        let want = WantId { request, serial: self.wants_seen };
+        self.requests.push_back(Pending { want, ids, read: 0, open });
         self.check_outstanding()?;
         Ok(Task::Continue)
     }
 
     fn on_cancel(&mut self, request: RequestId) -> Task {
-        if let Some(turn) = self.requests.iter().position(|pending| pending.request == request)
+        if let Some(turn) = self.requests.iter().position(|pending| pending.want.request == request)
             && let Some(pending) = self.requests.remove(turn)
         {
             self.ids_outstanding -= pending.open;
@@ -240,7 +256,7 @@ mod tests {
         responder.on_message(want(1, 40)).unwrap();
         responder.on_message(want(2, 3)).unwrap();
         let turns: Vec<_> = std::iter::from_fn(|| responder.next_read())
-            .map(|read| (read.request, read.places.len()))
+            .map(|read| (read.want.request, read.places.len()))
             .collect();
         assert_eq!(turns, [(1, 16), (2, 3), (1, 16), (1, 8)]);
     }
@@ -249,11 +265,12 @@ mod tests {
     fn credit_is_taken_and_given() {
         let mut responder = open();
         responder.on_message(want(1, 3)).unwrap();
-        assert_eq!(responder.take_credit(1, 2 << 20), Some(true));
-        assert_eq!(responder.take_credit(1, 2 << 20), Some(true));
-        assert_eq!(responder.take_credit(1, 1), Some(false));
+        let read = responder.next_read().unwrap();
+        assert_eq!(responder.take_credit(read.want, 2 << 20), Some(true));
+        assert_eq!(responder.take_credit(read.want, 2 << 20), Some(true));
+        assert_eq!(responder.take_credit(read.want, 1), Some(false));
         responder.on_message(Message::Credit { bytes: 1 }).unwrap();
-        assert_eq!(responder.take_credit(1, 1), Some(true));
+        assert_eq!(responder.take_credit(read.want, 1), Some(true));
         assert!(responder.on_message(Message::Credit { bytes: u32::MAX }).is_err());
     }
 
@@ -261,15 +278,28 @@ mod tests {
     fn a_cancel_is_answered_and_forgets_the_request() {
         let mut responder = open();
         responder.on_message(want(1, 30)).unwrap();
-        responder.next_read().unwrap();
+        let read = responder.next_read().unwrap();
         for request in [1, 1, 77] {
             let task = responder.on_message(Message::Cancel { request }).unwrap();
             assert!(matches!(task, Task::Send(Message::Cancelled { request: told }) if told == request));
         }
-        assert_eq!(responder.take_credit(1, 1), None);
+        assert_eq!(responder.take_credit(read.want, 1), None);
         assert!(responder.next_read().is_none());
-        responder.answered(1, 16);
+        responder.answered(read.want, 16);
         assert_eq!(responder.ids_outstanding, 0);
+    }
+
+    #[test]
+    fn what_was_read_for_a_want_is_no_answer_to_a_later_one_of_its_number() {
+        let mut responder = open();
+        responder.on_message(want(1, 16)).unwrap();
+        let read = responder.next_read().unwrap();
+        responder.on_message(Message::Cancel { request: 1 }).unwrap();
+        responder.on_message(want(1, 1)).unwrap();
+        assert_eq!((responder.is_open(read.want), responder.take_credit(read.want, 1)), (false, None));
+        responder.answered(read.want, 16);
+        assert_eq!(responder.ids_outstanding, 1);
+        assert_eq!(responder.next_read().map(|read| read.places.len()), Some(1));
     }
 
     #[test]
@@ -295,7 +325,7 @@ mod tests {
             for place in order {
                 if place == 13 {
                     if let Some(read) = responder.next_read() {
-                        responder.answered(read.request, read.places.len());
+                        responder.answered(read.want, read.places.len());
                     }
                 } else if responder.on_message(samples().swap_remove(place)).is_err() {
                     break;

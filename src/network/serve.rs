@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::error::NetworkError;
-use super::message::{HEADS_BYTES_MAX, Message, Refusal, RequestId, VERSION, Violation, encode_block};
+use super::message::{HEADS_BYTES_MAX, Message, Refusal, VERSION, Violation, encode_block};
 use super::node::{Shared, Workspace};
 use super::peer::Traffic;
 use super::pipe::{Pipe, Progress};
 use super::proof::{Role, Session};
-use super::responder::{Greeting, Read, Responder, Task};
+use super::responder::{Greeting, Read, Responder, Task, WantId};
 use crate::block::SealedBlock;
 
 /// Blocks are handed to the pipe while it holds less than this: enough to keep the connection busy.
@@ -62,7 +62,7 @@ async fn serve(shared: Arc<Shared>, peer: PeerId, stream: libp2p::Stream, fits: 
     shared.peers().stream_closed(peer);
 }
 
-type Found = Vec<(RequestId, u32, Option<SealedBlock>)>;
+type Found = Vec<(WantId, u32, Option<SealedBlock>)>;
 
 struct Server {
     responder: Responder,
@@ -72,7 +72,7 @@ struct Server {
     workspace: Option<Arc<Workspace>>,
     pipe: Pipe,
     /// Read from the source, to be sent in this order.
-    ready: VecDeque<(RequestId, u32, Option<SealedBlock>)>,
+    ready: VecDeque<(WantId, u32, Option<SealedBlock>)>,
     /// Reads ahead while `ready` is being sent.
     reading: Option<JoinHandle<Found>>,
     /// Asks the upper room for its heads.
@@ -182,17 +182,17 @@ impl Server {
 
     /// Hands the next block, or what is missing before it, to the pipe; false if nothing can be sent now.
     fn send_next(&mut self) -> bool {
-        let Some((request, index, block)) = self.ready.front().cloned() else { return false };
+        let Some((want, index, block)) = self.ready.front().cloned() else { return false };
         let Some(block) = block else {
-            self.send_missing(request);
+            self.send_missing(want);
             return true;
         };
-        match self.responder.take_credit(request, block.bytes().len()) {
+        match self.responder.take_credit(want, block.bytes().len()) {
             Some(false) => return false,
             Some(true) => {
-                self.pipe.send(encode_block(request, index, block.bytes()));
+                self.pipe.send(encode_block(want.request, index, block.bytes()));
                 self.traffic.sent(block.bytes().len());
-                self.responder.answered(request, 1);
+                self.responder.answered(want, 1);
             }
             None => {}
         }
@@ -200,17 +200,17 @@ impl Server {
         true
     }
 
-    fn send_missing(&mut self, request: RequestId) {
+    fn send_missing(&mut self, want: WantId) {
         let mut indexes = Vec::new();
         while let Some((of, index, None)) = self.ready.front()
-            && *of == request
+            && *of == want
         {
             indexes.push(*index);
             self.ready.pop_front();
         }
-        if self.responder.is_open(request) {
-            self.responder.answered(request, indexes.len());
-            self.send(&Message::Missing { request, indexes });
+        if self.responder.is_open(want) {
+            self.responder.answered(want, indexes.len());
+            self.send(&Message::Missing { request: want.request, indexes });
         }
     }
 
@@ -242,5 +242,5 @@ fn find(workspace: &Workspace, read: Read) -> Found {
         tracing::warn!(%error, "blocks that a peer wants cannot be read");
         vec![None; ids.len()]
     });
-    read.places.iter().zip(blocks).map(|((index, _), block)| (read.request, *index, block)).collect()
+    read.places.iter().zip(blocks).map(|((index, _), block)| (read.want, *index, block)).collect()
 }

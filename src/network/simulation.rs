@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::message::{Message, RequestId, VERSION};
 use super::proof::{Proof, WorkspaceTag};
 use super::requester::{Event, Requester};
-use super::responder::{Responder, Task};
+use super::responder::{Responder, Task, WantId};
 use crate::block::{BLOCK_BYTES_MAX, BlockId};
 
 const WINDOW_BYTES: u32 = 4 << 20;
@@ -30,7 +30,7 @@ struct Simulation {
     responder: Responder,
     to_responder: VecDeque<Message>,
     to_requester: VecDeque<Message>,
-    ready: VecDeque<(RequestId, u32, Option<usize>)>,
+    ready: VecDeque<(WantId, u32, Option<usize>)>,
     unconsumed: VecDeque<usize>,
     open: HashMap<RequestId, HashSet<BlockId>>,
     made: Vec<RequestId>,
@@ -131,23 +131,24 @@ impl Simulation {
         for (index, id) in read.places {
             let dice = id.as_bytes()[0];
             let bytes = if dice < 8 { BLOCK_BYTES_MAX } else { usize::from(dice) * 100 };
-            self.ready.push_back((read.request, index, (!dice.is_multiple_of(5)).then_some(bytes)));
+            self.ready.push_back((read.want, index, (!dice.is_multiple_of(5)).then_some(bytes)));
         }
     }
 
     fn send(&mut self) {
-        let Some((request, index, bytes)) = self.ready.front().copied() else { return };
+        let Some((want, index, bytes)) = self.ready.front().copied() else { return };
+        let request = want.request;
         match bytes {
-            None if self.responder.is_open(request) => {
-                self.responder.answered(request, 1);
+            None if self.responder.is_open(want) => {
+                self.responder.answered(want, 1);
                 self.to_requester.push_back(Message::Missing { request, indexes: vec![index] });
             }
             None => {}
-            Some(bytes) => match self.responder.take_credit(request, bytes) {
+            Some(bytes) => match self.responder.take_credit(want, bytes) {
                 Some(false) => return,
                 Some(true) => {
                     self.to_requester.push_back(Message::Block { request, index, bytes: vec![0; bytes] });
-                    self.responder.answered(request, 1);
+                    self.responder.answered(want, 1);
                 }
                 None => {}
             },

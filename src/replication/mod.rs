@@ -10,6 +10,9 @@ mod error;
 mod fetcher;
 mod follow;
 mod following;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod heads;
 mod identity;
 mod peers;

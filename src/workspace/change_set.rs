@@ -13,7 +13,7 @@ use super::{CommitChanges, CommitId, WorkspaceError};
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, Decode, PlainBlock, SealedBlock};
 use crate::crypto::EpochKey;
 use crate::graph::{self, Run, SortedTerms, WrittenSet};
-use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind};
+use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind, compare_terms};
 
 const MAGIC: &[u8; 4] = b"RFCS";
 const VERSION: u8 = 2;
@@ -267,8 +267,14 @@ impl Changes {
     ) -> Result<Changes, WorkspaceError> {
         let source = Contents { id: of.0, reader };
         let mut ids = Vec::new();
+        let mut last: Option<Term> = None;
         for part in &change_set.dictionary {
             let terms = source.decode(part, BlockKind::Dictionary, graph::decode_terms)?;
+            let follows = |last: &Term| terms.first().is_none_or(|first| compare_terms(last, first).is_lt());
+            if !last.as_ref().is_none_or(follows) {
+                return Err(source.unsorted());
+            }
+            last = terms.last().cloned().or(last);
             let known = view.term_ids(&terms)?;
             for (term, id) in terms.iter().zip(known) {
                 let id = id.map_or_else(|| view.intern(term), Ok)?;
@@ -307,9 +313,15 @@ impl Contents<'_> {
         })
     }
 
+    /// Parts must rise from one to the next: else a small change set could name a large block over and
+    /// over.
+    fn unsorted(&self) -> WorkspaceError {
+        BlockError::Corrupt { id: self.id, reason: "its parts are not sorted".to_owned() }.into()
+    }
+
     /// Reads rows; `ids` are the view's, by rank in the dictionary.
     fn quads(&self, parts: &[Part], ids: &[(TermKind, TermId)]) -> Result<Vec<Quad>, WorkspaceError> {
-        let mut quads = Vec::new();
+        let mut quads: Vec<Quad> = Vec::new();
         let mut whole = Vec::new();
         for part in parts {
             if let Part::Few(rows) = part {
@@ -318,9 +330,14 @@ impl Contents<'_> {
                 whole.extend(decode_few(rows, ids).map_err(damaged)?);
                 continue;
             }
-            quads.extend(
-                self.decode(part, BlockKind::Permutation, |content| graph::decode_quads(content, ORDER))?,
-            );
+            let more =
+                self.decode(part, BlockKind::Permutation, |content| graph::decode_quads(content, ORDER))?;
+            if let (Some(last), Some(first)) = (quads.last(), more.first())
+                && ORDER.key(last) >= ORDER.key(first)
+            {
+                return Err(self.unsorted());
+            }
+            quads.extend(more);
         }
         let foreign =
             || BlockError::Corrupt { id: self.id, reason: "a quad has an id of no term".to_owned() };
@@ -398,6 +415,27 @@ mod tests {
             assert_eq!(change_set.to_bytes(), bytes_of(count));
             assert!(change_set.blocks().count() >= blocks);
             assert_eq!(change_set.blocks().count() == 0, blocks == 0, "{count}");
+        }
+    }
+
+    #[test]
+    fn a_part_named_twice_is_refused() {
+        let store = Arc::new(MemoryStore::new());
+        let read = |change_set: ChangeSet| {
+            let reader = BlockReader::new(store.clone(), key(), 1 << 20);
+            Changes::read(CommitId(BlockId::of(b"commit")), &change_set, &mut View::default(), &reader)
+        };
+        let once = || ChangeSet::of_bytes(&bytes_of(40)).unwrap();
+        assert!(read(once()).is_ok());
+        let twice =
+            |parts: Vec<Part>| parts.iter().cycle().take(2 * parts.len()).cloned().collect::<Vec<_>>();
+        for change_set in [
+            ChangeSet { dictionary: twice(once().dictionary), ..once() },
+            ChangeSet { added: twice(once().added), ..once() },
+            ChangeSet { removed: twice(once().removed), ..once() },
+        ] {
+            let refused = read(change_set).unwrap_err().to_string();
+            assert!(refused.contains("its parts are not sorted"), "{refused}");
         }
     }
 

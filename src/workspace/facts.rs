@@ -391,6 +391,7 @@ fn datatype_of(kind: TermKind) -> Option<NamedNode> {
         TermKind::Double => xsd::DOUBLE,
         TermKind::Date => xsd::DATE,
         TermKind::DateTime => xsd::DATE_TIME,
+        TermKind::Time => xsd::TIME,
         _ => return None,
     };
     Some(datatype.into_owned())

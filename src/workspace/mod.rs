@@ -16,6 +16,11 @@ mod equivalence_tests;
 mod error;
 mod facts;
 mod fold;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
+#[cfg(test)]
+mod golden;
 mod history;
 mod load;
 mod merge_scan;

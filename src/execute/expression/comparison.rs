@@ -43,7 +43,9 @@ pub(super) fn equal_ids(a: TermId, b: TermId) -> Option<Option<bool>> {
         (Integer | Decimal | Double, Integer | Decimal | Double) => {
             Some(Some(compare_inline(a, b) == Some(Ordering::Equal)))
         }
-        (DateTime, DateTime) => compare_date_times(a, b).map(|order| Some(order == Ordering::Equal)),
+        (DateTime, DateTime) | (Time, Time) => {
+            compare_moments(a, b).map(|order| Some(order == Ordering::Equal))
+        }
         _ => None,
     }
 }
@@ -52,9 +54,10 @@ fn compare_inline(a: TermId, b: TermId) -> Option<Ordering> {
     Number::of_inline(a)?.compare(Number::of_inline(b)?)
 }
 
-/// Compares inline date-times if both or neither is in UTC.
-fn compare_date_times(a: TermId, b: TermId) -> Option<Ordering> {
-    let ((x, x_utc), (y, y_utc)) = (a.as_date_time()?, b.as_date_time()?);
+/// Compares inline date-times, or inline times, if both or neither is in UTC.
+fn compare_moments(a: TermId, b: TermId) -> Option<Ordering> {
+    let moment = |id: TermId| id.as_date_time().or_else(|| id.as_time());
+    let ((x, x_utc), (y, y_utc)) = (moment(a)?, moment(b)?);
     (x_utc == y_utc).then(|| x.cmp(&y))
 }
 
@@ -69,7 +72,7 @@ fn order_ids(a: TermId, b: TermId) -> Option<Option<Ordering>> {
     match (a.kind(), b.kind()) {
         (Integer | Decimal | Double, Integer | Decimal | Double) => Some(compare_inline(a, b)),
         (Date, Date) | (Boolean, Boolean) => Some(Some(a.cmp(&b))),
-        (DateTime, DateTime) => compare_date_times(a, b).map(Some),
+        (DateTime, DateTime) | (Time, Time) => compare_moments(a, b).map(Some),
         _ => None,
     }
 }

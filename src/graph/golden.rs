@@ -1,0 +1,37 @@
+//! Guards the bytes of every encoder: a change here is a new format version (docs/block_format.md).
+
+use super::fuzzing::Shelf;
+use crate::block::BlockKind;
+
+/// A small run with all that a run can hold, block by block.
+#[test]
+fn blocks_do_not_drift() {
+    let shelf = Shelf::written();
+    let line = |(id, kind)| match kind {
+        BlockKind::ManifestPage => format!("page of section {} {id}", shelf.open(id, kind)[0]),
+        kind => format!("{kind:?} {id}"),
+    };
+    let lines: Vec<String> = shelf.order.iter().copied().map(line).collect();
+    let golden = [
+        "Manifest bafkr4ihf2mvph6wbiogydnyj7df2pyl5qzfqvdhedgxfx5byzqhqj274ae",
+        "page of section 1 bafkr4if7z7fwdiv7iez2kjj6izeq4kxlni5tgcswek46av25owp2ozjnqy",
+        "page of section 2 bafkr4ie7xrmykuenrd6dg7jwwfzcjyxd7enbnuvwx7zhfwjyxrhfxexiky",
+        "page of section 3 bafkr4ibmbqyhmh576xhv5jrcdtfszplfprj7sjv4vgjv627ykribrvkfye",
+        "page of section 4 bafkr4iauapbkadue6ewwknp56vnie3mzmcgf54vos5lp3rf46f4hgfpgbm",
+        "page of section 5 bafkr4idhgp5x2iym7hpjgb6yszrpuetuddejes7gp5llxdakqrnlcmvq6y",
+        "page of section 8 bafkr4idsksloeuba3fyjlm435ujc2a4kc3wqtzdpmyszphrx7o5dtw4xku",
+        "page of section 9 bafkr4idmm4saj4yomx6gottghczusmsklth74qjsesxyncuvig3r54elee",
+        "page of section 10 bafkr4igz5lvckgfnd4pc4mrgpnfngldaalzb7vucgu5i2zmozcn4hq5jma",
+        "page of section 16 bafkr4idfzug3d5haqngyhputeqwegl7trmo6rtlinpdjekdptqkckscfuq",
+        "page of section 17 bafkr4icz2pklfi57zc7xrvc3gjxx2dg26mq6tshdfkvc6xwvvc3o3ze4se",
+        "Dictionary bafkr4idke5m7r2kbo6ufzmmzrf2shu2qsir6wkh5twzajarl6xpcp3vupe",
+        "Permutation bafkr4ibxm3gncgiiquxizrb7hxd2vv6wdlm5w5kkzmpgcakgmy3ijhaiki",
+        "Permutation bafkr4ia4h6miho7i5d7y5f42eehk4zev42d2likczjt7nqumaebvwzire4",
+        "Permutation bafkr4ifijost7curyrhgfa6ld5ag3ycpj4dqbhqj2l34pobvyfidpl734m",
+        "Permutation bafkr4iajwkp5gjnw2ybhavnqi7b6rhi2qrjgrqpbjn22hsabkfv4iimdmi",
+        "Edges bafkr4ig7p363hugos5ygqxco32pnjsj6skhocxai5hheq54usr5tdoheui",
+        "Edges bafkr4ie4swb6fplglpf5wlj2rcxvjnge5n7q4q2tfjkgbwta743nv2lmmq",
+        "Edges bafkr4iafgdpxr7egbtke5aurscn3hazhdfe67jo6as7kqpfxhuhepn6kui",
+    ];
+    assert_eq!(lines, golden, "{lines:#?}");
+}
