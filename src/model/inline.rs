@@ -21,8 +21,8 @@ impl TermId {
 
     /// Returns whether some literals of a datatype are inline.
     pub fn has_inline(datatype: &str) -> bool {
-        const DATATYPES: [oxrdf::NamedNodeRef<'_>; 6] =
-            [xsd::INTEGER, xsd::BOOLEAN, xsd::DECIMAL, xsd::DOUBLE, xsd::DATE, xsd::DATE_TIME];
+        const DATATYPES: [oxrdf::NamedNodeRef<'_>; 7] =
+            [xsd::INTEGER, xsd::BOOLEAN, xsd::DECIMAL, xsd::DOUBLE, xsd::DATE, xsd::DATE_TIME, xsd::TIME];
         DATATYPES.iter().any(|name| name.as_str() == datatype)
     }
 
