@@ -47,7 +47,9 @@ fn main() {
 
     let fresh = open(&folder.join("fresh"));
     load(&fresh, &file);
-    run_update(&fresh, &updates.concat().replace("INSERT DATA", "; INSERT DATA").replacen("; ", "", 1));
+    for updates in updates.chunks(1000) {
+        run_update(&fresh, &updates.join(";"));
+    }
     fresh.hosted(None).expect("there is one").optimize(None).expect("it folds");
     fresh.collect_garbage(CollectOptions::default()).expect("it collects");
     println!("disk fresh: {:.1} MB", bytes(&fresh) / 1e6);

@@ -5,6 +5,10 @@
 //! `docs/block_format.md`.
 #![deny(clippy::indexing_slicing)]
 
+use std::cell::RefCell;
+
+use zstd::bulk::{Compressor, Decompressor};
+
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
 use super::term_key::{TERM_BYTES_MAX, parse_term_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
@@ -21,6 +25,14 @@ const EXPANDED_BYTES_MAX: usize = 1 << 20;
 /// Past the minimum, one term in so many begins a block: one whose hash is zero modulo this.
 const BOUNDARY_MODULUS: u16 = 512;
 const ZSTD_LEVEL: i32 = 3;
+
+thread_local! {
+    // Making one costs more than a small dictionary.
+    static COMPRESSOR: RefCell<Compressor<'static>> =
+        RefCell::new(Compressor::new(ZSTD_LEVEL).expect("there is memory for a compressor"));
+    static DECOMPRESSOR: RefCell<Decompressor<'static>> =
+        RefCell::new(Decompressor::new().expect("there is memory for a decompressor"));
+}
 
 /// Appends terms in order and cuts them into the contents of blocks.
 #[derive(Default)]
@@ -106,8 +118,8 @@ pub struct RawDictionary {
 
 impl RawDictionary {
     pub fn compress(self) -> EncodedDictionary {
-        let compressed = zstd::bulk::compress(&self.body, ZSTD_LEVEL)
-            .expect("compressing memory into memory does not fail");
+        let compressed = COMPRESSOR.with_borrow_mut(|compressor| compressor.compress(&self.body));
+        let compressed = compressed.expect("compressing memory into memory does not fail");
         let mut content = vec![VERSION];
         put_u32(&mut content, self.terms);
         put_u32(&mut content, self.body.len() as u32);
@@ -160,8 +172,8 @@ impl DictionaryBlock {
         if body_len > BODY_BYTES_MAX + TERM_BYTES_MAX + 16 || count > body_len {
             return Err(Malformed("a dictionary is too large"));
         }
-        let body = zstd::bulk::decompress(cursor.rest(), body_len)
-            .map_err(|_| Malformed("a dictionary does not unpack"))?;
+        let body = DECOMPRESSOR.with_borrow_mut(|unpacker| unpacker.decompress(cursor.rest(), body_len));
+        let body = body.map_err(|_| Malformed("a dictionary does not unpack"))?;
         if body.len() != body_len {
             return Err(Malformed("a dictionary has a wrong length"));
         }

@@ -36,7 +36,7 @@ mod upkeep;
 mod verify;
 mod view;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use closure::Closure;
 pub use collect::{Marking, Needs};
@@ -104,6 +104,7 @@ struct Inner {
     work_bytes_max: usize,
     upkeep: Upkeep,
     settings: Mutex<Option<Arc<Settings>>>,
+    genesis: OnceLock<CommitId>,
     snapshots: SnapshotCache,
 }
 
@@ -168,6 +169,7 @@ impl Workspace {
             work_bytes_max: memory.work_bytes_max,
             upkeep: Upkeep::default(),
             settings: Mutex::default(),
+            genesis: OnceLock::new(),
             snapshots: SnapshotCache::default(),
         };
         Workspace { inner: Arc::new(inner) }
@@ -211,7 +213,7 @@ impl Workspace {
             return Ok(Arc::clone(settings));
         }
         let head = self.resolve(&self.default_branch()?)?;
-        let genesis = self.commit(self.commit(head)?.genesis())?;
+        let genesis = self.commit(self.genesis(head)?)?;
         let Origin::Genesis(settings) = &genesis.commit.origin else {
             return Err(crate::block::BlockError::Corrupt {
                 id: genesis.id.0,
@@ -222,6 +224,17 @@ impl Workspace {
         let settings = Arc::new(settings.clone());
         *known = Some(Arc::clone(&settings));
         Ok(settings)
+    }
+
+    /// Returns the commit that the history of `commit` began with: one workspace has one.
+    fn genesis(&self, commit: CommitId) -> Result<CommitId, WorkspaceError> {
+        match self.inner.genesis.get() {
+            Some(genesis) => Ok(*genesis),
+            None => {
+                let genesis = self.commit(commit)?.genesis();
+                Ok(*self.inner.genesis.get_or_init(|| genesis))
+            }
+        }
     }
 
     /// Returns one commit. Its signature is checked by [`Workspace::verify`], not on every read.

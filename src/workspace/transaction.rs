@@ -195,7 +195,7 @@ impl Workspace {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(WorkspaceError::MessageTooLong(message.len()));
         }
-        let genesis = self.commit(parent)?.genesis();
+        let genesis = self.genesis(parent)?;
         let commit = Commit {
             parents: vec![parent],
             changes,
