@@ -596,13 +596,16 @@ impl<'a> Opening<'a> {
         match met {
             Replayed::Damaged(id) => {
                 tracing::warn!(pack, block = ?id, "a stored record is damaged");
-                self.corrupt.extend(id);
+                // An intact copy may lie before it.
+                if let Some(id) = id
+                    && !self.is_known(id)?
+                {
+                    self.corrupt.insert(id);
+                }
             }
             Replayed::Record { header, offset, payload } => match header.kind {
                 RecordKind::Block => {
-                    let is_known = self.recent.contains_key(&header.hash)
-                        || self.index.locate(&[header.hash]).map_err(std::io::Error::other)?[0].is_some();
-                    if !is_known {
+                    if !self.is_known(header.hash)? {
                         self.figures.blocks += 1;
                         self.figures.block_bytes += u64::from(header.len);
                     }
@@ -621,6 +624,11 @@ impl<'a> Opening<'a> {
             },
         }
         Ok(())
+    }
+
+    fn is_known(&self, id: BlockId) -> std::io::Result<bool> {
+        let is_indexed = || Ok(self.index.locate(&[id]).map_err(std::io::Error::other)?[0].is_some());
+        if self.recent.contains_key(&id) { Ok(true) } else { is_indexed() }
     }
 }
 
@@ -687,6 +695,37 @@ mod tests {
         std::fs::write(folder.path().join("index.redb"), b"garbage").unwrap();
         check_holds(&open(&folder), &all);
         assert_eq!(open(&folder).usage().unwrap().blocks, 50);
+    }
+
+    #[test]
+    fn a_damaged_copy_leaves_the_intact_one() {
+        for is_indexed in [false, true] {
+            let folder = TempDir::new().unwrap();
+            let store = open(&folder);
+            store.put(&blocks(1..2)).unwrap();
+            store.sync().unwrap();
+            if is_indexed {
+                drop(store)
+            } else {
+                kill(store)
+            }
+            // A copy and a change of refs, both damaged, and behind them a record that was made durable later.
+            let pack = Pack::open(folder.path(), 1).unwrap().unwrap();
+            let end = pack.file.metadata().unwrap().len();
+            let mut framed = Vec::new();
+            for (kind, seed) in [(RecordKind::Block, 1), (RecordKind::Refs, 3), (RecordKind::Block, 2)] {
+                let (hash, payload) = (block(seed).id(), block(seed).bytes().to_vec());
+                let (len, durable) = (payload.len() as u32, end + framed.len() as u64);
+                pack.frame(&mut framed, &RecordHeader { kind, len, durable, hash }, &payload);
+                if seed != 2 {
+                    *framed.last_mut().unwrap() ^= 1;
+                }
+            }
+            write_all_at(&pack.file, &framed, end).unwrap();
+            let store = open(&folder);
+            check_holds(&store, &blocks(1..3));
+            assert_eq!(store.corrupt(), []);
+        }
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub enum Replayed {
         offset: u64,
         payload: Vec<u8>,
     },
-    /// Durable once, damaged since; the id, if it can still be read.
+    /// Durable once, damaged since; the block's id, if it is of one and can still be read.
     Damaged(Option<BlockId>),
 }
 
@@ -140,7 +140,8 @@ impl Pack {
         Ok(offset)
     }
 
-    /// Reads the record at `offset`, or tells that it is damaged (and its id, if the header is not).
+    /// Reads the record at `offset`, or tells that it is damaged (and the block's id, if it is of one and
+    /// the header is not).
     #[expect(clippy::type_complexity, reason = "the inner error is a finding, not a failure")]
     fn record_at(
         &self,
@@ -154,16 +155,13 @@ impl Pack {
         read_exact_at(&self.file, &mut bytes, offset)?;
         let Some(header) = self.parse_header(&bytes) else { return Ok(Err(None)) };
         let start = offset + RECORD_HEADER_BYTES as u64;
+        let block = (header.kind == RecordKind::Block).then_some(header.hash);
         if u64::from(header.len) > end - start {
-            return Ok(Err(Some(header.hash)));
+            return Ok(Err(block));
         }
         let mut payload = vec![0; header.len as usize];
         read_exact_at(&self.file, &mut payload, start)?;
-        if BlockId::of(&payload) == header.hash {
-            Ok(Ok((header, payload)))
-        } else {
-            Ok(Err(Some(header.hash)))
-        }
+        if BlockId::of(&payload) == header.hash { Ok(Ok((header, payload))) } else { Ok(Err(block)) }
     }
 
     fn parse_header(&self, bytes: &[u8; RECORD_HEADER_BYTES]) -> Option<RecordHeader> {
