@@ -107,3 +107,44 @@ fn take_bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     *rest = after;
     Some(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn changes() -> impl Strategy<Value = Vec<RefChange>> {
+        let change = (".{0,9}", any::<Option<Vec<u8>>>());
+        let change = change.prop_map(|(name, new)| RefChange { name, old: None, new });
+        proptest::collection::vec(change, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn changes_read_back(changes in changes()) {
+            let expected: Vec<_> =
+                changes.iter().map(|change| (change.name.clone(), change.new.clone())).collect();
+            prop_assert_eq!(decode_changes(&encode_changes(&changes)).unwrap(), expected);
+        }
+
+        /// What is well-formed after a change of one bit has no other encoding.
+        #[test]
+        fn no_single_bit_does_harm(changes in changes(), bit: prop::sample::Index) {
+            let mut payload = encode_changes(&changes);
+            if !payload.is_empty() {
+                let bit = bit.index(payload.len() * 8);
+                payload[bit / 8] ^= 1 << (bit % 8);
+            }
+            if let Ok(read) = decode_changes(&payload) {
+                let again: Vec<RefChange> =
+                    read.into_iter().map(|(name, new)| RefChange { name, old: None, new }).collect();
+                prop_assert_eq!(encode_changes(&again), payload);
+            }
+        }
+
+        #[test]
+        fn foreign_bytes_never_panic(payload: Vec<u8>) {
+            let _ = decode_changes(&payload);
+        }
+    }
+}

@@ -274,7 +274,72 @@ mod tests {
         assert_eq!(RunStatistics::decode(&swapped), Err(Malformed("the predicates are not sorted")));
     }
 
+    fn any_names() -> impl Strategy<Value = Vec<NamedNode>> {
+        proptest::collection::vec("[a-dé]{0,3}".prop_map(NamedNode::new_unchecked), 0..4)
+    }
+
+    prop_compose! {
+        fn any_predicate()(quads: u64, flags: [bool; 4], datatypes in any_names(), object_classes in any_names()) -> PredicateInfo {
+            let [is_functional, has_node_objects, has_literal_objects, has_edges] = flags;
+            PredicateInfo { quads, is_functional, has_node_objects, has_literal_objects, has_edges, datatypes, object_classes }
+        }
+    }
+
+    prop_compose! {
+        fn any_class()(instances: u64, predicates in any_names(), inverse_predicates in any_names()) -> ClassInfo {
+            ClassInfo { instances, predicates, inverse_predicates }
+        }
+    }
+
+    prop_compose! {
+        fn any_schema()(
+            predicates in proptest::collection::vec(any_predicate(), 0..6),
+            classes in proptest::collection::vec(any_class(), 0..6),
+        ) -> Schema {
+            let name = |index: usize| NamedNode::new_unchecked(format!("n{index}"));
+            let mut schema = Schema { is_complete: true, ..Schema::default() };
+            schema.predicates.extend(predicates.into_iter().enumerate().map(|(n, info)| (name(n), info)));
+            schema.classes.extend(classes.into_iter().enumerate().map(|(n, info)| (name(n * 2), info)));
+            schema
+        }
+    }
+
+    prop_compose! {
+        fn any_statistics()(
+            graphs in proptest::collection::btree_map(0u64..9, 0u64..1 << 40, 0..5),
+            figures in proptest::collection::btree_map(0u64..1 << 50, any::<[u64; 4]>(), 0..9),
+            subjects: u64,
+            objects: u64,
+        ) -> RunStatistics {
+            let id = |n: u64| TermId::from_bits(2 << 60 | n).unwrap();
+            let graph = |n: u64| if n == 0 { TermId::UNDEFINED } else { id(n) };
+            let quads = graphs.values().sum::<u64>();
+            let most = |count: u64| count.min(quads);
+            let predicate = |(n, [a, b, c, edges]): (u64, [u64; 4])| {
+                let figures =
+                    PredicateStatistics { quads: most(a), distinct_subjects: most(b), distinct_objects: most(c), edges };
+                (id(n), figures)
+            };
+            RunStatistics {
+                statistics: Statistics {
+                    quads,
+                    distinct_subjects: subjects,
+                    distinct_objects: objects,
+                    named_graphs: graphs.keys().filter(|n| **n != 0).count() as u64,
+                    predicates: figures.into_iter().map(predicate).collect(),
+                },
+                graphs: graphs.into_iter().map(|(n, quads)| (graph(n), quads)).collect(),
+            }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_facts_read_back(schema in any_schema(), statistics in any_statistics()) {
+            prop_assert_eq!(decode_schema(&encode_schema(&schema)), Ok(schema));
+            prop_assert_eq!(RunStatistics::decode(&statistics.encode()), Ok(statistics));
+        }
+
         #[test]
         fn changed_bytes_never_panic(at: prop::sample::Index, byte: u8, foreign: Vec<u8>) {
             for mut content in [encode_schema(&schema()), statistics().encode(), foreign] {

@@ -356,7 +356,56 @@ mod tests {
         }
     }
 
+    fn any_id() -> impl Strategy<Value = BlockId> {
+        any::<[u8; 32]>().prop_map(BlockId::from_bytes)
+    }
+
+    prop_compose! {
+        fn any_root()(
+            terms_by_kind in proptest::array::uniform6(0u64..1 << 45),
+            quads: u64,
+            edges: u64,
+            pages in proptest::collection::vec((0..Section::ALL.len(), any_id()), 0..20),
+        ) -> Root {
+            let page = |(section, id)| PageEntry { section: Section::ALL[section], id };
+            Root { terms_by_kind, quads, edges, pages: pages.into_iter().map(page).collect() }
+        }
+    }
+
+    prop_compose! {
+        fn any_row_entry(width: usize)(
+            mut first: Row,
+            rows: u32,
+            bytes: u32,
+            id in any_id(),
+            graphs in proptest::collection::vec(any::<u64>(), 0..12),
+        ) -> RowEntry {
+            first[width..].fill(0);
+            RowEntry { first, rows, bytes, id, graphs: GraphSet::of(graphs.into_iter()) }
+        }
+    }
+
+    prop_compose! {
+        fn any_terms_entry()(separator: Vec<u8>, terms: u32, bytes: u32, id in any_id()) -> TermsEntry {
+            TermsEntry { separator, terms, bytes, id }
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_manifest_reads_back(
+            root in any_root(),
+            quads in proptest::collection::vec(any_row_entry(4), 0..20),
+            edges in proptest::collection::vec(any_row_entry(5), 0..20),
+            terms in proptest::collection::vec(any_terms_entry(), 0..20),
+        ) {
+            prop_assert_eq!(Root::decode(&root.encode()), Ok(root));
+            prop_assert_eq!(decode_row_page(Section::Ops, &encode_row_page(Section::Ops, &quads)), Ok(quads));
+            let page = encode_row_page(Section::EdgesByEdge, &edges);
+            prop_assert_eq!(decode_row_page(Section::EdgesByEdge, &page), Ok(edges));
+            prop_assert_eq!(decode_terms_page(&encode_terms_page(&terms)), Ok(terms));
+        }
+
         #[test]
         fn changed_bytes_never_panic(count in 0u64..30, at: prop::sample::Index, byte: u8, foreign: Vec<u8>) {
             let rows: Vec<RowEntry> = (0..count).map(row_entry).collect();

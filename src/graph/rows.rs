@@ -232,3 +232,76 @@ pub fn decode_quads(content: &[u8], permutation: Permutation) -> Result<Vec<Quad
     }
     Ok(quads)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::block::SealedBlock;
+    use crate::crypto::{EpochKey, WorkspaceId};
+    use proptest::prelude::*;
+
+    fn opened<T: Decode>(content: &[u8]) -> T {
+        let key = EpochKey::from_secret([1; 32], WorkspaceId([2; 32]));
+        T::decode(SealedBlock::seal(T::KIND, content, &key).open(T::KIND, &key).unwrap()).unwrap()
+    }
+
+    /// Sorted, distinct rows, close to each other or not at all.
+    fn rows<const N: usize>() -> impl Strategy<Value = Vec<[u64; N]>> {
+        let id = prop_oneof![0u64..40, (1u64..14, 0u64..3000).prop_map(|(kind, rank)| kind << 60 | rank)];
+        let row = proptest::collection::vec(id, N).prop_map(|row| row.try_into().unwrap());
+        proptest::collection::vec(row, 1..2500).prop_map(|mut rows: Vec<[u64; N]>| {
+            rows.sort_unstable();
+            rows.dedup();
+            rows
+        })
+    }
+
+    fn check<const N: usize>(rows: &[[u64; N]], block: &RowBlock) {
+        assert_eq!((block.rows(), block.width()), (rows.len(), N));
+        let wide = |row: &[u64; N]| {
+            let mut wide = [0; WIDTH_MAX];
+            wide[..N].copy_from_slice(row);
+            wide
+        };
+        for (index, expected) in rows.chunks(PIECE_ROWS).enumerate() {
+            let piece = block.piece(index).unwrap();
+            let found: Vec<Row> = (0..piece.rows).map(|row| piece.row(row)).collect();
+            assert_eq!(found, expected.iter().map(wide).collect::<Vec<_>>());
+            assert_eq!(block.first_of(index), Some(&wide(&expected[0])));
+        }
+        let piece = |index| block.piece(index).map(Arc::new);
+        for place in [0, rows.len() / 2, rows.len() - 1] {
+            let key = wide(&rows[place]);
+            let ranks = [false, true].map(|inclusive| block.rank(&key, inclusive, piece).unwrap());
+            assert_eq!(ranks, [place, place + 1]);
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn rows_of_quads_read_back(rows in rows::<4>()) {
+            check(&rows, &opened::<RowBlock>(&encode_rows(&rows)));
+        }
+
+        #[test]
+        fn rows_of_edges_read_back(rows in rows::<5>()) {
+            check(&rows, &opened::<EdgeRowBlock>(&encode_rows(&rows)).0);
+        }
+
+        #[test]
+        fn quads_read_back_in_every_order(rows in rows::<4>()) {
+            let id = |bits| TermId::from_bits(bits).unwrap_or(TermId::UNDEFINED);
+            for permutation in Permutation::ALL {
+                let mut quads: Vec<Quad> = rows.iter().map(|row| permutation.quad(row.map(id))).collect();
+                let contents = encode_quads(&quads, permutation);
+                quads.sort_unstable_by_key(|quad| permutation.key(quad));
+                quads.dedup();
+                let found: Vec<Quad> =
+                    contents.iter().flat_map(|content| decode_quads(content, permutation).unwrap()).collect();
+                prop_assert_eq!(found, quads);
+            }
+        }
+    }
+}

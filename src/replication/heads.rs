@@ -156,7 +156,22 @@ mod tests {
         assert!(decode(&[&content[..], &[0]].concat()).is_err());
     }
 
+    fn any_head() -> impl Strategy<Value = Head> {
+        let id = || any::<[u8; 32]>().prop_map(BlockId::from_bytes);
+        let manifest = prop::option::of((id().prop_map(CommitId), id()));
+        (".{0,60}", id(), manifest).prop_map(|(branch, commit, manifest)| Head {
+            branch,
+            commit: CommitId(commit),
+            manifest,
+        })
+    }
+
     proptest! {
+        #[test]
+        fn any_heads_read_back(heads in prop::collection::vec(any_head(), 0..8)) {
+            prop_assert_eq!(open(&seal(&heads, &key(1)), &key(1)), Ok(heads));
+        }
+
         #[test]
         fn random_content_never_panics(content in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = decode(&content);

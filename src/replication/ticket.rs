@@ -181,6 +181,20 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_ticket_reads_back(secret: [u8; 32], workspace: [u8; 32], name in ".{0,90}", ports: Vec<u16>) {
+            let key = EpochKey::from_secret(secret, WorkspaceId(workspace));
+            let address = |port: &u16| format!("/ip4/127.0.0.1/tcp/{port}").parse().unwrap();
+            let addresses: Vec<Multiaddr> = ports.iter().map(address).collect();
+            let ticket = Ticket::new(&key, &name, ticket().peer, &addresses);
+            prop_assert_eq!(*ticket.key().secret(), secret);
+            prop_assert!(name.starts_with(&ticket.name) && (name.len() > 255 || name == ticket.name));
+            prop_assert_eq!(Ticket::parse(&ticket.encode()), Ok(ticket));
+        }
+    }
 
     fn ticket() -> Ticket {
         let key = EpochKey::from_secret([0xA5; 32], WorkspaceId([7; 32]));

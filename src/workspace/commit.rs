@@ -187,6 +187,8 @@ fn signed_bytes(commit: &[u8], workspace: WorkspaceId) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Vocabulary;
+    use proptest::prelude::*;
 
     fn key() -> EpochKey {
         EpochKey::from_secret([1; 32], WorkspaceId([2; 32]))
@@ -222,6 +224,41 @@ mod tests {
             assert_eq!(signed.verify(WorkspaceId([9; 32])), Err(SignatureError));
             let altered = SignedCommit { commit: Commit { time_ms: 7, ..commit }, ..signed };
             assert_eq!(altered.verify(key().workspace()), Err(SignatureError));
+        }
+    }
+
+    fn any_commit() -> impl Strategy<Value = Commit> {
+        let id = || any::<[u8; 32]>().prop_map(BlockId::from_bytes);
+        let texts = || (".{0,9}", ".{0,9}");
+        let settings = (".{0,9}", any::<bool>(), ".{0,9}", prop::collection::vec(texts(), 0..4));
+        let origin = prop_oneof![
+            id().prop_map(|id| Origin::Of(CommitId(id))),
+            settings.prop_map(|(name, union_default_graph, base, prefixes)| {
+                let vocabulary = Vocabulary { base, prefixes };
+                Origin::Genesis(Settings { name, vocabulary, union_default_graph })
+            }),
+        ];
+        let parents = prop::collection::btree_set(id(), 1..5);
+        let change_set = prop::collection::vec(id(), 0..4);
+        (origin, parents, change_set, any::<i64>(), ".{0,40}").prop_map(
+            |(origin, parents, change_set, time_ms, message)| {
+                let is_genesis = matches!(origin, Origin::Genesis(_));
+                let parents = parents.into_iter().filter(|_| !is_genesis).map(CommitId).collect();
+                let author = SecretKey::from_seed(&[3; 32]).public();
+                Commit { parents, change_set, author, time_ms, message, origin }
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_commit_reads_back(commit in any_commit()) {
+            let (id, block) = commit.seal(&SecretKey::from_seed(&[3; 32]), &key());
+            let signed = SignedCommit::decode(&block.open(BlockKind::Commit, &key()).unwrap()).unwrap();
+            prop_assert_eq!(signed.verify(key().workspace()), Ok(()));
+            prop_assert_eq!((signed.id, signed.commit), (id, commit));
         }
     }
 
