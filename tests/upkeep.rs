@@ -183,7 +183,8 @@ fn every_commit_is_read_after_folds_and_collections() {
     history.push((load.commit, load.quads_added));
     let mut held = load.quads_added;
     for n in 0..150 {
-        let quad = |n: usize| oxrdf::Quad::new(iri("new", n), iri("p", n % 5), iri("s", n), GraphName::DefaultGraph);
+        let quad =
+            |n: usize| oxrdf::Quad::new(iri("new", n), iri("p", n % 5), iri("s", n), GraphName::DefaultGraph);
         let removed: Vec<oxrdf::Quad> = if n % 3 == 2 { vec![quad(n - 1)] } else { Vec::new() };
         held = held + 1 - removed.len() as u64;
         history.push((commit(&workspace, &[quad(n)], &removed, n as i64), held));

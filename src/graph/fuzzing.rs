@@ -12,12 +12,12 @@ use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
 use super::cursor::{Cursor, put_u32};
 use super::dictionary::{DictionaryBlock, DictionaryEncoder, RawDictionary};
 use super::facts::{RunStatistics, decode_schema, encode_schema};
+use super::layer::{Input, Layer, RowSource};
 use super::manifest::{
     Root, Section, decode_row_page, decode_terms_page, encode_row_page, encode_terms_page,
 };
 use super::rows::{EdgeRowBlock, Row, RowBlock, encode_rows};
 use super::term_key::{parse_term_key, put_term_key, term_key, triple_parts};
-use super::layer::{Input, Layer, RowSource};
 use super::{Run, WriteOptions, decode_quads, decode_terms, encode_quads, encode_terms, gather, write_run};
 use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, Decode, PlainBlock, SealedBlock,

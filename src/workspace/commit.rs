@@ -239,13 +239,17 @@ mod tests {
             }),
         ];
         let parents = prop::collection::btree_set(id(), 1..5);
-        let change_set = prop::collection::vec(id(), 0..4);
-        (origin, parents, change_set, any::<i64>(), ".{0,40}").prop_map(
-            |(origin, parents, change_set, time_ms, message)| {
+        let changes = prop_oneof![
+            Just(CommitChanges::Nothing),
+            Just(CommitChanges::Here(Arc::new(ChangeSet::default()))),
+            id().prop_map(CommitChanges::Block),
+        ];
+        (origin, parents, changes, any::<i64>(), ".{0,40}").prop_map(
+            |(origin, parents, changes, time_ms, message)| {
                 let is_genesis = matches!(origin, Origin::Genesis(_));
                 let parents = parents.into_iter().filter(|_| !is_genesis).map(CommitId).collect();
                 let author = SecretKey::from_seed(&[3; 32]).public();
-                Commit { parents, change_set, author, time_ms, message, origin }
+                Commit { parents, changes, author, time_ms, message, origin }
             },
         )
     }

@@ -86,7 +86,8 @@ fn write_again(changes: Changes, view: &View, key: &EpochKey, store: &Arc<Memory
         CommitChanges::Block(id) => reader.get_decoded(&[id]).expect("it was put just now").remove(0),
         CommitChanges::Nothing => unreachable!("changes are never written as nothing"),
     };
-    let again = Changes::read(of(), &change_set, &mut view.clone(), &reader).expect("it was written just now");
+    let again =
+        Changes::read(of(), &change_set, &mut view.clone(), &reader).expect("it was written just now");
     assert_eq!(sorted(&again), expected);
 }
 
