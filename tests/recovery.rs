@@ -1,8 +1,8 @@
-//! `kill -9` at random moments of loads and small commits: whatever was acknowledged is there
-//! afterwards, and nothing is damaged.
+//! `kill -9` at random moments of loads, small commits, folds and collections of garbage: whatever was
+//! acknowledged is there afterwards, and nothing is damaged.
 //!
 //! The writer is this binary again, told by an environment variable to be one. `RECOVERY_SEED`
-//! repeats a run.
+//! repeats a run, `RECOVERY_ROUNDS` makes it longer.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,11 +14,13 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use reefloom::blockstore::LocalStore;
+use reefloom::blockstore::{LocalStore, Store, SweepOptions};
 use reefloom::crypto::{EpochKey, SecretKey, WorkspaceId};
 use reefloom::dataset::{Dataset, DatasetMut};
 use reefloom::model::{NamedNode, Permutation, Quad, QuadPattern, Term, TermId};
-use reefloom::workspace::{Access, CommitId, MAIN, MemoryLimits, Settings, Workspace, WorkspaceError};
+use reefloom::workspace::{
+    Access, CommitId, MAIN, Marking, MemoryLimits, Settings, Workspace, WorkspaceError,
+};
 
 const FOLDER: &str = "REEFLOOM_RECOVERY_FOLDER";
 const ROUNDS: u64 = 30;
@@ -28,21 +30,24 @@ const QUADS_PER_LOAD: usize = 2_000;
 const COMMITS: usize = 200;
 const KILL_AFTER_MS_MAX: u64 = 600;
 
-fn access(folder: &Path) -> Access {
-    let store = Arc::new(LocalStore::open(folder).unwrap());
+fn open_store(folder: &Path) -> Arc<LocalStore> {
+    Arc::new(LocalStore::open(folder).unwrap())
+}
+
+fn access(store: &Arc<LocalStore>) -> Access {
     Access {
         store: store.clone(),
-        source: store,
+        source: store.clone(),
         key: EpochKey::from_secret([1; 32], WorkspaceId([2; 32])),
         author: SecretKey::from_seed(&[3; 32]),
         memory: MemoryLimits { cache_bytes_max: 16 << 20, work_bytes_max: 64 << 20 },
     }
 }
 
-fn open_or_create(folder: &Path) -> Workspace {
-    match Workspace::open(access(folder)) {
+fn open_or_create(store: &Arc<LocalStore>) -> Workspace {
+    match Workspace::open(access(store)) {
         Err(WorkspaceError::UnknownWorkspace(_)) => {
-            Workspace::create(access(folder), Settings::default(), 0).unwrap()
+            Workspace::create(access(store), Settings::default(), 0).unwrap()
         }
         opened => opened.unwrap(),
     }
@@ -62,7 +67,8 @@ fn iri(kind: &str, n: u64) -> NamedNode {
 #[test]
 fn writer() {
     let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let workspace = open_or_create(Path::new(&folder));
+    let store = open_store(Path::new(&folder));
+    let workspace = open_or_create(&store);
     let snapshot = workspace.snapshot(workspace.branch(MAIN).unwrap()).unwrap();
     let begin = snapshot.statistics().quads;
     let quad = |n: u64| oxrdf::Quad::new(iri("a", n), iri("p", n % 5), iri("b", n / 3), iri("g", n % 2));
@@ -84,7 +90,19 @@ fn writer() {
         };
         count += 1;
         acknowledge(commit, count);
+        if count.is_multiple_of(40) {
+            workspace.fold(commit).unwrap();
+            collect(&workspace, &*store);
+        }
     }
+}
+
+fn collect(workspace: &Workspace, store: &dyn Store) {
+    let marking = Marking::begin(workspace, 1).unwrap();
+    let _paused = workspace.pause_writes();
+    let needs = marking.finish().unwrap();
+    workspace.forget_runs(&needs.spare_runs).unwrap();
+    store.sweep(&|id| needs.blocks.contains(id), SweepOptions::all()).unwrap();
 }
 
 /// Runs a writer and kills it after a while; returns what it acknowledged.
@@ -118,7 +136,7 @@ fn run_and_kill(folder: &Path, after: Duration) -> Vec<(CommitId, u64)> {
 
 /// Checks that the folder holds all that was acknowledged in it; returns how many quads there are.
 fn check(folder: &Path, acknowledged: &[(CommitId, u64)]) -> u64 {
-    let workspace = match Workspace::open(access(folder)) {
+    let workspace = match Workspace::open(access(&open_store(folder))) {
         Err(WorkspaceError::UnknownWorkspace(_)) if acknowledged.is_empty() => return 0,
         opened => opened.unwrap(),
     };
@@ -155,7 +173,8 @@ fn what_was_acknowledged_survives_being_killed() {
     let mut total = 0;
     let mut folder = tempfile::tempdir().unwrap();
     let mut acknowledged: Vec<(CommitId, u64)> = Vec::new();
-    for round in 0..ROUNDS {
+    let rounds = std::env::var("RECOVERY_ROUNDS").ok().and_then(|text| text.parse().ok()).unwrap_or(ROUNDS);
+    for round in 0..rounds {
         if round % ROUNDS_PER_FOLDER == 0 {
             folder = tempfile::tempdir().unwrap();
             acknowledged.clear();

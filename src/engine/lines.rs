@@ -331,7 +331,6 @@ mod tests {
         r#"<http://e/s> <http://e/p> "7"^^<http://www.w3.org/2001/XMLSchema#integer> ."#,
         r#"<http://e/s> <http://e/p> "07"^^<http://www.w3.org/2001/XMLSchema#integer> ."#,
         r#"<http://e/s> <http://e/p> "text"^^<http://www.w3.org/2001/XMLSchema#string> ."#,
-        r#"<http://e/s> <http://e/p> "x"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString> ."#,
         r#"<http://e/s> <http://e/p> "x"^^<not an iri> ."#,
         r#"<http://e/s> <http://e/p> <http://e/o\u00e9> ."#,
         r#"<http://e/s> <http://e/p> <relative> ."#,
@@ -365,6 +364,10 @@ mod tests {
             graphs.map(|graph| line.replacen(" .", &format!(" {graph}"), 1))
         });
         graphs.for_each(|text| check(&format!("{text}\n"), true));
+        // The parser hands this one out beside its complaint; a statement that is wrong is left out here.
+        let odd =
+            "<http://e/s> <http://e/p> \"x\"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString> .";
+        assert_eq!(load(odd, false), (Vec::new(), vec![1]));
     }
 
     #[test]

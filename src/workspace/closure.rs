@@ -156,7 +156,8 @@ mod tests {
         workspace.create_branch("side", commits[1]).unwrap();
         commits.push(load(&workspace, "side", 10_000, 3, 3));
         commits.extend(
-            [(3, 4), (400, 5)].map(|(count, time)| load(&workspace, MAIN, 11_000 * time, count, time as i64)),
+            [(3, 4), (3_000, 5)]
+                .map(|(count, time)| load(&workspace, MAIN, 11_000 * time, count, time as i64)),
         );
         (store, workspace, commits)
     }

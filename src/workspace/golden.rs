@@ -14,11 +14,12 @@ fn commits_and_change_sets_do_not_drift() {
     };
     let lines: Vec<String> = fuzzing::seeds().into_iter().map(line).collect();
     let golden = [
-        "commit bafkr4igmfyvgj5e4r2bgkcn35ydvb4ljl75wur4ujgjlio43th6bjt64ru",
-        "commit bafkr4idcilxngagmvqexcqpxf4fddnbigrxh52575hhxirusibq62bvaua",
-        "change_set bafkr4iauvxj36u6mrerjq634ke5wyhcms2nbkgpgxnddutoqptopg3hsqq",
-        "change_set bafkr4ig5fcqquby7su7beddifbhddudl3rhbahbkixdfozf3p7xawvyljy",
-        "change_set bafkr4icn4u2v534imeawyq3pz2nt65pwbezjteuftlpa4h34orwnpi3nmi",
+        "commit bafkr4ihigjbdy5l7wkvzv6pqtitq22r3af7s3g6dsvbdmp7cxhq2us3o2i",
+        "commit bafkr4ib2gsgaqujhl4fjed55oa2zkfpioampeoch4mp362zadmuurtsyqm",
+        "change_set bafkr4icp6t7jnbzxhinmjakrfbh6nrmw335c5xcogfk4gdsqizkcgkndvq",
+        "change_set bafkr4ibvssvpe7nqr2de7uy7lzbzzy3og43xy3w4f4e7eyk5l2df5t3eee",
+        "change_set bafkr4ieotn7fbtmz4za2o5xr6o7trpmz7ogpxsg63gnxyww6yzdyedcucm",
+        "change_set bafkr4ia3ld7zkefzybfrndd26oeym47gpnivoy2nyaswjeedbrvsoypz2i",
     ];
     assert_eq!(lines, golden, "{lines:#?}");
 }
