@@ -34,7 +34,7 @@ fn main() {
 
     let aged = open(&folder.join("aged"));
     let started = Instant::now();
-    let first = load(&aged, &file);
+    let first = load(&aged, &[&file]);
     println!("load: {first} quads, {:.2} s", started.elapsed().as_secs_f64());
     let upkeep = aged.start_upkeep();
     let started = Instant::now();
@@ -46,12 +46,10 @@ fn main() {
     drop(upkeep);
 
     let fresh = open(&folder.join("fresh"));
-    load(&fresh, &file);
-    for updates in updates.chunks(1000) {
-        run_update(&fresh, &updates.join(";"));
-    }
-    fresh.hosted(None).expect("there is one").optimize(None).expect("it folds");
-    fresh.collect_garbage(CollectOptions::default()).expect("it collects");
+    let lines = folder.join("commits.nt");
+    std::fs::write(&lines, (0..COMMITS).map(|n| format!("{} .\n", triple(n))).collect::<String>())
+        .expect("there is room");
+    load(&fresh, &[&file, &lines]);
     println!("disk fresh: {:.1} MB", bytes(&fresh) / 1e6);
 
     compare("at rest", &fresh, &aged, &queries);
@@ -72,21 +70,23 @@ fn open(folder: &Path) -> Arc<Engine> {
     engine
 }
 
-fn load(engine: &Engine, file: &Path) -> u64 {
-    let options = LoadOptions { files: vec![file.to_owned()], ..LoadOptions::default() };
+fn load(engine: &Engine, files: &[&Path]) -> u64 {
+    let files = files.iter().map(|file| file.to_path_buf()).collect();
+    let options = LoadOptions { files, ..LoadOptions::default() };
     let input = LoadInput::open(&options).expect("the file can be read");
     engine.load(None, None, input, "load", 1, &|_| {}).expect("the file is well-formed").quads_added
 }
 
-/// One quad a commit, over the predicates that the benchmark's queries read.
-fn update(n: usize) -> String {
+/// The quad of one commit, of the predicates that the benchmark's queries read.
+fn triple(n: usize) -> String {
     const NAMESPACE: &str = "http://www4.wiwiss.fu-berlin.de/bizer/bsbm/v01/vocabulary/";
     let predicate = ["price", "deliveryDays", "rating1", "offerWebpage"][n % 4];
-    format!(
-        "INSERT DATA {{ <https://example.org/offer/{}> <{NAMESPACE}{predicate}> {} }}\n",
-        n / 4,
-        n * 7919 % 5000
-    )
+    let value = format!("\"{}\"^^<http://www.w3.org/2001/XMLSchema#integer>", n * 7919 % 5000);
+    format!("<https://example.org/offer/{}> <{NAMESPACE}{predicate}> {value}", n / 4)
+}
+
+fn update(n: usize) -> String {
+    format!("INSERT DATA {{ {} }}", triple(n))
 }
 
 fn run_update(engine: &Engine, text: &str) -> String {

@@ -26,7 +26,7 @@ pub type Triples<'a> = Box<dyn Iterator<Item = Result<TripleParts, WriteError>> 
 /// Terms by rank, sorted.
 pub trait Layer: Sync {
     /// Returns a bound that all ranks are below.
-    fn len(&self) -> u64;
+    fn rank_end(&self) -> u64;
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError>;
 
@@ -89,7 +89,7 @@ impl RankSet {
 pub fn used_terms(input: &Input<'_>) -> Result<Vec<RankSet>, WriteError> {
     let mut used = Used {
         places: input.layers.iter().map(|(number, _)| *number).collect(),
-        sets: input.layers.iter().map(|(_, layer)| RankSet::with_capacity(layer.len())).collect(),
+        sets: input.layers.iter().map(|(_, layer)| RankSet::with_capacity(layer.rank_end())).collect(),
     };
     let mut has_triples = false;
     let mut rows = Vec::new();
@@ -146,8 +146,8 @@ pub struct UsedLayer<'a> {
 }
 
 impl Layer for UsedLayer<'_> {
-    fn len(&self) -> u64 {
-        self.layer.len()
+    fn rank_end(&self) -> u64 {
+        self.layer.rank_end()
     }
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError> {
@@ -195,7 +195,7 @@ pub struct UnsortedLayer {
     /// (key, rank), sorted.
     keys: Vec<(Vec<u8>, u64)>,
     triples: Vec<TripleParts>,
-    len: u64,
+    rank_end: u64,
 }
 
 impl UnsortedLayer {
@@ -207,12 +207,12 @@ impl UnsortedLayer {
         terms: impl Iterator<Item = (u64, &'a Term)>,
         id_of: &dyn Fn(&Term) -> Result<TermId, WriteError>,
     ) -> Result<UnsortedLayer, WriteError> {
-        let (mut keys, mut triples, mut len) = (Vec::new(), Vec::new(), 0);
+        let (mut keys, mut triples, mut rank_end) = (Vec::new(), Vec::new(), 0);
         for (rank, term) in terms {
             let mut key = Vec::new();
             put_term_key(&mut key, term).map_err(WriteError::Term)?;
             keys.push((key, rank));
-            len = len.max(rank + 1);
+            rank_end = rank_end.max(rank + 1);
             if let Term::Triple(triple) = term {
                 let parts = [
                     id_of(&triple.subject.clone().into())?,
@@ -223,13 +223,13 @@ impl UnsortedLayer {
             }
         }
         keys.sort_unstable();
-        Ok(UnsortedLayer { keys, triples, len })
+        Ok(UnsortedLayer { keys, triples, rank_end })
     }
 }
 
 impl Layer for UnsortedLayer {
-    fn len(&self) -> u64 {
-        self.len
+    fn rank_end(&self) -> u64 {
+        self.rank_end
     }
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError> {

@@ -94,7 +94,7 @@ impl Part {
 }
 
 impl Layer for Part {
-    fn len(&self) -> u64 {
+    fn rank_end(&self) -> u64 {
         match &self.terms {
             Terms::Memory { order, .. } => order.len() as u64,
             Terms::Scratch { count, .. } => *count,

@@ -44,7 +44,7 @@ impl<'a> RunLayer<'a> {
 }
 
 impl Layer for RunLayer<'_> {
-    fn len(&self) -> u64 {
+    fn rank_end(&self) -> u64 {
         self.run.term_count()
     }
 

@@ -97,7 +97,7 @@ impl<'a> MergedTerms<'a> {
         }
         MergedTerms {
             layers: input.layers.clone(),
-            ranks: input.layers.iter().map(|(_, layer)| vec![NONE; layer.len() as usize]).collect(),
+            ranks: input.layers.iter().map(|(_, layer)| vec![NONE; layer.rank_end() as usize]).collect(),
             places,
             layer,
             by_kind: [0; 6],

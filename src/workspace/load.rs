@@ -318,7 +318,7 @@ impl<'a> HeldRows<'a> {
 
 /// Returns, by rank, the ids that the view has for the terms of a part; 0 for those that it lacks.
 fn known_ids(view: &View, part: &Part) -> Result<Vec<u64>, WorkspaceError> {
-    let mut known = Vec::with_capacity(part.len() as usize);
+    let mut known = Vec::with_capacity(part.rank_end() as usize);
     let mut terms = part.terms()?;
     let mut is_end = false;
     while !is_end {
