@@ -85,8 +85,11 @@ pub fn gather_lines<E: From<io::Error> + From<WriteError>>(
             done.try_iter().try_for_each(|chunk| results.add(chunk, &mut note))
         });
         drop(to_parsers);
-        // What was read before a failure may hold an earlier mistake.
-        let noted = done.iter().try_for_each(|chunk| results.add(chunk, &mut note));
+        // What was read before the reader failed may hold an earlier mistake.
+        let noted = match results.is_refused {
+            true => Ok(()),
+            false => done.iter().try_for_each(|chunk| results.add(chunk, &mut note)),
+        };
         for parser in parsers {
             parser.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         }
@@ -98,6 +101,8 @@ pub fn gather_lines<E: From<io::Error> + From<WriteError>>(
 #[derive(Default)]
 struct InOrder {
     next: u64,
+    /// Whether a mistake was an error to whom it was told.
+    is_refused: bool,
     waiting: BTreeMap<u64, Result<Vec<BadLine>, WriteError>>,
 }
 
@@ -110,7 +115,9 @@ impl InOrder {
         self.waiting.insert(number, bad);
         while let Some(bad) = self.waiting.remove(&self.next) {
             self.next += 1;
-            bad?.into_iter().try_for_each(&mut *note)?;
+            let noted = bad?.into_iter().try_for_each(&mut *note);
+            self.is_refused |= noted.is_err();
+            noted?;
         }
         Ok(())
     }
