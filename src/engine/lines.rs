@@ -202,23 +202,22 @@ impl Lines<'_> {
         quads: impl Iterator<Item = Result<oxrdf::Quad, TurtleSyntaxError>>,
         lines_before: u64,
     ) -> Result<(), WriteError> {
-        for quad in quads {
-            match quad {
-                Ok(mut quad) => {
-                    if quad.graph_name == GraphName::DefaultGraph {
-                        quad.graph_name = self.format.graph.clone();
-                    }
-                    self.format.blank.rename(&mut quad);
-                    self.gatherer.insert(&quad)?;
-                }
-                Err(error) => {
-                    let at = error.location().start;
-                    let (line, column) = (lines_before + at.line + 1, at.column + 1);
-                    self.bad.push(BadLine { line, column, message: error.message().to_owned() });
-                    // What else is wrong with the line follows from that, mostly.
-                    break;
-                }
+        let quads = match quads.collect::<Result<Vec<_>, _>>() {
+            Ok(quads) => quads,
+            // The parser may hand a statement out beside its complaint; what is wrong is left out.
+            Err(error) => {
+                let at = error.location().start;
+                let (line, column) = (lines_before + at.line + 1, at.column + 1);
+                self.bad.push(BadLine { line, column, message: error.message().to_owned() });
+                return Ok(());
             }
+        };
+        for mut quad in quads {
+            if quad.graph_name == GraphName::DefaultGraph {
+                quad.graph_name = self.format.graph.clone();
+            }
+            self.format.blank.rename(&mut quad);
+            self.gatherer.insert(&quad)?;
         }
         Ok(())
     }
@@ -299,7 +298,7 @@ mod tests {
         (quads, loaded.skipped.shown.iter().map(|fault| fault.line).collect())
     }
 
-    /// Checks that lines are read as the parser alone reads them.
+    /// Checks that a line is read as the parser alone reads it, but for what it complains of.
     fn check(text: &str, has_graphs: bool) {
         let (mut quads, mut bad) = (Vec::new(), Vec::new());
         let mut note = |result: Result<oxrdf::Quad, TurtleSyntaxError>| match result {
@@ -318,8 +317,9 @@ mod tests {
             let triples = NTriplesParser::new().for_slice(text.as_bytes());
             triples.for_each(|triple| note(triple.map(|triple| triple.in_graph(GraphName::DefaultGraph))));
         }
-        quads.sort_unstable();
-        quads.dedup();
+        if !bad.is_empty() {
+            quads.clear();
+        }
         let (found, found_bad) = load(text, has_graphs);
         assert_eq!(found, quads, "{text}");
         bad.dedup();
@@ -338,6 +338,7 @@ mod tests {
         r#"<http://e/s> <http://e/p> "7"^^<http://www.w3.org/2001/XMLSchema#integer> ."#,
         r#"<http://e/s> <http://e/p> "07"^^<http://www.w3.org/2001/XMLSchema#integer> ."#,
         r#"<http://e/s> <http://e/p> "text"^^<http://www.w3.org/2001/XMLSchema#string> ."#,
+        r#"<http://e/s> <http://e/p> "x"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString> ."#,
         r#"<http://e/s> <http://e/p> "x"^^<not an iri> ."#,
         r#"<http://e/s> <http://e/p> <http://e/o\u00e9> ."#,
         r#"<http://e/s> <http://e/p> <relative> ."#,
@@ -371,10 +372,6 @@ mod tests {
             graphs.map(|graph| line.replacen(" .", &format!(" {graph}"), 1))
         });
         graphs.for_each(|text| check(&format!("{text}\n"), true));
-        // The parser hands this one out beside its complaint; a statement that is wrong is left out here.
-        let odd =
-            "<http://e/s> <http://e/p> \"x\"^^<http://www.w3.org/1999/02/22-rdf-syntax-ns#langString> .";
-        assert_eq!(load(odd, false), (Vec::new(), vec![1]));
     }
 
     #[test]
