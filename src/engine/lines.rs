@@ -322,7 +322,8 @@ mod tests {
         }
         let (found, found_bad) = load(text, has_graphs);
         assert_eq!(found, quads, "{text}");
-        bad.dedup();
+        // One statement, one mistake: the parser goes on to complain of what is missing after it.
+        bad.truncate(1);
         assert_eq!(found_bad, bad, "{text}");
     }
 
