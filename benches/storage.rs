@@ -16,7 +16,7 @@ use reefloom::block::{BlockReader, BlockSink, BlockSource};
 use reefloom::blockstore::{LocalStore, Refs, Store};
 use reefloom::crypto::{EpochKey, WorkspaceId};
 use reefloom::dataset::Scan;
-use reefloom::graph::{Gathering, Input, Layer, RowSource, Run, WriteOptions, write_run};
+use reefloom::graph::{Gathering, Input, Run, WriteOptions, write_run};
 use reefloom::model::{EdgePattern, Permutation, QuadPattern, TermId};
 
 const LOOKUPS: usize = 2000;
@@ -48,10 +48,7 @@ fn main() {
     gatherer.finish().expect("there is memory");
     println!("  parse and gather        {:>8.2} s", started.elapsed().as_secs_f64());
     let parts = gathering.into_parts();
-    let input = Input {
-        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
-        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
-    };
+    let input = Input::of_parts(&parts);
     let options =
         WriteOptions { key: &key, sink: &*store, scratch: &*scratch, memory_bytes: WORK_BYTES, threads: 2 };
     let written = write_run(&input, &options).expect("the store has room");

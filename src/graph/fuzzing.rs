@@ -12,7 +12,7 @@ use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
 use super::cursor::{Cursor, put_u32};
 use super::dictionary::{DictionaryBlock, DictionaryEncoder, RawDictionary};
 use super::facts::{RunStatistics, decode_schema, encode_schema};
-use super::layer::{Input, Layer, RowSource};
+use super::layer::Input;
 use super::manifest::{
     Root, Section, decode_row_page, decode_terms_page, encode_row_page, encode_terms_page,
 };
@@ -347,10 +347,7 @@ impl Shelf {
                 Shelf { blocks: Mutex::default(), order: Vec::new(), root: BlockId::from_bytes([0; 32]) };
             let quads: Vec<oxrdf::Quad> = quads().into_iter().collect();
             let parts = gather(&quads).expect("its terms are short");
-            let input = Input {
-                layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
-                rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
-            };
+            let input = Input::of_parts(&parts);
             let scratch = &crate::block::MemoryScratch;
             let options =
                 WriteOptions { key: key(), sink: &shelf, scratch, memory_bytes: 64 << 20, threads: 1 };

@@ -5,6 +5,7 @@
 
 use super::WriteError;
 use super::interner::TripleParts;
+use super::part::Part;
 use super::term_key::put_term_key;
 use crate::model::{Term, TermId, TermKind};
 
@@ -42,6 +43,21 @@ pub trait RowStream<const N: usize> {
     fn fill(&mut self, rows: &mut Vec<[u64; N]>) -> Result<(), WriteError>;
 }
 
+/// Hands all rows of a stream to `visit`, some at a time.
+pub fn for_each_rows<const N: usize>(
+    stream: &mut dyn RowStream<N>,
+    mut visit: impl FnMut(&[[u64; N]]) -> Result<(), WriteError>,
+) -> Result<(), WriteError> {
+    let mut rows = Vec::new();
+    loop {
+        stream.fill(&mut rows)?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        visit(&rows)?;
+    }
+}
+
 /// Quads as rows of subject, predicate, object, graph. Can be walked any number of times.
 pub trait RowSource: Sync {
     /// Returns the layer whose rows come sorted: those all of whose dictionary ids are of it. `None` if
@@ -56,6 +72,16 @@ pub trait RowSource: Sync {
 pub struct Input<'a> {
     pub layers: Vec<(u16, &'a dyn Layer)>,
     pub rows: Vec<&'a dyn RowSource>,
+}
+
+impl<'a> Input<'a> {
+    /// Takes the terms and the rows of all parts of a load.
+    pub fn of_parts(parts: &'a [Part]) -> Input<'a> {
+        Input {
+            layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
+            rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
+        }
+    }
 }
 
 /// A set of ranks.
@@ -92,18 +118,13 @@ pub fn used_terms(input: &Input<'_>) -> Result<Vec<RankSet>, WriteError> {
         sets: input.layers.iter().map(|(_, layer)| RankSet::with_capacity(layer.rank_end())).collect(),
     };
     let mut has_triples = false;
-    let mut rows = Vec::new();
     for source in &input.rows {
-        let mut stream = source.rows()?;
-        loop {
-            stream.fill(&mut rows)?;
-            if rows.is_empty() {
-                break;
-            }
+        for_each_rows(&mut *source.rows()?, |rows| {
             for id in rows.as_flattened() {
                 has_triples |= used.mark(*id) && kind_of(*id) == Some(TermKind::Triple);
             }
-        }
+            Ok(())
+        })?;
     }
     // A part may be a triple term itself, of a lower or a higher rank.
     while std::mem::take(&mut has_triples) {

@@ -39,7 +39,9 @@ pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
 pub use error::WriteError;
 pub use gather::{Gatherer, Gathering, PlainNode, PlainQuad, PlainTerm, Refused, gather};
 pub use interner::SortedTerms;
-pub use layer::{Input, Layer, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, used_terms};
+pub use layer::{
+    Input, Layer, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows, used_terms,
+};
 pub use part::Part;
 pub use row_sort::{RowSorter, SortedRows};
 pub use rows::{decode_quads, encode_quads};

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proptest::prelude::*;
 
-use super::layer::{Layer, RowSource};
 use super::manifest::{PAGE_ENTRIES, PageEntry, Root, Section, TermsEntry, encode_terms_page};
 use super::{Gathering, Input, Part, Run, WriteOptions, WrittenRun, encode_terms, gather, write_run};
 use crate::block::{
@@ -65,10 +64,7 @@ fn written(quads: &[oxrdf::Quad]) -> (Run, Arc<Shelf>) {
 }
 
 fn write(parts: &[Part], shelf: &Shelf, memory_bytes: usize, threads: usize) -> WrittenRun {
-    let input = Input {
-        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
-        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
-    };
+    let input = Input::of_parts(parts);
     let scratch = &MemoryScratch;
     write_run(&input, &WriteOptions { key: &key(), sink: shelf, scratch, memory_bytes, threads }).unwrap()
 }

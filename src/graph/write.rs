@@ -8,7 +8,7 @@ use std::thread;
 
 use super::interner::SortedTerms;
 use super::keys::Keys;
-use super::layer::{Input, RowSource};
+use super::layer::{Input, RowSource, for_each_rows};
 use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
 use super::row_sort::{RowRun, RowSorter, SortedRows};
@@ -154,21 +154,16 @@ fn renamed(
         let home = source.home();
         let mut sorted = RowRun::new(options.scratch, memory_bytes);
         let mut unsorted = RowSorter::new(options.scratch, memory_bytes / 2);
-        let (mut stream, mut rows) = (source.rows()?, Vec::new());
-        loop {
-            stream.fill(&mut rows)?;
-            if rows.is_empty() {
-                break;
-            }
-            for row in &rows {
+        for_each_rows(&mut *source.rows()?, |rows| {
+            rows.iter().try_for_each(|row| {
                 let renamed = row.map(|id| terms.id(id));
                 match home.is_some_and(|home| row.iter().all(|id| is_of(*id, home))) {
                     // Ranks of one layer keep their order.
-                    true => sorted.push(renamed)?,
-                    false => unsorted.push(renamed)?,
+                    true => sorted.push(renamed),
+                    false => unsorted.push(renamed),
                 }
-            }
-        }
+            })
+        })?;
         all.absorb(sorted.finish()?);
         all.absorb(unsorted.finish());
     }
@@ -186,16 +181,9 @@ fn is_of(bits: u64, layer: u16) -> bool {
 /// Hands all rows to `visit`, some at a time.
 fn for_each<const N: usize>(
     rows: &SortedRows<N>,
-    mut visit: impl FnMut(&[[u64; N]]) -> Result<(), WriteError>,
+    visit: impl FnMut(&[[u64; N]]) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
-    let (mut stream, mut some) = (rows.stream()?, Vec::new());
-    loop {
-        stream.fill(&mut some)?;
-        if some.is_empty() {
-            return Ok(());
-        }
-        visit(&some)?;
-    }
+    for_each_rows(&mut *rows.stream()?, visit)
 }
 
 struct WrittenRows {

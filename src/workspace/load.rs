@@ -146,7 +146,7 @@ struct Load<'a> {
 impl Load<'_> {
     /// Loads into an empty branch: the run comes first, and the change set names its blocks.
     fn first(&self, parts: &[Part]) -> Result<(CommitId, u64), WorkspaceError> {
-        let written = graph::write_run(&input_of(parts), &self.options)?;
+        let written = graph::write_run(&Input::of_parts(parts), &self.options)?;
         let run = Run::open(written.root, Arc::clone(&self.workspace.inner.reader))?;
         let commit = self.commit(ChangeSet::of_run(&run))?;
         self.publish(commit, Some(written.root))?;
@@ -162,13 +162,13 @@ impl Load<'_> {
         }
         let layers = ViewLayers::of(view)?;
         let mut input = layers.input();
-        input.layers.extend(input_of(parts).layers);
+        input.layers.extend(Input::of_parts(parts).layers);
         input.rows.push(&new);
         let set = with_used_terms(&input, |input| self.change_set(input, new.rows.len_max()))?;
         let (change_set, count) = set;
         let commit = self.commit(change_set)?;
         let is_due = Due::of(1, self.parent.overlay_len() + count, view.base.len()) == Due::Now;
-        let more = Input { rows: vec![&new], ..input_of(parts) };
+        let more = Input { rows: vec![&new], ..Input::of_parts(parts) };
         let root = match is_due {
             true => Some(self.workspace.write_merged(view, &more)?),
             false => None,
@@ -245,13 +245,6 @@ impl Load<'_> {
     }
 }
 
-fn input_of(parts: &[Part]) -> Input<'_> {
-    Input {
-        layers: parts.iter().map(|part| (part.layer(), part as &dyn Layer)).collect(),
-        rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
-    }
-}
-
 /// Rows that a load adds; they name terms of the view and of the load's parts.
 struct NewRows {
     rows: SortedRows<4>,
@@ -271,14 +264,7 @@ fn for_each_row(
     stream: &mut dyn RowStream<4>,
     mut visit: impl FnMut([u64; 4]) -> Result<(), WriteError>,
 ) -> Result<(), WriteError> {
-    let mut rows = Vec::new();
-    loop {
-        stream.fill(&mut rows)?;
-        if rows.is_empty() {
-            return Ok(());
-        }
-        rows.iter().try_for_each(|row| visit(*row))?;
-    }
+    graph::for_each_rows(stream, |rows| rows.iter().try_for_each(|row| visit(*row)))
 }
 
 fn quad_of(row: [u64; 4]) -> Quad {
