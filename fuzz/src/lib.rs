@@ -1,5 +1,6 @@
-//! Targets that need no door of their own: they come in as users do, by a folder.
+//! Targets that need no door of their own: they come in as users do, by a folder or a file.
 
+pub mod car;
 pub mod keyring;
 pub mod pack;
 pub mod seeds;

@@ -10,7 +10,7 @@ use reefloom::blockstore::{LocalStore, Refs, Store};
 use reefloom::crypto::{EpochKey, WorkspaceId};
 
 const SALT: [u8; 32] = [5; 32];
-const HEADER_BYTES: u64 = 48;
+const HEADER_BYTES: u64 = 112;
 
 /// Bytes: steps, each a record, a change or garbage. What opens keeps what its records say, takes new
 /// blocks and refs, and opens again with the same.
@@ -28,8 +28,9 @@ pub fn run(bytes: &[u8]) {
         store.put(std::slice::from_ref(&block)).expect("there is room");
         let old = store.read_ref("new").expect("refs can be read");
         store.compare_and_swap("new", old.as_deref(), Some(b"value")).expect("nobody else writes");
-        let _ = store.verify().expect("blocks can be read");
         let holds = |store: &LocalStore| {
+            // What is damaged counts as absent once it was read.
+            let _ = store.verify().expect("blocks can be read");
             (store.ids().expect("an index"), store.list_refs("").expect("refs can be read"))
         };
         let before = holds(&store);
@@ -78,21 +79,25 @@ impl Packs {
                 }
                 return;
             }
-            3 => {
-                let is_refs = is_changes(payload);
+            3 if (step >> 3).is_multiple_of(2) => {
                 self.current.extend(record(2, durable, payload));
-                self.is_damaged |= !is_refs;
+                self.is_damaged |= !is_changes(payload);
+                return;
+            }
+            3 => {
+                self.current.extend(record(3, durable, payload));
+                self.is_damaged |= payload.len() < 5 || !is_changes(&payload[5..]);
                 return;
             }
             // A record of no known kind, a torn one, a changed one, plain garbage.
             4 => self.current.extend(record(step, durable, payload)),
             5 => {
-                let record = record(1 + (step >> 3) % 2, durable, payload);
+                let record = record(1 + (step >> 3) % 3, durable, payload);
                 let cut = usize::from(step >> 4) * record.len() / 16;
                 self.current.extend(&record[..cut]);
             }
             6 => {
-                let mut record = record(1 + (step >> 3) % 2, durable, payload);
+                let mut record = record(1 + (step >> 3) % 3, durable, payload);
                 let place = usize::from(step >> 4) * record.len() / 16;
                 record[place] ^= 1;
                 self.current.extend(record);
@@ -115,7 +120,9 @@ impl Packs {
 }
 
 fn header(number: u32) -> Vec<u8> {
-    [b"reefpack", &1u32.to_le_bytes()[..], &number.to_le_bytes(), &SALT].concat()
+    let mut header = [b"reefpack", &2u32.to_le_bytes()[..], &number.to_le_bytes(), &SALT].concat();
+    header.extend_from_slice(&blake3::hash(&header).as_bytes()[..8]);
+    header.repeat(2)
 }
 
 fn record(kind: u8, durable: u64, payload: &[u8]) -> Vec<u8> {
@@ -160,6 +167,7 @@ pub fn seeds() -> Vec<Vec<u8>> {
         |step: u8, durable: u8, payload: &[u8]| [&[step, payload.len() as u8, durable], payload].concat();
     let refs = [&4u32.to_le_bytes()[..], b"main", &[1], &2u32.to_le_bytes(), b"id"].concat();
     let (block, change) = (step(0, 255, b"a sealed block"), step(3, 255, &refs));
+    let part = |number: u32, is_last: u8| step(11, 255, &[&number.to_le_bytes()[..], &[is_last], &refs].concat());
     let torn = step(0xF5, 255, b"torn");
     let changed = step(0x86, 255, b"changed");
     let next = step(7, 0, b"");
@@ -168,6 +176,8 @@ pub fn seeds() -> Vec<Vec<u8>> {
         [block.clone(), change.clone()].concat(),
         [block.clone(), torn.clone()].concat(),
         [block.clone(), changed, change.clone()].concat(),
+        [change.clone(), part(0, 1), block.clone()].concat(),
+        [block.clone(), part(0, 0), part(1, 1), change.clone()].concat(),
         [block.clone(), change.clone(), next, step(1, 0, b"another"), change, torn, block].concat(),
     ]
 }
