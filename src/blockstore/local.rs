@@ -113,14 +113,23 @@ impl LocalStore {
             .zip(present)
             .filter(|(block, present)| present.is_none_or(|at| log.may_go(&block.id(), at)));
         let missing: Vec<&SealedBlock> = missing.map(|(block, _)| block).collect();
-        self.append_all(&mut log, &missing)?;
+        self.append_all(&mut log, &missing, &[])?;
         drop(log);
         self.index_if_due()
     }
 
-    /// Appends these blocks, whether they are there or not.
-    pub(super) fn append_all(&self, log: &mut Log, blocks: &[&SealedBlock]) -> Result<(), StoreError> {
+    /// Appends these blocks, whether they are there or not, and then changes of refs, in one write.
+    ///
+    /// # Errors
+    /// [`StoreError::RefChanged`] if a ref is not what its change expects; nothing is appended then.
+    pub(super) fn append_all(
+        &self,
+        log: &mut Log,
+        blocks: &[&SealedBlock],
+        changes: &[RefChange],
+    ) -> Result<(), StoreError> {
         self.make_room(log)?;
+        read(&self.refs).check(changes)?;
         let mut batch = log.batch(self.syncs.durable());
         let mut places: HashMap<BlockId, Location> = HashMap::new();
         for block in blocks {
@@ -128,12 +137,23 @@ impl LocalStore {
                 .entry(block.id())
                 .or_insert_with(|| log.frame(&mut batch, RecordKind::Block, block.id(), block.bytes()));
         }
-        if places.is_empty() {
+        if !changes.is_empty() {
+            let payload = encode_changes(changes);
+            if payload.len() > BLOCK_BYTES_MAX {
+                let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "too many refs at once");
+                return Err(StoreError::of(self.folder(), error));
+            }
+            log.frame(&mut batch, RecordKind::Refs, BlockId::of(&payload), &payload);
+        }
+        if batch.bytes() == 0 {
             return Ok(());
         }
         log.append(&self.disk, &batch)?;
         write(&self.recent).extend(&places);
         hold(&self.corrupt).retain(|id| !places.contains_key(id));
+        if !changes.is_empty() {
+            write(&self.refs).append(changes, log.position());
+        }
         Ok(())
     }
 
@@ -372,21 +392,7 @@ impl Refs for LocalStore {
     }
 
     fn append_refs(&self, changes: &[RefChange]) -> Result<Ticket, StoreError> {
-        let mut log = self.log();
-        self.make_room(&mut log)?;
-        read(&self.refs).check(changes)?;
-        if !changes.is_empty() {
-            let payload = encode_changes(changes);
-            if payload.len() > BLOCK_BYTES_MAX {
-                let error = std::io::Error::new(std::io::ErrorKind::InvalidInput, "too many refs at once");
-                return Err(StoreError::of(self.folder(), error));
-            }
-            let mut batch = log.batch(self.syncs.durable());
-            log.frame(&mut batch, RecordKind::Refs, BlockId::of(&payload), &payload);
-            log.append(&self.disk, &batch)?;
-            write(&self.refs).append(changes, log.position());
-        }
-        Ok(Ticket(log.position()))
+        self.append(&[], changes)
     }
 
     fn wait(&self, ticket: Ticket) -> Result<(), StoreError> {
@@ -395,6 +401,18 @@ impl Refs for LocalStore {
 }
 
 impl Store for LocalStore {
+    fn append(&self, blocks: &[SealedBlock], changes: &[RefChange]) -> Result<Ticket, StoreError> {
+        let ticket = {
+            let mut log = self.log();
+            self.append_all(&mut log, &blocks.iter().collect::<Vec<_>>(), changes)?;
+            Ticket(log.position())
+        };
+        if !blocks.is_empty() {
+            self.index_if_due()?;
+        }
+        Ok(ticket)
+    }
+
     fn ids(&self) -> Result<Vec<BlockId>, BlockError> {
         let recent: Vec<BlockId> = read(&self.recent).keys().copied().collect();
         let mut ids: BTreeSet<BlockId> = self.index.blocks()?.into_iter().map(|(id, _)| id).collect();

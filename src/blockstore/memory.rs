@@ -20,6 +20,15 @@ struct State {
     put_meanwhile: HashSet<BlockId>,
 }
 
+impl State {
+    fn put(&mut self, blocks: &[SealedBlock]) {
+        for block in blocks {
+            self.put_meanwhile.insert(block.id());
+            self.blocks.entry(block.id()).or_insert_with(|| block.clone());
+        }
+    }
+}
+
 impl MemoryStore {
     pub fn new() -> MemoryStore {
         MemoryStore::default()
@@ -53,11 +62,7 @@ impl BlockSource for MemoryStore {
 
 impl BlockSink for MemoryStore {
     fn put(&self, blocks: &[SealedBlock]) -> Result<(), BlockError> {
-        let mut state = self.write();
-        for block in blocks {
-            state.put_meanwhile.insert(block.id());
-            state.blocks.entry(block.id()).or_insert_with(|| block.clone());
-        }
+        self.write().put(blocks);
         Ok(())
     }
 
@@ -81,10 +86,7 @@ impl Refs for MemoryStore {
 
     /// What memory holds is as durable as it gets.
     fn append_refs(&self, changes: &[RefChange]) -> Result<Ticket, StoreError> {
-        let mut state = self.write();
-        check(&state.refs, changes)?;
-        apply(&mut state.refs, changes);
-        Ok(Ticket(LogPosition::default()))
+        self.append(&[], changes)
     }
 
     fn wait(&self, _ticket: Ticket) -> Result<(), StoreError> {
@@ -93,6 +95,14 @@ impl Refs for MemoryStore {
 }
 
 impl Store for MemoryStore {
+    fn append(&self, blocks: &[SealedBlock], changes: &[RefChange]) -> Result<Ticket, StoreError> {
+        let mut state = self.write();
+        check(&state.refs, changes)?;
+        state.put(blocks);
+        apply(&mut state.refs, changes);
+        Ok(Ticket(LogPosition::default()))
+    }
+
     fn ids(&self) -> Result<Vec<BlockId>, BlockError> {
         Ok(self.read().blocks.keys().copied().collect())
     }

@@ -27,7 +27,7 @@ pub use scratch::DiskScratch;
 
 use index::LogPosition;
 
-use crate::block::{BlockError, BlockId, BlockSink, BlockSource, Scratch};
+use crate::block::{BlockError, BlockId, BlockSink, BlockSource, Scratch, SealedBlock};
 
 /// Named small values that change by compare-and-swap: branches, the key of the last manifest, settings.
 ///
@@ -94,6 +94,13 @@ pub struct RefChange {
 
 /// Blocks and refs together, with what upkeep needs.
 pub trait Store: BlockSource + BlockSink + Refs {
+    /// Puts blocks and then changes refs, as [`BlockSink::put`] and [`Refs::append_refs`] would one
+    /// after the other, but in one write.
+    ///
+    /// # Errors
+    /// [`StoreError::RefChanged`] if a ref is not what its change expects; nothing is put then.
+    fn append(&self, blocks: &[SealedBlock], changes: &[RefChange]) -> Result<Ticket, StoreError>;
+
     /// Returns the ids of all blocks, sorted.
     fn ids(&self) -> Result<Vec<BlockId>, BlockError>;
 

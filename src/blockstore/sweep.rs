@@ -187,7 +187,7 @@ impl<'a> Sweep<'a> {
         let now = self.store.places(&ids)?;
         let still = blocks.iter().zip(placed.iter().zip(now)).filter(|(_, ((_, at), now))| *now == Some(*at));
         let still: Vec<&SealedBlock> = still.map(|(block, _)| block).collect();
-        self.store.append_all(&mut log, &still)?;
+        self.store.append_all(&mut log, &still, &[])?;
         drop(log);
         self.store.index_if_due()?;
         Ok(still.iter().map(|block| (RECORD_HEADER_BYTES + block.bytes().len()) as u64).sum())

@@ -233,7 +233,10 @@ impl Load<'_> {
     fn commit(&self, change_set: ChangeSet) -> Result<CommitId, WorkspaceError> {
         let inner = &self.workspace.inner;
         let changes = change_set.put(&inner.key, &*inner.store)?;
-        self.workspace.write_commit(self.parent.commit(), changes, self.message, self.time_ms)
+        let parent = self.parent.commit();
+        let (id, block) = self.workspace.seal_commit(parent, changes, self.message, self.time_ms)?;
+        inner.store.put(&[block])?;
+        Ok(id)
     }
 
     /// Notes the manifest, then moves the branch: a crash between leaves a manifest that nobody asks for.

@@ -51,7 +51,7 @@ pub use transaction::{Pending, Transaction};
 pub use upkeep::Due;
 pub use verify::Verification;
 
-use crate::block::{BlockKind, BlockReader, BlockSource};
+use crate::block::{BlockKind, BlockReader, BlockSource, SealedBlock};
 use crate::blockstore::{Store, StoreError, Ticket};
 use crate::crypto::{EpochKey, PublicKey, SecretKey, WorkspaceId};
 use refs::{Change, WorkspaceRefs, branch_name};
@@ -322,20 +322,21 @@ impl Workspace {
     }
 
     fn move_branch(&self, name: &str, from: CommitId, to: Option<CommitId>) -> Result<(), WorkspaceError> {
-        let ticket = self.append_branch(name, from, to)?;
+        let ticket = self.append_branch(name, from, to, &[])?;
         Ok(self.inner.store.wait(ticket)?)
     }
 
-    /// Moves a branch for writers; for readers it moves once the ticket was waited for.
+    /// Stores blocks and moves a branch for writers; for readers it moves once the ticket was waited for.
     fn append_branch(
         &self,
         name: &str,
         from: CommitId,
         to: Option<CommitId>,
+        blocks: &[SealedBlock],
     ) -> Result<Ticket, WorkspaceError> {
         let old = Some(&from.0.as_bytes()[..]);
         let new = to.as_ref().map(|to| &to.0.as_bytes()[..]);
-        match self.inner.refs.append(&[Change { name: branch_name(name), old, new }]) {
+        match self.inner.refs.append(blocks, &[Change { name: branch_name(name), old, new }]) {
             Err(StoreError::RefChanged { .. }) => {
                 let unknown = || WorkspaceError::UnknownRef(name.to_owned());
                 let theirs = self.inner.refs.latest_branch(name)?.ok_or_else(unknown)?;

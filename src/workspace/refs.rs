@@ -17,7 +17,7 @@ use data_encoding::HEXLOWER;
 
 use super::encoding::DecodeError;
 use super::{CommitId, WorkspaceError};
-use crate::block::BlockId;
+use crate::block::{BlockId, SealedBlock};
 use crate::blockstore::{RefChange, Store, StoreError, Ticket};
 use crate::crypto::WorkspaceId;
 
@@ -137,11 +137,11 @@ impl WorkspaceRefs {
 
     /// Changes the refs, all or none, durably.
     pub fn update(&self, changes: &[Change<'_>]) -> Result<(), StoreError> {
-        self.store.wait(self.append(changes)?)
+        self.store.wait(self.append(&[], changes)?)
     }
 
-    /// As [`WorkspaceRefs::update`]; durable once the ticket was waited for.
-    pub fn append(&self, changes: &[Change<'_>]) -> Result<Ticket, StoreError> {
+    /// As [`WorkspaceRefs::update`], with blocks that go before; durable once the ticket was waited for.
+    pub fn append(&self, blocks: &[SealedBlock], changes: &[Change<'_>]) -> Result<Ticket, StoreError> {
         let changes: Vec<RefChange> = changes
             .iter()
             .map(|change| RefChange {
@@ -150,7 +150,7 @@ impl WorkspaceRefs {
                 new: change.new.map(<[u8]>::to_vec),
             })
             .collect();
-        self.store.append_refs(&changes)
+        self.store.append(blocks, &changes)
     }
 
     /// Sets a ref whatever it was; another writer's change in between is simply overwritten.

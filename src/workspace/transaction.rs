@@ -8,6 +8,7 @@ use super::view::View;
 use super::{
     Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError,
 };
+use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
@@ -24,7 +25,6 @@ pub struct Transaction {
     state: RwLock<State>,
 }
 
-#[derive(Clone)]
 struct State {
     view: View,
     /// What differs from the parent: whether the quad was added (else removed).
@@ -58,11 +58,14 @@ impl Transaction {
     /// Makes the changes a commit: sealed, stored and durable, but on no branch yet. Returns the
     /// parent if nothing changed in effect.
     pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
-        let _turn = self.workspace.inner.upkeep.write_turn();
-        let id = self.put(message, time_ms)?;
+        let inner = &self.workspace.inner;
+        let _turn = inner.upkeep.write_turn();
+        let (id, block) = self.seal(message, time_ms)?;
+        inner.store.put(block.as_slice())?;
         // No branch leads to it yet: it must not pass for garbage.
-        self.workspace.inner.upkeep.claim(id);
-        self.workspace.inner.store.sync()?;
+        inner.upkeep.claim(id);
+        self.write_lock().written = Some(id);
+        inner.store.sync()?;
         Ok(id)
     }
 
@@ -75,7 +78,8 @@ impl Transaction {
     /// # Panics
     /// If nothing was written, or something was changed since.
     pub fn publish(&self) -> Result<CommitId, WorkspaceError> {
-        self.append_ref()?.wait()
+        let written = self.read().written.expect("publish comes after write");
+        self.append_to_branch(written, None)?.wait()
     }
 
     /// Writes and publishes in one, at the price of one sync instead of two.
@@ -93,35 +97,43 @@ impl Transaction {
     /// As [`Transaction::publish`].
     pub fn append(&self, message: &str, time_ms: i64) -> Result<Pending, WorkspaceError> {
         let _turn = self.workspace.inner.upkeep.write_turn();
-        self.put(message, time_ms)?;
-        self.append_ref()
+        let (id, block) = self.seal(message, time_ms)?;
+        self.append_to_branch(id, block)
     }
 
-    fn put(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
-        let mut state = self.write_lock();
-        let id = if state.changes.is_empty() {
-            self.parent.commit()
-        } else {
-            let (key, store) = (&self.workspace.inner.key, &self.workspace.inner.store);
-            let changes = state.changes().write(&state.view, key, &**store)?;
-            self.workspace.write_commit(self.parent.commit(), changes, message, time_ms)?
-        };
-        state.written = Some(id);
-        Ok(id)
+    /// Seals the commit, if something changed; else returns the parent. A large change set is stored
+    /// at once, in blocks of its own.
+    fn seal(&self, message: &str, time_ms: i64) -> Result<(CommitId, Option<SealedBlock>), WorkspaceError> {
+        let state = self.read();
+        if state.changes.is_empty() {
+            return Ok((self.parent.commit(), None));
+        }
+        let (key, store) = (&self.workspace.inner.key, &self.workspace.inner.store);
+        let changes = state.changes().write(&state.view, key, &**store)?;
+        let (id, block) = self.workspace.seal_commit(self.parent.commit(), changes, message, time_ms)?;
+        Ok((id, Some(block)))
     }
 
-    fn append_ref(&self) -> Result<Pending, WorkspaceError> {
-        let state = self.read().clone();
+    /// Moves the branch to a commit, whose block is stored with it if it is not yet.
+    fn append_to_branch(
+        &self,
+        commit: CommitId,
+        block: Option<SealedBlock>,
+    ) -> Result<Pending, WorkspaceError> {
         let inner = &self.workspace.inner;
-        let commit = state.written.expect("publish comes after write");
-        if commit == self.parent.commit() {
+        let parent = self.parent.commit();
+        if commit == parent {
             // It may be on its way to the disk itself.
-            let ticket = inner.refs.append(&[])?;
+            let ticket = inner.refs.append(&[], &[])?;
             return Ok(Pending { workspace: self.workspace.clone(), commit, ticket });
         }
-        let ticket = self.workspace.append_branch(&self.branch, self.parent.commit(), Some(commit))?;
+        let blocks = block.as_slice();
+        let ticket = self.workspace.append_branch(&self.branch, parent, Some(commit), blocks)?;
         inner.upkeep.release(commit);
-        let child = Arc::new(self.parent.child(commit, state.view.clone(), state.changes()));
+        let child = {
+            let state = self.read();
+            Arc::new(self.parent.child(commit, state.view.clone(), state.changes()))
+        };
         inner.upkeep.touch(&self.branch);
         inner.upkeep.note(&child);
         inner.snapshots.add(child);
@@ -159,7 +171,7 @@ impl Pending {
     }
 
     /// Returns once the commit is durable, and readers find it on its branch.
-    pub fn wait(self) -> Result<CommitId, WorkspaceError> {
+    pub fn wait(&self) -> Result<CommitId, WorkspaceError> {
         self.workspace.inner.store.wait(self.ticket)?;
         Ok(self.commit)
     }
@@ -184,14 +196,14 @@ impl State {
 }
 
 impl Workspace {
-    /// Seals and stores a commit on top of `parent`; durable with the next sync or change of a ref.
-    pub(super) fn write_commit(
+    /// Seals a commit on top of `parent`.
+    pub(super) fn seal_commit(
         &self,
         parent: CommitId,
         changes: CommitChanges,
         message: &str,
         time_ms: i64,
-    ) -> Result<CommitId, WorkspaceError> {
+    ) -> Result<(CommitId, SealedBlock), WorkspaceError> {
         if message.len() > MESSAGE_BYTES_MAX {
             return Err(WorkspaceError::MessageTooLong(message.len()));
         }
@@ -204,9 +216,7 @@ impl Workspace {
             message: message.to_owned(),
             origin: Origin::Of(genesis),
         };
-        let (id, block) = commit.seal(&self.inner.author, &self.inner.key);
-        self.inner.store.put(&[block])?;
-        Ok(id)
+        Ok(commit.seal(&self.inner.author, &self.inner.key))
     }
 }
 
