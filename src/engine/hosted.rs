@@ -1,16 +1,17 @@
 //! `Hosted`: one workspace that this node holds, and how it answers.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::turns::Turns;
 use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{NamedNode, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
-use crate::plan::{self, Form, GraphSelector, Query, Session, Statement, Update};
+use crate::plan::{self, Form, GraphSelector, Query, Schema, Session, Statement, Update};
 use crate::replication::Replica;
 use crate::workspace::{CommitId, Pending, Settings, Transaction, Verification, Workspace, WorkspaceError};
 
@@ -22,7 +23,7 @@ pub struct Hosted {
     name: String,
     workspace: Workspace,
     /// Writers of this node take turns, so that they do not make each other start again.
-    writing: Mutex<()>,
+    writing: Turns<Write, Result<(Answer, Pending), EngineError>>,
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
@@ -34,7 +35,7 @@ impl Hosted {
         Hosted {
             name,
             workspace,
-            writing: Mutex::new(()),
+            writing: Turns::default(),
             is_upkept: AtomicBool::new(false),
             schemas: graphql::SchemaCache::default(),
             replica,
@@ -114,7 +115,7 @@ impl Hosted {
     fn read(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
         let commit = self.resolve(request.at.as_deref())?;
         let dataset: Arc<dyn Dataset> = self.workspace.snapshot(commit)?;
-        let session = session(request, settings, dataset.as_ref())?;
+        let session = session(request, settings, dataset.schema()?);
         let answer = match request.language {
             Language::SparqlQuery => {
                 let query = sparql::parse_query(&request.text, &session, None)
@@ -163,8 +164,15 @@ impl Hosted {
                 }
             },
         };
-        let (answer, pending) = self.take_turn(request, settings, &branch)?;
-        // The next writer goes on meanwhile: one sync serves all who wait.
+        let write = Write::new(request, settings, branch)?;
+        // Whoever writes next goes on meanwhile: one sync serves all who wait.
+        let settle = |outcome: &Result<(Answer, Pending), EngineError>| {
+            if let Ok((_, pending)) = outcome {
+                // A failure is told to whose commit it is, below.
+                let _ = pending.wait();
+            }
+        };
+        let (answer, pending) = self.writing.take(write, |write| self.commit(&write), settle)?;
         let commit = pending.wait()?;
         if !self.is_upkept.load(Ordering::Relaxed)
             && let Err(error) = self.workspace.fold_due(false)
@@ -175,53 +183,39 @@ impl Hosted {
         Ok(self.response(request, settings, commit, answer))
     }
 
-    fn take_turn(
-        &self,
-        request: &Request,
-        settings: &Settings,
-        branch: &str,
-    ) -> Result<(Answer, Pending), EngineError> {
-        let _turn = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+    fn commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
         for _ in 1..TRIES_MAX {
-            match self.try_write(request, settings, branch) {
+            match self.try_commit(write) {
                 Err(EngineError::Conflict(_)) => {}
                 result => return result,
             }
         }
-        self.try_write(request, settings, branch)
+        self.try_commit(write)
     }
 
-    fn try_write(
-        &self,
-        request: &Request,
-        settings: &Settings,
-        branch: &str,
-    ) -> Result<(Answer, Pending), EngineError> {
+    fn try_commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
+        let Write { request, session, branch, statement } = write;
         let transaction = Arc::new(self.workspace.begin(branch)?);
-        let parent = transaction.parent().to_string();
-        if request.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
-            return Err(EngineError::NotAt { branch: branch.to_owned(), commit: parent });
+        if let Some(commits) = &request.only_at {
+            let parent = transaction.parent().to_string();
+            if !commits.contains(&parent) {
+                return Err(EngineError::NotAt { branch: branch.clone(), commit: parent });
+            }
         }
-        let dataset: Arc<dyn Dataset> = transaction.clone();
-        let session = session(request, settings, dataset.as_ref())?;
-        let answer = match request.language {
-            Language::SparqlUpdate => {
-                let update = sparql::parse_update(&request.text, &session, None)
-                    .map_err(|error| EngineError::syntax(error, &request.text))?;
-                let update = optimize_update(update, dataset.as_ref())?;
+        let answer = match statement.clone() {
+            Statement::Update(update) => {
+                let update = optimize_update(update, &*transaction)?;
                 if request.explain {
                     Answer::Explanation(explain_update(update))
                 } else {
-                    let context = writing_context(request, &session, &transaction);
+                    let context = writing_context(request, session, &transaction);
                     Answer::Updated(execute::execute_update(&update, context)?)
                 }
             }
-            _ => {
-                let compiled = compile_cypher(request, &session)?;
-                let query = optimize(compiled.query, dataset.as_ref())?;
-                let session = Session { default_graph: compiled.graph, ..session };
+            Statement::Query(query) => {
+                let query = optimize(query, &*transaction)?;
                 // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&query, writing_context(request, &session, &transaction))?;
+                let rows = execute::execute(&query, writing_context(request, session, &transaction))?;
                 Answer::Rows(rows.buffered()?)
             }
         };
@@ -243,6 +237,34 @@ impl Hosted {
             Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
             other => other,
         })
+    }
+}
+
+/// A statement that writes, understood: all that can be done before it is its turn.
+struct Write {
+    request: Request,
+    branch: String,
+    session: Session,
+    statement: Statement,
+}
+
+impl Write {
+    fn new(request: &Request, settings: &Settings, branch: String) -> Result<Write, EngineError> {
+        // Of the data nothing may be promised: other writers come first.
+        let session = session(request, settings, Arc::default());
+        let (session, statement) = match request.language {
+            Language::SparqlUpdate => {
+                let update = sparql::parse_update(&request.text, &session, None)
+                    .map_err(|error| EngineError::syntax(error, &request.text))?;
+                (session, Statement::Update(update))
+            }
+            _ => {
+                let compiled = compile_cypher(request, &session)?;
+                let session = Session { default_graph: compiled.graph, ..session };
+                (session, Statement::Query(compiled.query))
+            }
+        };
+        Ok(Write { request: request.clone(), branch, session, statement })
     }
 }
 
@@ -294,7 +316,7 @@ fn answer_query(
 }
 
 /// Returns what lowering is told: the dataset that the request names, else the workspace's own.
-fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Result<Session, EngineError> {
+fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Session {
     let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
     let default_graph = if chosen {
         GraphSelector::Merge(request.default_graphs.clone())
@@ -304,12 +326,7 @@ fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Res
         GraphSelector::Default
     };
     let named_graphs: Option<Vec<NamedNode>> = chosen.then(|| request.named_graphs.clone());
-    Ok(Session {
-        default_graph,
-        named_graphs,
-        vocabulary: settings.vocabulary.clone(),
-        schema: dataset.schema()?,
-    })
+    Session { default_graph, named_graphs, vocabulary: settings.vocabulary.clone(), schema }
 }
 
 /// A Cypher statement, ready to be optimised.

@@ -15,6 +15,7 @@ mod request;
 mod running;
 mod sharing;
 mod status;
+mod turns;
 mod upkeep;
 
 use std::fs;
