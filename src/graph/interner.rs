@@ -34,7 +34,7 @@ impl Default for Interner {
         Interner {
             keys: Keys::default(),
             triples: Vec::new(),
-            slots: vec![EMPTY; 1024],
+            slots: vec![EMPTY; 64],
             hasher: RandomState::default(),
             scratch: Vec::new(),
         }

@@ -340,9 +340,7 @@ impl Datum {
     pub fn to_temporal(&self) -> Option<Temporal> {
         match self {
             Datum::Term(term) => term.temporal().cloned(),
-            Datum::Id(id) if matches!(id.kind(), TermKind::Date | TermKind::DateTime | TermKind::Time) => {
-                Temporal::of_literal(&id.to_literal()?)
-            }
+            Datum::Id(id) => Temporal::of_inline(*id),
             _ => None,
         }
     }

@@ -50,6 +50,10 @@ impl Kernel {
         Kernel { shortcut: Some(Shortcut::Test(test)), ..self }
     }
 
+    fn test_one(self, test: fn(crate::model::TermId) -> Option<Option<bool>>) -> Kernel {
+        Kernel { shortcut: Some(Shortcut::TestOne(test)), ..self }
+    }
+
     fn compute(
         self,
         compute: fn(crate::model::TermId, crate::model::TermId) -> Option<crate::model::TermId>,
@@ -193,11 +197,11 @@ fn of_terms(function: &Function) -> Kernel {
         Function::StrDt => term::str_dt,
         Function::StrLang => term::str_lang,
         Function::StrLangDirection => term::str_lang_direction,
-        Function::IsIri => term::is_iri,
-        Function::IsBlank => term::is_blank,
-        Function::IsLiteral => term::is_literal,
-        Function::IsNumeric => term::is_numeric,
-        Function::IsTriple => term::is_triple,
+        Function::IsIri => return Kernel::strict(term::is_iri).test_one(term::is_iri_id),
+        Function::IsBlank => return Kernel::strict(term::is_blank).test_one(term::is_blank_id),
+        Function::IsLiteral => return Kernel::strict(term::is_literal).test_one(term::is_literal_id),
+        Function::IsNumeric => return Kernel::strict(term::is_numeric).test_one(term::is_numeric_id),
+        Function::IsTriple => return Kernel::strict(term::is_triple).test_one(term::is_triple_id),
         Function::Triple => term::triple,
         Function::Subject => term::subject,
         Function::Predicate => term::predicate,

@@ -63,7 +63,7 @@ pub struct Kernel {
     pub is_strict: bool,
     /// May give another value for the same arguments.
     pub is_volatile: bool,
-    /// Answers from two ids alone, where they suffice.
+    /// Answers from ids alone, where they suffice.
     pub shortcut: Option<Shortcut>,
 }
 
@@ -79,6 +79,8 @@ pub type ColumnFunction =
 
 #[derive(Clone, Copy)]
 pub enum Shortcut {
+    /// Of one id, what [`Shortcut::Test`] is of two.
+    TestOne(fn(TermId) -> Option<Option<bool>>),
     /// The truth value, `Some(None)` for undefined; `None` if the terms must be seen.
     Test(fn(TermId, TermId) -> Option<Option<bool>>),
     Compute(fn(TermId, TermId) -> Option<TermId>),
@@ -141,19 +143,12 @@ impl Kernel {
     fn evaluate<'a>(&self, arguments: &[Node], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
         let columns = arguments.iter().map(|node| node.evaluate(frame)).collect::<Result<Vec<_>, _>>()?;
         match (self.shortcut, &columns[..]) {
+            (Some(Shortcut::TestOne(test)), [column]) => {
+                self.test(&columns, |row| column.id(row).and_then(test), frame)
+            }
             (Some(Shortcut::Test(test)), [left, right]) => {
-                let (mut values, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
-                for row in 0..frame.rows {
-                    let known = left.id(row).zip(right.id(row)).and_then(|(a, b)| test(a, b));
-                    if known.is_none() {
-                        rest.push(row as u32);
-                    }
-                    values.push(known.flatten());
-                }
-                for (row, datum) in self.run_rest(&columns, rest, frame)? {
-                    values[row as usize] = datum.as_boolean();
-                }
-                Ok(Column::Booleans(values))
+                let test = |row| left.id(row).zip(right.id(row)).and_then(|(a, b)| test(a, b));
+                self.test(&columns, test, frame)
             }
             (Some(Shortcut::Compute(compute)), [left, right]) => {
                 let (mut data, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
@@ -175,6 +170,27 @@ impl Kernel {
             }
             _ => Ok(Column::Data(self.run(columns, frame.rows, frame.context)?)),
         }
+    }
+
+    /// Returns the truth values that `shortcut` knows, and runs for the rows of which it does not.
+    fn test<'a>(
+        &self,
+        columns: &[Column<'_>],
+        shortcut: impl Fn(usize) -> Option<Option<bool>>,
+        frame: &Frame<'a>,
+    ) -> Result<Column<'a>, ExecuteError> {
+        let (mut values, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
+        for row in 0..frame.rows {
+            let known = shortcut(row);
+            if known.is_none() {
+                rest.push(row as u32);
+            }
+            values.push(known.flatten());
+        }
+        for (row, datum) in self.run_rest(columns, rest, frame)? {
+            values[row as usize] = datum.as_boolean();
+        }
+        Ok(Column::Booleans(values))
     }
 
     fn run_rest(

@@ -118,15 +118,6 @@ pub fn sort_keys(ids: &[TermId], order: SortOrder, context: &Context) -> Result<
     Ok(data.iter().map(|datum| Key::new(datum, order)).collect())
 }
 
-/// Compares two ids by a total order. For many rows make [`sort_keys`] once instead.
-pub fn compare(a: TermId, b: TermId, order: SortOrder, context: &Context) -> Result<Ordering, ExecuteError> {
-    if a == b {
-        return Ok(Ordering::Equal);
-    }
-    let keys = sort_keys(&[a, b], order, context)?;
-    Ok(keys[0].cmp(&keys[1]))
-}
-
 impl Key {
     /// Makes the key of a deeply decoded datum.
     pub(super) fn new(datum: &Datum, order: SortOrder) -> Key {

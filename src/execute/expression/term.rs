@@ -8,7 +8,7 @@ use super::datum::Datum;
 use super::math::random;
 use super::node::Outcome;
 use crate::execute::{Context, ExecuteError};
-use crate::model::{BlankNode, Literal, NamedNode, NamedOrBlankNode, Term, Triple};
+use crate::model::{BlankNode, Literal, NamedNode, NamedOrBlankNode, Term, TermId, TermKind, Triple};
 
 pub(super) fn str(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     Ok(match arguments[0].to_term() {
@@ -123,6 +123,37 @@ pub(super) fn is_numeric(arguments: &Arguments<'_>, _: &Context) -> Outcome {
 
 pub(super) fn is_triple(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     Ok(Datum::Boolean(matches!(arguments[0].to_term(), Some(Term::Triple(_)))))
+}
+
+pub(super) fn is_iri_id(id: TermId) -> Option<Option<bool>> {
+    of_kind(id, |kind| kind == TermKind::NamedNode)
+}
+
+pub(super) fn is_blank_id(id: TermId) -> Option<Option<bool>> {
+    of_kind(id, |kind| kind == TermKind::BlankNode)
+}
+
+pub(super) fn is_literal_id(id: TermId) -> Option<Option<bool>> {
+    of_kind(id, |kind| !matches!(kind, TermKind::NamedNode | TermKind::BlankNode | TermKind::Triple))
+}
+
+/// A typed literal may be of any of the many numeric types.
+pub(super) fn is_numeric_id(id: TermId) -> Option<Option<bool>> {
+    let is_number = |kind| matches!(kind, TermKind::Integer | TermKind::Decimal | TermKind::Double);
+    if id.kind() == TermKind::TypedLiteral { None } else { of_kind(id, is_number) }
+}
+
+pub(super) fn is_triple_id(id: TermId) -> Option<Option<bool>> {
+    of_kind(id, |kind| kind == TermKind::Triple)
+}
+
+/// Answers by the kind that an id tells; what a query computed must be looked at.
+fn of_kind(id: TermId, test: impl Fn(TermKind) -> bool) -> Option<Option<bool>> {
+    match id.kind() {
+        TermKind::Undefined => Some(None),
+        TermKind::Local => None,
+        kind => Some(Some(test(kind))),
+    }
 }
 
 pub(super) fn triple(arguments: &Arguments<'_>, _: &Context) -> Outcome {

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{BoxOperator, DistinctRows, Operator, bytes_of};
 use crate::batch::Batch;
 use crate::execute::expression::{
-    self, AggregateValue, Compiled, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
-    standard_deviation,
+    self, AggregateValue, Compiled, CypherSum, Key, SparqlSum, aggregate_values, percentile_cont,
+    percentile_disc, sort_keys, standard_deviation,
 };
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
 use crate::model::{TermId, Value};
@@ -39,8 +39,10 @@ enum State {
     Count(Vec<i64>),
     SparqlSum(Vec<SparqlSum>),
     CypherSum(Vec<CypherSum>),
-    /// The best or any value so far.
+    /// Any value.
     One(Vec<TermId>),
+    /// The best value so far, with its key.
+    Best(Vec<Option<(Key, TermId)>>),
     /// `None` once a value was no string.
     Concat(Vec<Option<Option<String>>>),
     Lists(Vec<Vec<TermId>>),
@@ -219,10 +221,20 @@ impl Fold {
             State::Lists(lists) => {
                 pairs().filter(|(_, id)| !id.is_undefined()).for_each(|(group, id)| lists[group].push(id));
             }
-            State::One(best) => {
-                for (group, id) in pairs().filter(|(_, id)| !id.is_undefined()) {
-                    if best[group].is_undefined() || is_better(&self.function, id, best[group], context)? {
-                        best[group] = id;
+            State::One(values) => {
+                for (group, id) in pairs() {
+                    if values[group].is_undefined() {
+                        values[group] = id;
+                    }
+                }
+            }
+            State::Best(best) => {
+                let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
+                let keys = sort_keys(ids, order, context)?;
+                for ((group, id), key) in pairs().zip(keys).filter(|((_, id), _)| !id.is_undefined()) {
+                    let best = &mut best[group];
+                    if best.as_ref().is_none_or(|(of_best, _)| key.cmp(of_best) == wanted) {
+                        *best = Some((key, id));
                     }
                 }
             }
@@ -274,6 +286,10 @@ impl Fold {
         match &mut self.state {
             State::Count(counts) => counts.iter().map(|count| value(&Value::Integer(*count))).collect(),
             State::One(ids) => Ok(std::mem::take(ids)),
+            State::Best(best) => {
+                let ids = best.drain(..).map(|best| best.map_or(TermId::UNDEFINED, |(_, id)| id));
+                Ok(ids.collect())
+            }
             State::Lists(lists) => {
                 let lists = std::mem::take(lists).into_iter();
                 Ok(lists.map(|list| context.values.intern(Local::List(list))).collect())
@@ -330,8 +346,8 @@ impl State {
             AggregateFunction::SparqlMin
             | AggregateFunction::SparqlMax
             | AggregateFunction::CypherMin
-            | AggregateFunction::CypherMax
-            | AggregateFunction::Sample => State::One(Vec::new()),
+            | AggregateFunction::CypherMax => State::Best(Vec::new()),
+            AggregateFunction::Sample => State::One(Vec::new()),
             AggregateFunction::GroupConcat { .. } => State::Concat(Vec::new()),
             AggregateFunction::Collect => State::Lists(Vec::new()),
             AggregateFunction::StDev | AggregateFunction::StDevP => State::Numbers(Vec::new()),
@@ -347,6 +363,7 @@ impl State {
             State::SparqlSum(all) => all.resize_with(groups, SparqlSum::default),
             State::CypherSum(all) => all.resize_with(groups, CypherSum::default),
             State::One(all) => all.resize(groups, TermId::UNDEFINED),
+            State::Best(all) => all.resize(groups, None),
             State::Concat(all) => all.resize(groups, None),
             State::Lists(all) => all.resize(groups, Vec::new()),
             State::Numbers(all) => all.resize(groups, Vec::new()),
@@ -364,24 +381,15 @@ impl State {
     }
 }
 
-fn is_better(
-    function: &AggregateFunction,
-    id: TermId,
-    best: TermId,
-    context: &Context,
-) -> Result<bool, ExecuteError> {
-    let (wanted, order) = match function {
-        AggregateFunction::SparqlMin => (Ordering::Less, SortOrder::Sparql),
-        AggregateFunction::SparqlMax => (Ordering::Greater, SortOrder::Sparql),
-        AggregateFunction::CypherMin => (Ordering::Less, SortOrder::Cypher),
-        AggregateFunction::CypherMax => (Ordering::Greater, SortOrder::Cypher),
-        _ => return Ok(false),
-    };
-    let ordering = match (id.as_i64(), best.as_i64()) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        _ => expression::compare(id, best, order, context)?,
-    };
-    Ok(ordering == wanted)
+/// Returns how the value that MIN or MAX looks for compares with the others, and by what order.
+fn extreme(function: &AggregateFunction) -> Option<(Ordering, SortOrder)> {
+    match function {
+        AggregateFunction::SparqlMin => Some((Ordering::Less, SortOrder::Sparql)),
+        AggregateFunction::SparqlMax => Some((Ordering::Greater, SortOrder::Sparql)),
+        AggregateFunction::CypherMin => Some((Ordering::Less, SortOrder::Cypher)),
+        AggregateFunction::CypherMax => Some((Ordering::Greater, SortOrder::Cypher)),
+        _ => None,
+    }
 }
 
 fn concat(text: &mut Option<Option<String>>, more: Option<&str>, separator: &str) {

@@ -10,6 +10,9 @@ use crate::model::TermId;
 use crate::plan::Variable;
 
 /// Both sides bind the join variable, and all others that they share, in every row.
+///
+/// Rows of both batches at hand are paired, key by key, until there are enough for a batch; no row is
+/// copied before it is joined, but for a group of right rows that goes on in the next batch.
 pub struct MergeJoin {
     context: Arc<Context>,
     variable: Variable,
@@ -18,10 +21,8 @@ pub struct MergeJoin {
     /// (left column, right column) of the shared variables other than the sorted one.
     others: Vec<(usize, usize)>,
     shape: JoinShape,
-    /// The right rows of the current key; `None` before the first.
-    group: Option<(TermId, Batch)>,
-    /// A left row that has joined only part of the group.
-    offset: usize,
+    /// How many right rows of its key the left row in front has been paired with.
+    paired: usize,
     reservation: Reservation,
 }
 
@@ -40,26 +41,63 @@ impl Side {
         Side { input, column, batch, row: 0, is_done: false }
     }
 
-    /// Returns the key of the row in front, pulling a batch if need be.
-    fn key(&mut self) -> Result<Option<TermId>, ExecuteError> {
-        while !self.is_done && self.row >= self.batch.rows() {
-            match self.input.next_batch()? {
-                Some(batch) => (self.batch, self.row) = (batch, 0),
-                None => self.is_done = true,
-            }
-        }
-        Ok((!self.is_done).then(|| self.batch.column(self.column)[self.row]))
+    fn keys(&self) -> &[TermId] {
+        self.batch.column(self.column)
     }
 
-    /// Skips the rows below `key` that are in the batch at hand.
+    /// Returns the key of the row in front, if there is one in the batch at hand.
+    fn key(&self) -> Option<TermId> {
+        self.keys().get(self.row).copied()
+    }
+
+    /// Pulls the next batch behind the rows that are left; returns whether there was one.
+    fn pull(&mut self) -> Result<bool, ExecuteError> {
+        let Some(next) = self.input.next_batch()? else {
+            self.is_done = true;
+            return Ok(false);
+        };
+        if self.row == self.batch.rows() {
+            self.batch = next;
+        } else {
+            // Nothing was passed if a long group goes on and on: then nothing is copied twice.
+            if self.row > 0 {
+                self.batch = self.batch.slice(self.row, self.batch.rows() - self.row);
+            }
+            self.batch.append(&next);
+        }
+        self.row = 0;
+        Ok(true)
+    }
+
+    /// Returns the first row, from the one in front on, whose key is not low. The search gallops:
+    /// mostly that row is near.
+    fn first_not(&self, is_low: impl Fn(&TermId) -> bool) -> usize {
+        let keys = &self.keys()[self.row..];
+        let mut step = 1;
+        while step < keys.len() && is_low(&keys[step - 1]) {
+            step *= 2;
+        }
+        let (low, high) = (step / 2, step.min(keys.len()));
+        self.row + low + keys[low..high].partition_point(is_low)
+    }
+
     fn skip_below(&mut self, key: TermId) {
-        self.row += self.batch.column(self.column)[self.row..].partition_point(|id| *id < key);
+        self.row = self.first_not(|id| *id < key);
     }
 
     /// Returns the end of the run of `key` in the batch at hand.
     fn run_end(&self, key: TermId) -> usize {
-        self.row + self.batch.column(self.column)[self.row..].partition_point(|id| *id <= key)
+        self.first_not(|id| *id <= key)
     }
+}
+
+/// Why pairing stopped.
+enum Stop {
+    /// There are enough pairs.
+    Full,
+    /// This side's batch has no more rows, or, on the right, may have more of the key in front.
+    Left,
+    Right,
 }
 
 impl MergeJoin {
@@ -83,40 +121,68 @@ impl MergeJoin {
             right: Side::new(right, variable),
             others,
             shape,
-            group: None,
-            offset: 0,
+            paired: 0,
             reservation,
         }
     }
 
-    /// Reads the right rows of `key`, which is in front.
-    fn read_group(&mut self, key: TermId) -> Result<(), ExecuteError> {
-        let mut group = Batch::empty(self.right.batch.width());
-        self.reservation.release();
-        while self.right.key()? == Some(key) {
-            let end = self.right.run_end(key);
-            let run = self.right.batch.slice(self.right.row, end - self.right.row);
-            self.reservation.grow(bytes_of(run.rows(), run.width()))?;
-            group.append(&run);
-            self.right.row = end;
-        }
-        self.group = Some((key, group));
-        Ok(())
-    }
-
-    /// Moves both sides to the next key that they share; returns whether there is one.
-    fn align(&mut self) -> Result<bool, ExecuteError> {
+    /// Pairs rows of the two batches at hand as far as they go.
+    fn pair(&mut self, pairs: &mut Pairs) -> Stop {
         loop {
-            self.context.check()?;
-            let Some(own) = self.left.key()? else { return Ok(false) };
-            if self.group.as_ref().is_some_and(|(key, _)| *key == own) {
-                return Ok(true);
-            }
-            let Some(theirs) = self.right.key()? else { return Ok(false) };
+            let Some(own) = self.left.key() else { return Stop::Left };
+            let Some(theirs) = self.right.key() else { return Stop::Right };
             match own.cmp(&theirs) {
                 Ordering::Less => self.left.skip_below(theirs),
                 Ordering::Greater => self.right.skip_below(own),
-                Ordering::Equal => self.read_group(own)?,
+                Ordering::Equal => {
+                    let end = self.right.run_end(own);
+                    if end == self.right.batch.rows() && !self.right.is_done {
+                        return Stop::Right;
+                    }
+                    if !self.pair_run(own, end, pairs) {
+                        return Stop::Full;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Pairs the left rows of `key` with the right rows of it, which end at `end`; returns whether
+    /// there was room for all.
+    fn pair_run(&mut self, key: TermId, end: usize, pairs: &mut Pairs) -> bool {
+        let (left, right) = (&self.left.batch, &self.right.batch);
+        let own_end = self.left.run_end(key);
+        while self.left.row < own_end {
+            let row = self.left.row;
+            let from = self.right.row + self.paired;
+            let to = end.min(from + BATCH_ROWS.saturating_sub(pairs.left.len()));
+            for theirs in from..to {
+                if self.others.iter().all(|(l, r)| left.column(*l)[row] == right.column(*r)[theirs]) {
+                    pairs.left.push(row as u32);
+                    pairs.right.push(theirs as u32);
+                }
+            }
+            if to < end {
+                self.paired = to - self.right.row;
+                return false;
+            }
+            (self.left.row, self.paired) = (row + 1, 0);
+        }
+        true
+    }
+
+    /// Gets more rows for the side that has run out; returns whether that is worth going on.
+    fn refill(&mut self, stop: &Stop) -> Result<bool, ExecuteError> {
+        self.context.check()?;
+        match stop {
+            Stop::Full => Ok(true),
+            Stop::Left => Ok(!self.left.is_done && self.left.pull()?),
+            Stop::Right => {
+                let has_rows = self.right.row < self.right.batch.rows();
+                let is_more = !self.right.is_done && self.right.pull()?;
+                self.reservation.release();
+                self.reservation.grow(bytes_of(self.right.batch.rows(), self.right.batch.width()))?;
+                Ok(is_more || has_rows)
             }
         }
     }
@@ -124,29 +190,19 @@ impl MergeJoin {
 
 impl Operator for MergeJoin {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
-        while self.align()? {
-            let Some((key, group)) = &self.group else { return Ok(None) };
-            let end = self.left.run_end(*key);
+        loop {
             let mut pairs = Pairs::default();
-            let left = &self.left.batch;
-            let mut row = self.left.row;
-            while row < end && pairs.left.len() < 2 * BATCH_ROWS {
-                let stop = group.rows().min(self.offset + 2 * BATCH_ROWS);
-                for theirs in self.offset..stop {
-                    if self.others.iter().all(|(l, r)| left.column(*l)[row] == group.column(*r)[theirs]) {
-                        pairs.left.push(row as u32);
-                        pairs.right.push(theirs as u32);
-                    }
-                }
-                (row, self.offset) = if stop == group.rows() { (row + 1, 0) } else { (row, stop) };
-            }
-            let joined = self.shape.join(left, &pairs, group);
-            self.left.row = row;
+            let stop = self.pair(&mut pairs);
+            // Before the rows that the pairs name are gone.
+            let joined = self.shape.join(&self.left.batch, &pairs, &self.right.batch);
+            let is_more = self.refill(&stop)?;
             if !joined.is_empty() {
                 return Ok(Some(joined));
             }
+            if !is_more {
+                return Ok(None);
+            }
         }
-        Ok(None)
     }
 
     fn layout(&self) -> &Layout {
@@ -163,5 +219,119 @@ impl Operator for MergeJoin {
 
     fn inputs(&self) -> Vec<&dyn Operator> {
         vec![self.left.input.as_ref(), self.right.input.as_ref()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::MemoryDataset;
+    use proptest::prelude::*;
+
+    const KEY: Variable = Variable(0);
+
+    /// Rows in batches of any size, sorted by their first column.
+    struct Pieces {
+        batches: std::vec::IntoIter<Batch>,
+        layout: Layout,
+    }
+
+    impl Pieces {
+        fn of(rows: &[(u8, u8)], sizes: &[usize], other: Variable) -> BoxOperator {
+            let id = |value: u8| TermId::from_i64(value.into()).unwrap();
+            let (mut rest, mut sizes) = (rows, sizes.iter().cycle());
+            let mut batches = Vec::new();
+            while !rest.is_empty() {
+                let (now, later) = rest.split_at(rest.len().min(*sizes.next().unwrap()));
+                let columns =
+                    [now.iter().map(|row| id(row.0)).collect(), now.iter().map(|row| id(row.1)).collect()];
+                batches.push(Batch::new(columns.into(), now.len()));
+                rest = later;
+            }
+            let mut layout = Layout::default();
+            layout.push(KEY, true);
+            layout.push(other, true);
+            Box::new(Pieces { batches: batches.into_iter(), layout })
+        }
+    }
+
+    impl Operator for Pieces {
+        fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+            Ok(self.batches.next())
+        }
+
+        fn layout(&self) -> &Layout {
+            &self.layout
+        }
+
+        fn sorted_by(&self) -> &[Variable] {
+            &self.layout.variables()[..1]
+        }
+
+        fn describe(&self) -> String {
+            "Pieces".to_owned()
+        }
+
+        fn inputs(&self) -> Vec<&dyn Operator> {
+            Vec::new()
+        }
+    }
+
+    fn joined(left: BoxOperator, right: BoxOperator) -> Vec<Vec<TermId>> {
+        let context = Arc::new(Context::new(Arc::new(MemoryDataset::new())));
+        let mut join = MergeJoin::new(left, right, KEY, context);
+        let mut rows = Vec::new();
+        while let Some(batch) = join.next_batch().unwrap() {
+            assert!((1..=BATCH_ROWS).contains(&batch.rows()));
+            rows.extend(
+                (0..batch.rows()).map(|row| batch.columns().iter().map(|column| column[row]).collect()),
+            );
+        }
+        rows
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(u8, u8)>> {
+        prop::collection::vec((0..6u8, 0..3u8), 0..40).prop_map(|mut rows| {
+            rows.sort_unstable();
+            rows
+        })
+    }
+
+    fn sizes() -> impl Strategy<Value = Vec<usize>> {
+        prop::collection::vec(1..9usize, 1..5)
+    }
+
+    proptest! {
+        /// However the batches are cut, the rows are those of comparing all pairs, in order of the key.
+        #[test]
+        fn batches_may_be_cut_anywhere(
+            (left, right) in (rows(), rows()),
+            (own_sizes, their_sizes) in (sizes(), sizes()),
+            shares_other in any::<bool>(),
+        ) {
+            let other = if shares_other { Variable(1) } else { Variable(2) };
+            let id = |value: u8| TermId::from_i64(value.into()).unwrap();
+            let mut expected = Vec::new();
+            for own in &left {
+                for theirs in right.iter().filter(|theirs| theirs.0 == own.0) {
+                    match shares_other {
+                        true if own.1 == theirs.1 => expected.push(vec![id(own.0), id(own.1)]),
+                        true => {}
+                        false => expected.push(vec![id(own.0), id(own.1), id(theirs.1)]),
+                    }
+                }
+            }
+            let own = Pieces::of(&left, &own_sizes, Variable(1));
+            let theirs = Pieces::of(&right, &their_sizes, other);
+            prop_assert_eq!(joined(own, theirs), expected);
+        }
+    }
+
+    #[test]
+    fn one_key_on_both_sides_is_joined_in_batches() {
+        let rows = vec![(1, 2); 300];
+        let sides = || (Pieces::of(&rows, &[7], Variable(1)), Pieces::of(&rows, &[11], Variable(2)));
+        let (left, right) = sides();
+        assert_eq!(joined(left, right).len(), 300 * 300);
     }
 }

@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::datum::Datum;
-use crate::model::{Duration, Literal, pg, xsd};
+use crate::model::{Duration, Literal, TermId, pg, xsd};
 
 pub(super) const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 pub(super) const SECONDS_PER_DAY: i64 = 86_400;
@@ -41,6 +41,28 @@ pub enum Temporal {
 }
 
 impl Temporal {
+    /// Reads an inline id, as [`Temporal::of_literal`] would its literal, without making that.
+    pub(super) fn of_inline(id: TermId) -> Option<Temporal> {
+        const NANOSECONDS_PER_MS: i64 = 1_000_000;
+        const MS_PER_DAY: i64 = NANOSECONDS_PER_DAY / NANOSECONDS_PER_MS;
+        if let Some((milliseconds, is_utc)) = id.as_date_time() {
+            let days = milliseconds.div_euclid(MS_PER_DAY);
+            let nanoseconds = milliseconds.rem_euclid(MS_PER_DAY) * NANOSECONDS_PER_MS;
+            return Some(match is_utc {
+                true => Temporal::DateTime { days, nanoseconds, offset: 0, zone: None },
+                false => Temporal::LocalDateTime { days, nanoseconds },
+            });
+        }
+        if let Some((milliseconds, is_utc)) = id.as_time() {
+            let nanoseconds = milliseconds * NANOSECONDS_PER_MS;
+            return Some(match is_utc {
+                true => Temporal::Time { nanoseconds, offset: 0 },
+                false => Temporal::LocalTime(nanoseconds),
+            });
+        }
+        id.as_date().map(Temporal::Date)
+    }
+
     /// Reads a literal; `None` if it is no date, time or duration.
     pub(super) fn of_literal(literal: &Literal) -> Option<Temporal> {
         let text = literal.value();
