@@ -10,7 +10,7 @@ use crate::dataset::Scan;
 use crate::graph::{
     self, Input, Layer, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError, WriteOptions,
 };
-use crate::model::{Permutation, Quad, QuadPattern, TermId};
+use crate::model::{Permutation, PermutationSet, Quad, QuadPattern, TermId};
 
 /// How many threads encode and seal.
 const THREADS: usize = 2;
@@ -84,6 +84,7 @@ impl Workspace {
             scratch,
             memory_bytes: self.inner.work_bytes_max,
             threads: THREADS,
+            permutations: PermutationSet::default(),
         }
     }
 }

@@ -207,7 +207,7 @@ impl QuadSet {
 
     pub fn insert(&mut self, quad: &Quad) -> bool {
         let mut is_new = false;
-        for permutation in Permutation::ALL {
+        for permutation in Permutation::DEFAULT {
             is_new = self.trees[permutation as usize].insert(permutation.key(quad)).is_none();
         }
         is_new
@@ -215,7 +215,7 @@ impl QuadSet {
 
     pub fn remove(&mut self, quad: &Quad) -> bool {
         let mut was_there = false;
-        for permutation in Permutation::ALL {
+        for permutation in Permutation::DEFAULT {
             was_there = self.trees[permutation as usize].remove(&permutation.key(quad)).is_some();
         }
         was_there

@@ -211,7 +211,7 @@ pub fn choose_permutation(scan: &QuadScan, wanted: Option<Variable>) -> Permutat
     let gives = |permutation: &Permutation| {
         wanted.is_some() && sort_order(scan, *permutation).first() == wanted.as_ref()
     };
-    let mut candidates = Permutation::ALL.into_iter().filter(fits);
+    let mut candidates = Permutation::DEFAULT.into_iter().filter(fits);
     let first = candidates.clone().next();
     // (s, ?, o) has no permutation of its own: the shorter prefix it is.
     candidates.find(gives).or(first).unwrap_or(Permutation::Spo)
