@@ -10,7 +10,7 @@ use crate::dataset::Scan;
 use crate::graph::{
     self, Input, Layer, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError, WriteOptions,
 };
-use crate::model::{Permutation, PermutationSet, Quad, QuadPattern, TermId};
+use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
 /// How many threads encode and seal.
 const THREADS: usize = 2;
@@ -74,18 +74,22 @@ impl Workspace {
         input.rows.push(&rows);
         input.rows.extend_from_slice(&more.rows);
         let scratch = self.inner.store.scratch();
-        Ok(with_used_terms(&input, |input| graph::write_run(input, &self.write_options(&*scratch)))?.root)
+        let options = &self.write_options(&*scratch)?;
+        Ok(with_used_terms(&input, |input| graph::write_run(input, options))?.root)
     }
 
-    pub(super) fn write_options<'a>(&'a self, scratch: &'a dyn Scratch) -> WriteOptions<'a> {
-        WriteOptions {
+    pub(super) fn write_options<'a>(
+        &'a self,
+        scratch: &'a dyn Scratch,
+    ) -> Result<WriteOptions<'a>, WorkspaceError> {
+        Ok(WriteOptions {
             key: &self.inner.key,
             sink: &*self.inner.store,
             scratch,
             memory_bytes: self.inner.work_bytes_max,
             threads: THREADS,
-            permutations: PermutationSet::default(),
-        }
+            permutations: self.settings()?.permutations,
+        })
     }
 }
 
