@@ -17,7 +17,7 @@ use reefloom::blockstore::{LocalStore, Refs, Store};
 use reefloom::crypto::{EpochKey, WorkspaceId};
 use reefloom::dataset::Scan;
 use reefloom::graph::{Gathering, Input, Run, WriteOptions, write_run};
-use reefloom::model::{EdgePattern, Permutation, QuadPattern, TermId};
+use reefloom::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, TermId};
 
 const LOOKUPS: usize = 2000;
 const CACHE_BYTES: u64 = 256 << 20;
@@ -49,8 +49,14 @@ fn main() {
     println!("  parse and gather        {:>8.2} s", started.elapsed().as_secs_f64());
     let parts = gathering.into_parts();
     let input = Input::of_parts(&parts);
-    let options =
-        WriteOptions { key: &key, sink: &*store, scratch: &*scratch, memory_bytes: WORK_BYTES, threads: 2 };
+    let options = WriteOptions {
+        key: &key,
+        sink: &*store,
+        scratch: &*scratch,
+        memory_bytes: WORK_BYTES,
+        threads: 2,
+        permutations: PermutationSet::default(),
+    };
     let written = write_run(&input, &options).expect("the store has room");
     println!("  and write the run       {:>8.2} s", started.elapsed().as_secs_f64());
     store.sync().expect("the store syncs");
@@ -110,7 +116,7 @@ fn sizes_by_kind(store: &Arc<LocalStore>, root: reefloom::block::BlockId, key: &
         blocks.iter().flatten().map(|block| block.bytes().len()).sum::<usize>() as f64 / quads as f64
     };
     print!("  bytes a triple: dictionary {:.2}", bytes_of(run.dictionary()));
-    for permutation in Permutation::ALL {
+    for permutation in run.permutations().iter() {
         print!(", {permutation:?} {:.2}", bytes_of(run.permutation(permutation)));
     }
     println!();
@@ -154,7 +160,7 @@ fn read(folder: &std::path::Path, root: reefloom::block::BlockId, key: &EpochKey
     each("id to term, in one batch", probes.len(), started.elapsed());
     let copied = copied_bytes_per_second();
     println!("memory: {:.1} GB/s copied by one thread", copied / 1e9);
-    for permutation in Permutation::ALL {
+    for permutation in run.permutations().iter() {
         count(&run, &QuadPattern::default(), permutation);
         let started = Instant::now();
         let rows = count(&run, &QuadPattern::default(), permutation);

@@ -132,6 +132,41 @@ fn a_first_session_works_from_init_to_verify() {
     assert!(folder.ok(&["verify"]).contains("0 corrupt"));
 }
 
+/// More orders change what a plan may do, and no answer.
+#[test]
+fn a_workspace_may_keep_more_orders() {
+    let (folder, plain) = (Folder::new(), Folder::with_fleet());
+    folder.fails(&["init", "ships", "--permutations", "sop,pgo"], 2, &["'pgo'", "sop and osp"]);
+    folder.ok(&["init", "ships", "--permutations", "osp,SOP"]);
+    folder.ok(&["load", &folder.write("fleet.ttl", FLEET)]);
+    let both_ends = "SELECT ?p { <http://e/v2> ?p <http://e/p1> }";
+    let of_subject =
+        "SELECT ?p ?o ?name { <http://e/v2> ?p ?o . ?o <https://ships.example.org/ns#name> ?name }";
+    let of_object =
+        "SELECT ?v ?p ?name { ?v ?p <http://e/p1> . ?v <https://ships.example.org/ns#name> ?name }";
+    let agrees = || {
+        for (query, scan) in
+            [(both_ends, "IndexScan Sop"), (of_subject, "IndexScan Sop"), (of_object, "IndexScan Osp")]
+        {
+            let ask = |folder: &Folder, more: &[&str]| folder.ok(&[&["query", query], more].concat());
+            assert_eq!(ask(&folder, &["--format", "csv"]), ask(&plain, &["--format", "csv"]), "{query}");
+            let (plan, plain) = (ask(&folder, &["--explain"]), ask(&plain, &["--explain"]));
+            assert!(plan.contains(scan) && !plain.contains(scan), "{plan}\n{plain}");
+        }
+    };
+    agrees();
+    let rename = "DELETE { ?v ?p <http://e/p1> } INSERT { ?v ?p <http://e/p3> } WHERE { VALUES ?v { <http://e/v1> } ?v ?p <http://e/p1> }";
+    for folder in [&folder, &plain] {
+        folder.ok(&["update", rename]);
+    }
+    agrees();
+    folder.ok(&["optimize"]);
+    agrees();
+    assert!(folder.ok(&["status"]).contains("permutations: spo, pso, pos, ops, sop, osp\n"));
+    assert!(plain.ok(&["status"]).contains("permutations: spo, pso, pos, ops\n"));
+    assert!(folder.ok(&["verify"]).contains("0 corrupt"));
+}
+
 #[test]
 fn what_one_language_writes_the_others_read() {
     let folder = Folder::with_fleet();

@@ -112,7 +112,7 @@ fn acknowledge(workspace: &Workspace, commit: CommitId, told: &mut Acknowledged)
 fn count(workspace: &Workspace, commit: CommitId) -> u64 {
     let snapshot = workspace.snapshot(commit).unwrap();
     let mut rows = 0;
-    for permutation in Permutation::ALL {
+    for permutation in Permutation::DEFAULT {
         let mut scan = snapshot.scan(&QuadPattern::default(), permutation).unwrap();
         rows = 0;
         while let Some(batch) = scan.next_batch().unwrap() {

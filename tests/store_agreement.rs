@@ -16,10 +16,10 @@ use oxigraph::store::Store;
 use oxrdf::{GraphName, Quad, Term, Triple};
 use proptest::prelude::*;
 use reefloom::dataset::{Dataset, MemoryDataset};
-use reefloom::engine::{Answer, Language, Request};
+use reefloom::engine::{Answer, Language, Request, WorkspaceSettings};
 use reefloom::execute::{Context, Rows, execute, execute_update};
 use reefloom::language::{cypher, sparql};
-use reefloom::model::{Permutation, QuadPattern, TermId, Vocabulary};
+use reefloom::model::{Permutation, PermutationSet, QuadPattern, TermId, Vocabulary};
 use reefloom::optimize::{optimize, optimize_update};
 use reefloom::plan::{GraphSelector, Schema, Session, Statement};
 use stored::Stored;
@@ -154,8 +154,13 @@ fn on_oracle(store: &Store, text: &str) -> Vec<String> {
     rows
 }
 
-fn check(quads: &BTreeSet<String>, steps: &[Step]) -> Result<(), TestCaseError> {
-    let stored = Stored::new(&parse(quads)).unwrap();
+fn check(
+    quads: &BTreeSet<String>,
+    steps: &[Step],
+    permutations: PermutationSet,
+) -> Result<(), TestCaseError> {
+    let settings = WorkspaceSettings { permutations, ..WorkspaceSettings::default() };
+    let stored = Stored::with(settings, &parse(quads)).unwrap();
     let mut now = quads.clone();
     for step in steps {
         let (language, text) = match step {
@@ -274,16 +279,23 @@ fn sparql_query() -> impl Strategy<Value = String> {
     let basic = prop::collection::vec(triple, 1..3).prop_map(|triples| triples.join(" ")).boxed();
     let filter = (pick(&["?a", "?b", "?c"]), pick(&["=", "!=", "<", ">="]), value());
     let filter = filter.prop_map(|(a, compare, value)| format!("FILTER({a} {compare} {})", literal(value)));
-    (basic.clone(), basic, filter, 0..9u8).prop_map(|(a, b, filter, form)| match form {
-        0 => format!("SELECT ?a ?b ?c ?d {{ {a} {filter} }}"),
-        1 => format!("SELECT ?a ?b ?c ?d {{ {a} OPTIONAL {{ {b} {filter} }} }}"),
-        2 => format!("SELECT ?a ?b ?c ?d {{ {a} MINUS {{ {b} }} }}"),
-        3 => format!("SELECT DISTINCT ?a ?d {{ {{ {a} }} UNION {{ {b} {filter} }} }}"),
-        4 => format!("SELECT ?b (COUNT(*) AS ?n) (COUNT(DISTINCT ?c) AS ?m) {{ {a} }} GROUP BY ?b"),
-        5 => format!("SELECT ?g ?a ?b ?c ?d {{ GRAPH ?g {{ {a} }} {filter} }}"),
-        6 => format!("SELECT ?a ?b {{ ?a {}+ ?b . {filter} }}", iri("knows")),
-        7 => "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g".to_owned(),
-        _ => format!("SELECT ?p (COUNT(*) AS ?n) {{ ?s ?p ?o . ?s a {} }} GROUP BY ?p", iri("A")),
+    (basic.clone(), basic, filter, node().prop_map(iri), 0..13u8).prop_map(|(a, b, filter, node, form)| {
+        match form {
+            0 => format!("SELECT ?a ?b ?c ?d {{ {a} {filter} }}"),
+            1 => format!("SELECT ?a ?b ?c ?d {{ {a} OPTIONAL {{ {b} {filter} }} }}"),
+            2 => format!("SELECT ?a ?b ?c ?d {{ {a} MINUS {{ {b} }} }}"),
+            3 => format!("SELECT DISTINCT ?a ?d {{ {{ {a} }} UNION {{ {b} {filter} }} }}"),
+            4 => format!("SELECT ?b (COUNT(*) AS ?n) (COUNT(DISTINCT ?c) AS ?m) {{ {a} }} GROUP BY ?b"),
+            5 => format!("SELECT ?g ?a ?b ?c ?d {{ GRAPH ?g {{ {a} }} {filter} }}"),
+            6 => format!("SELECT ?a ?b {{ ?a {}+ ?b . {filter} }}", iri("knows")),
+            // What SOP and OSP serve.
+            7 => format!("SELECT ?p ?b ?q {{ {node} ?p ?b . ?b ?q ?c {filter} }}"),
+            8 => format!("SELECT ?a ?p ?b ?c {{ ?a ?p {node} . {a} {filter} }}"),
+            9 => format!("SELECT ?a ?b ?p {{ {a} ?a ?p ?b }}"),
+            10 => format!("SELECT ?p ?b {{ {node} ?p ?b . {filter} }}"),
+            11 => "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g".to_owned(),
+            _ => format!("SELECT ?p (COUNT(*) AS ?n) {{ ?s ?p ?o . ?s a {} }} GROUP BY ?p", iri("A")),
+        }
     })
 }
 
@@ -369,7 +381,8 @@ proptest! {
     fn a_workspace_answers_as_the_plain_dataset_and_the_oracle(
         quads in quads(),
         steps in prop::collection::vec(step(), 1..16),
+        more in prop::sample::subsequence(&Permutation::OPTIONAL, 0..=2),
     ) {
-        check(&quads, &steps)?;
+        check(&quads, &steps, more.into_iter().collect())?;
     }
 }

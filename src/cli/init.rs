@@ -1,6 +1,7 @@
 use super::{Failure, output, place};
 use crate::config::Config;
 use crate::engine::WorkspaceSettings;
+use crate::model::Permutation;
 
 #[derive(clap::Args)]
 #[command(after_help = "Example: reefloom init ships --base https://ships.example.org/ns#")]
@@ -16,11 +17,16 @@ pub struct Arguments {
     /// Queries that name no graph read all graphs as one
     #[arg(long)]
     union_default_graph: bool,
+    /// Sort orders to keep besides spo, pso, pos and ops, for good: sop, osp or both
+    #[arg(long, value_name = "NAME,..", value_delimiter = ',')]
+    permutations: Vec<Permutation>,
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let union_default_graph = arguments.union_default_graph;
-    let mut settings = WorkspaceSettings { union_default_graph, ..WorkspaceSettings::default() };
+    let permutations = arguments.permutations.into_iter().collect();
+    let mut settings =
+        WorkspaceSettings { union_default_graph, permutations, ..WorkspaceSettings::default() };
     if let Some(base) = arguments.base {
         settings.vocabulary.base = base;
     }

@@ -19,6 +19,9 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
         );
         for workspace in &status.workspaces {
             text.push_str(&format!("\n\nworkspace {} ({})", workspace.name, workspace.id));
+            if let Some(permutations) = &workspace.permutations {
+                text.push_str(&format!("\n  permutations: {}", permutations.join(", ")));
+            }
             for branch in &workspace.branches {
                 let mark = if branch.is_default { "*" } else { " " };
                 let quads =

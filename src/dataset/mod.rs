@@ -14,7 +14,7 @@ pub use quad_index::{QuadIndex, RowsScan};
 pub use statistics::{PredicateStatistics, Statistics};
 
 use crate::batch::Batch;
-use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 use std::sync::Arc;
 
@@ -22,6 +22,11 @@ use std::sync::Arc;
 ///
 /// Implementations may block on blocks that are far away; callers run on query threads.
 pub trait Dataset: Send + Sync {
+    /// Returns the permutations that it can be scanned by.
+    fn permutations(&self) -> PermutationSet {
+        PermutationSet::default()
+    }
+
     /// Scans the quads that match, sorted by `permutation`, each once per graph.
     ///
     /// # Shape
@@ -29,6 +34,9 @@ pub trait Dataset: Send + Sync {
     ///
     /// # Errors
     /// If the first blocks cannot be had; later ones fail at [`Scan::next_batch`].
+    ///
+    /// # Panics
+    /// If `permutation` is none of [`Dataset::permutations`].
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError>;
 
     /// Scans the edges that match, in no promised order.

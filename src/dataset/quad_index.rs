@@ -1,4 +1,4 @@
-//! `QuadIndex`: quads in memory, sorted every way; what small and changing datasets stand on.
+//! `QuadIndex`: quads in memory, in the default orders; what small and changing datasets stand on.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use super::{DatasetError, Scan};
 use crate::batch::Batch;
 use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
-/// A set of quads with one B-tree a permutation. Insertion and removal cost O(log n) each.
+/// A set of quads with one B-tree a default permutation. Insertion and removal cost O(log n) each.
 #[derive(Clone, Debug, Default)]
 pub struct QuadIndex {
     trees: [BTreeSet<[TermId; 4]>; 4],
@@ -28,7 +28,7 @@ impl QuadIndex {
     /// Adds a quad; returns whether it was new.
     pub fn insert(&mut self, quad: &Quad) -> bool {
         let mut is_new = false;
-        for permutation in Permutation::ALL {
+        for permutation in Permutation::DEFAULT {
             is_new = self.trees[permutation as usize].insert(permutation.key(quad));
         }
         is_new
@@ -37,13 +37,16 @@ impl QuadIndex {
     /// Removes a quad; returns whether it was there.
     pub fn remove(&mut self, quad: &Quad) -> bool {
         let mut was_there = false;
-        for permutation in Permutation::ALL {
+        for permutation in Permutation::DEFAULT {
             was_there = self.trees[permutation as usize].remove(&permutation.key(quad));
         }
         was_there
     }
 
     /// Returns the quads that match, sorted by `permutation`.
+    ///
+    /// # Panics
+    /// If `permutation` is none of [`Permutation::DEFAULT`].
     pub fn scan<'a>(
         &'a self,
         pattern: &'a QuadPattern,

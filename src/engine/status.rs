@@ -48,6 +48,8 @@ pub struct Status {
 pub struct WorkspaceStatus {
     pub name: String,
     pub id: String,
+    /// The orders in which it keeps its triples. `None` if what tells it is out of reach.
+    pub permutations: Option<Vec<String>>,
     pub branches: Vec<BranchStatus>,
     /// Addresses of the peers that this workspace was joined from.
     pub peers: Vec<String>,
@@ -107,6 +109,11 @@ impl Hosted {
         }
     }
 
+    fn permutations(&self) -> Option<Vec<String>> {
+        let settings = self.workspace().settings().ok()?;
+        Some(settings.permutations.iter().map(|permutation| permutation.to_string()).collect())
+    }
+
     /// Describes the workspace.
     pub fn status(&self) -> Result<WorkspaceStatus, EngineError> {
         let branches = self.branches()?.into_iter().map(|branch| BranchStatus {
@@ -118,6 +125,7 @@ impl Hosted {
         Ok(WorkspaceStatus {
             name: self.name().to_owned(),
             id: self.workspace().id().to_string(),
+            permutations: self.permutations(),
             branches: branches.collect(),
             peers: self.peers(),
             pins: self.pins()?.into_iter().map(|(name, _)| name).collect(),

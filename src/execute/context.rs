@@ -9,7 +9,9 @@ use rustc_hash::FxHashSet;
 
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
-use crate::model::{EdgePattern, NamedNode, Permutation, QuadPattern, Term, TermId, Value, Vocabulary};
+use crate::model::{
+    EdgePattern, NamedNode, Permutation, PermutationSet, QuadPattern, Term, TermId, Value, Vocabulary,
+};
 use crate::plan::{GraphSelector, Schema, Variable};
 
 /// Variables from here on are made by the executor; no plan has so many.
@@ -246,6 +248,10 @@ impl Drop for Reservation {
 struct Interning(Arc<dyn DatasetMut>);
 
 impl Dataset for Interning {
+    fn permutations(&self) -> PermutationSet {
+        self.0.permutations()
+    }
+
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.0.scan(pattern, permutation)
     }

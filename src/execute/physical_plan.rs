@@ -94,7 +94,8 @@ impl Planner {
         Ok(match plan {
             LogicalPlan::QuadScan(scan) => {
                 self.note_scan(scan);
-                Box::new(IndexScan::new(scan, choose_permutation(scan, wanted), context))
+                let permutation = choose_permutation(scan, wanted, context.dataset.permutations());
+                Box::new(IndexScan::new(scan, permutation, context))
             }
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
@@ -298,7 +299,8 @@ impl Planner {
         wanted: Option<Variable>,
     ) -> Result<Option<BoxOperator>, ExecuteError> {
         for variable in wanted.iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
-            let permutation = choose_permutation(scan, Some(*variable));
+            let permutations = self.context.dataset.permutations();
+            let permutation = choose_permutation(scan, Some(*variable), permutations);
             let right: BoxOperator = Box::new(IndexScan::new(scan, permutation, self.context.clone()));
             if right.sorted_by().first() != Some(variable) {
                 continue;

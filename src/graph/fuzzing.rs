@@ -25,8 +25,8 @@ use crate::block::{
 use crate::crypto::{EpochKey, WorkspaceId};
 use crate::dataset::Scan;
 use crate::model::{
-    BlankNode, EdgePattern, GraphName, Literal, NamedNode, Permutation, QuadPattern, Term, TermId, Triple,
-    pg, rdf, xsd,
+    BlankNode, EdgePattern, GraphName, Literal, NamedNode, Permutation, PermutationSet, QuadPattern, Term,
+    TermId, Triple, pg, rdf, xsd,
 };
 
 /// Name and function of each target.
@@ -150,7 +150,7 @@ pub fn column(bytes: &[u8]) {
 
 /// Bytes: the content of a permutation block.
 pub fn rows(bytes: &[u8]) {
-    for permutation in [Permutation::Spo, Permutation::Ops] {
+    for permutation in [Permutation::Spo, Permutation::Ops, Permutation::Sop, Permutation::Osp] {
         let Ok(mut quads) = decode_quads(bytes, permutation) else { continue };
         quads.sort_unstable_by_key(|quad| permutation.key(quad));
         quads.dedup();
@@ -307,7 +307,7 @@ pub fn run(bytes: &[u8]) {
 
 fn read_all(run: &Run) {
     let all = QuadPattern::default();
-    for permutation in Permutation::ALL {
+    for permutation in run.permutations().iter() {
         let Ok(mut scan) = run.scan(&all, permutation) else { continue };
         while let Ok(Some(batch)) = scan.next_batch() {
             let mut ids = batch.columns().concat();
@@ -339,26 +339,29 @@ pub(super) struct Shelf {
 }
 
 impl Shelf {
-    /// Returns the one run that all share, written at the first call.
+    /// Returns the one run that all share, in every order, written at the first call.
     pub(super) fn written() -> &'static Shelf {
         static SHELF: OnceLock<Shelf> = OnceLock::new();
-        SHELF.get_or_init(|| {
-            let mut shelf =
-                Shelf { blocks: Mutex::default(), order: Vec::new(), root: BlockId::from_bytes([0; 32]) };
-            let quads: Vec<oxrdf::Quad> = quads().into_iter().collect();
-            let parts = gather(&quads).expect("its terms are short");
-            let input = Input::of_parts(&parts);
-            let scratch = &crate::block::MemoryScratch;
-            let options =
-                WriteOptions { key: key(), sink: &shelf, scratch, memory_bytes: 64 << 20, threads: 1 };
-            shelf.root = write_run(&input, &options).expect("memory takes all").root;
-            let blocks = std::mem::take(&mut shelf.blocks);
-            let source = Arc::new(Shelf { blocks, order: Vec::new(), root: shelf.root });
-            let reader = Arc::new(BlockReader::new(source.clone(), key().clone(), 1 << 20));
-            shelf.order = Run::open(shelf.root, reader).expect("it was written just now").blocks();
-            shelf.blocks = Mutex::new(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone());
-            shelf
-        })
+        SHELF.get_or_init(|| Shelf::write(Permutation::ALL.into_iter().collect()))
+    }
+
+    /// Writes the same quads in other orders.
+    pub(super) fn write(permutations: PermutationSet) -> Shelf {
+        let mut shelf =
+            Shelf { blocks: Mutex::default(), order: Vec::new(), root: BlockId::from_bytes([0; 32]) };
+        let quads: Vec<oxrdf::Quad> = quads().into_iter().collect();
+        let parts = gather(&quads).expect("its terms are short");
+        let input = Input::of_parts(&parts);
+        let scratch = &crate::block::MemoryScratch;
+        let (key, memory_bytes, threads) = (key(), 64 << 20, 1);
+        let options = WriteOptions { key, sink: &shelf, scratch, memory_bytes, threads, permutations };
+        shelf.root = write_run(&input, &options).expect("memory takes all").root;
+        let blocks = std::mem::take(&mut shelf.blocks);
+        let source = Arc::new(Shelf { blocks, order: Vec::new(), root: shelf.root });
+        let reader = Arc::new(BlockReader::new(source.clone(), key.clone(), 1 << 20));
+        shelf.order = Run::open(shelf.root, reader).expect("it was written just now").blocks();
+        shelf.blocks = Mutex::new(source.blocks.lock().unwrap_or_else(PoisonError::into_inner).clone());
+        shelf
     }
 
     pub(super) fn open(&self, id: BlockId, kind: BlockKind) -> Vec<u8> {

@@ -2,16 +2,20 @@
 
 use super::fuzzing::Shelf;
 use crate::block::BlockKind;
+use crate::model::PermutationSet;
 
-/// A small run with all that a run can hold, block by block.
-#[test]
-fn blocks_do_not_drift() {
-    let shelf = Shelf::written();
+fn lines(shelf: &Shelf) -> Vec<String> {
     let line = |(id, kind)| match kind {
         BlockKind::ManifestPage => format!("page of section {} {id}", shelf.open(id, kind)[0]),
         kind => format!("{kind:?} {id}"),
     };
-    let lines: Vec<String> = shelf.order.iter().copied().map(line).collect();
+    shelf.order.iter().copied().map(line).collect()
+}
+
+/// A small run with all that a run can hold, block by block.
+#[test]
+fn blocks_do_not_drift() {
+    let lines = lines(&Shelf::write(PermutationSet::default()));
     let golden = [
         "Manifest bafkr4ihf2mvph6wbiogydnyj7df2pyl5qzfqvdhedgxfx5byzqhqj274ae",
         "page of section 1 bafkr4if7z7fwdiv7iez2kjj6izeq4kxlni5tgcswek46av25owp2ozjnqy",
@@ -34,4 +38,20 @@ fn blocks_do_not_drift() {
         "Edges bafkr4iafgdpxr7egbtke5aurscn3hazhdfe67jo6as7kqpfxhuhepn6kui",
     ];
     assert_eq!(lines, golden, "{lines:#?}");
+}
+
+/// More orders are more pages and blocks, and another root; all else stays.
+#[test]
+fn optional_orders_do_not_drift() {
+    let default = lines(&Shelf::write(PermutationSet::default()));
+    let more: Vec<String> =
+        lines(Shelf::written()).into_iter().filter(|line| !default.contains(line)).collect();
+    let golden = [
+        "Manifest bafkr4ibznupbvkn2lxc2znegqehhp2gulfgw2bvirohld534zo4t6nu2xy",
+        "page of section 6 bafkr4ife7nt3xnngvm7khy5tfa2mbvlyx4sbjd5wnwq2nisgwejgxlnq2e",
+        "page of section 7 bafkr4ib6vvowfgajvzebbtn46yawaqluczm6jlx3schey5d7wrp3xn4i7m",
+        "Permutation bafkr4ig5cesyrbu2asbnp3r3pal5nbxdkjdbg2ihfrljcmhnoegf6hiwja",
+        "Permutation bafkr4ifgkaz6ezhdqsjdqwzweuxamwo6emputixeubpwjk2baiwbfnf7gm",
+    ];
+    assert_eq!(more, golden, "{more:#?}");
 }

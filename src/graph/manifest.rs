@@ -31,6 +31,9 @@ pub enum Section {
     Pso = 3,
     Pos = 4,
     Ops = 5,
+    /// This and the next are there if the workspace keeps these orders.
+    Sop = 6,
+    Osp = 7,
     /// Edges by predicate, subject, object, graph, edge.
     EdgesPso = 8,
     /// Edges by predicate, object, subject, graph, edge.
@@ -42,12 +45,14 @@ pub enum Section {
 }
 
 impl Section {
-    pub const ALL: [Section; 10] = [
+    pub const ALL: [Section; 12] = [
         Section::Dictionary,
         Section::Spo,
         Section::Pso,
         Section::Pos,
         Section::Ops,
+        Section::Sop,
+        Section::Osp,
         Section::EdgesPso,
         Section::EdgesPos,
         Section::EdgesByEdge,
@@ -58,7 +63,7 @@ impl Section {
     /// Returns how many ids a row has, 0 for what has no rows.
     pub fn width(self) -> usize {
         match self {
-            Section::Spo | Section::Pso | Section::Pos | Section::Ops => 4,
+            Section::Spo | Section::Pso | Section::Pos | Section::Ops | Section::Sop | Section::Osp => 4,
             Section::EdgesPso | Section::EdgesPos | Section::EdgesByEdge => 5,
             Section::Dictionary | Section::Statistics | Section::Schema => 0,
         }

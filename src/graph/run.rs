@@ -20,7 +20,7 @@ use super::write::DICTIONARY_KINDS;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
 use crate::dataset::{DatasetError, Scan, Statistics};
 use crate::model::{
-    DictionaryId, EdgePattern, GraphFilter, Permutation, QuadPattern, Term, TermId, TermKind,
+    DictionaryId, EdgePattern, GraphFilter, Permutation, PermutationSet, QuadPattern, Term, TermId, TermKind,
 };
 use crate::plan::Schema;
 
@@ -38,6 +38,7 @@ struct Inner {
     /// The rank of the first term of each dictionary block, and after the last the count of terms.
     term_starts: Vec<u64>,
     rows: Vec<(Section, Vec<RowEntry>)>,
+    permutations: PermutationSet,
     statistics: Arc<Statistics>,
     graphs: Vec<(TermId, u64)>,
     schema: OnceLock<Arc<Schema>>,
@@ -85,6 +86,11 @@ impl Run {
     /// Returns how many terms the dictionary has.
     pub fn term_count(&self) -> u64 {
         self.inner.term_starts.last().copied().unwrap_or_default()
+    }
+
+    /// Returns the orders that its quads are there in.
+    pub fn permutations(&self) -> PermutationSet {
+        self.inner.permutations
     }
 
     pub fn statistics(&self) -> Arc<Statistics> {
@@ -200,7 +206,11 @@ impl Run {
     ///
     /// # Errors
     /// If the first blocks cannot be had.
+    ///
+    /// # Panics
+    /// If `permutation` is none of [`Run::permutations`].
     pub fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<RunScan, DatasetError> {
+        assert!(self.permutations().contains(permutation), "the run has no {permutation}");
         RunScan::begin(self.clone(), &self.narrowed(pattern), permutation)
     }
 
@@ -227,7 +237,7 @@ impl Run {
             }
             _ => {}
         }
-        let permutation = Permutation::best_for(pattern);
+        let permutation = self.permutations().best_for(pattern);
         let bounds = Bounds::of_quads(pattern, permutation);
         let Some(within) = self.count_between(Section::of(permutation), &bounds)? else {
             return Ok(share(self.guess(pattern)));
@@ -256,7 +266,7 @@ impl Run {
     pub fn prefetch(&self, patterns: &[QuadPattern]) {
         let mut ids = Vec::new();
         for pattern in patterns {
-            let permutation = Permutation::best_for(pattern);
+            let permutation = self.permutations().best_for(pattern);
             let bounds = Bounds::of_quads(pattern, permutation);
             let section = Section::of(permutation);
             let entries = self.inner.entries(section);
@@ -517,6 +527,8 @@ impl Section {
             Permutation::Pso => Section::Pso,
             Permutation::Pos => Section::Pos,
             Permutation::Ops => Section::Ops,
+            Permutation::Sop => Section::Sop,
+            Permutation::Osp => Section::Osp,
         }
     }
 }
@@ -568,10 +580,11 @@ impl Parts {
                 return Err(Malformed("the manifest's counts of rows disagree"));
             }
         }
-        let lacks = |section: Section| self.rows.iter().all(|(other, _)| *other != section);
-        if root.quads > 0 && Permutation::ALL.into_iter().any(|order| lacks(Section::of(order))) {
+        let has = |order: &Permutation| self.rows.iter().any(|(section, _)| *section == Section::of(*order));
+        if root.quads > 0 && !Permutation::DEFAULT.iter().all(has) {
             return Err(Malformed("the manifest lacks an order of its quads"));
         }
+        let permutations = Permutation::OPTIONAL.into_iter().filter(has).collect();
         let facts = match self.statistics.as_slice() {
             [] => RunStatistics::default(),
             content => RunStatistics::decode(content)?,
@@ -586,6 +599,7 @@ impl Parts {
             terms: self.terms,
             term_starts,
             rows: self.rows,
+            permutations,
             statistics: Arc::new(facts.statistics),
             graphs: facts.graphs,
             schema: OnceLock::new(),

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use proptest::prelude::*;
 
-use super::manifest::{PAGE_ENTRIES, PageEntry, Root, Section, TermsEntry, encode_terms_page};
+use super::manifest::{
+    PAGE_ENTRIES, PageEntry, Root, Section, TermsEntry, encode_row_page, encode_terms_page,
+};
 use super::{Gathering, Input, Part, Run, WriteOptions, WrittenRun, encode_terms, gather, write_run};
 use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, MemoryScratch, SealedBlock,
@@ -13,8 +15,8 @@ use crate::block::{
 use crate::crypto::{EpochKey, WorkspaceId};
 use crate::dataset::{Dataset, MemoryDataset, QuadIndex, Scan};
 use crate::model::{
-    BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, Quad, QuadPattern, Term,
-    TermId, Triple, pg, rdf, xsd,
+    BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, PermutationSet, Quad,
+    QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
 };
 
 /// Blocks in memory, with the number of requests.
@@ -57,16 +59,31 @@ fn open(root: BlockId, shelf: &Arc<Shelf>) -> Run {
     Run::open(root, Arc::new(reader)).unwrap()
 }
 
+/// Writes a run in every order.
 fn written(quads: &[oxrdf::Quad]) -> (Run, Arc<Shelf>) {
+    written_in(quads, every_order())
+}
+
+fn written_in(quads: &[oxrdf::Quad], permutations: PermutationSet) -> (Run, Arc<Shelf>) {
     let shelf = Arc::new(Shelf::default());
-    let run = write(&gather(quads).unwrap(), &shelf, 64 << 20, 2);
+    let run = write(&gather(quads).unwrap(), &shelf, 64 << 20, 2, permutations);
     (open(run.root, &shelf), shelf)
 }
 
-fn write(parts: &[Part], shelf: &Shelf, memory_bytes: usize, threads: usize) -> WrittenRun {
-    let input = Input::of_parts(parts);
-    let scratch = &MemoryScratch;
-    write_run(&input, &WriteOptions { key: &key(), sink: shelf, scratch, memory_bytes, threads }).unwrap()
+fn every_order() -> PermutationSet {
+    Permutation::ALL.into_iter().collect()
+}
+
+fn write(
+    parts: &[Part],
+    shelf: &Shelf,
+    memory_bytes: usize,
+    threads: usize,
+    permutations: PermutationSet,
+) -> WrittenRun {
+    let (input, scratch, key) = (Input::of_parts(parts), &MemoryScratch, &key());
+    let options = WriteOptions { key, sink: shelf, scratch, memory_bytes, threads, permutations };
+    write_run(&input, &options).unwrap()
 }
 
 fn rows(scan: &mut dyn Scan, width: usize) -> Vec<Vec<TermId>> {
@@ -93,11 +110,8 @@ fn check_scans(run: &Run, index: &QuadIndex, probes: &[Quad]) {
                     object: (bits & 4 != 0).then_some(probe.object),
                     graph,
                 };
-                for permutation in Permutation::ALL {
-                    let expected: Vec<Vec<TermId>> = index
-                        .scan(&pattern, permutation)
-                        .map(|q| vec![q.subject, q.predicate, q.object, q.graph])
-                        .collect();
+                for permutation in run.permutations().iter() {
+                    let expected = expected_rows(index, &pattern, permutation);
                     let found = rows(&mut run.scan(&pattern, permutation).unwrap(), 4);
                     assert_eq!(found, expected, "{pattern:?} {permutation:?}");
                     if pattern.graph == GraphFilter::All && (bits & 5) != 5 || bits == 7 || bits == 0 {
@@ -107,6 +121,17 @@ fn check_scans(run: &Run, index: &QuadIndex, probes: &[Quad]) {
             }
         }
     }
+}
+
+fn expected_rows(index: &QuadIndex, pattern: &QuadPattern, permutation: Permutation) -> Vec<Vec<TermId>> {
+    let mut quads: Vec<Quad>;
+    if Permutation::DEFAULT.contains(&permutation) {
+        quads = index.scan(pattern, permutation).collect();
+    } else {
+        quads = index.scan(pattern, Permutation::best_for(pattern)).collect();
+        quads.sort_unstable_by_key(|quad| permutation.key(quad));
+    }
+    quads.iter().map(|q| vec![q.subject, q.predicate, q.object, q.graph]).collect()
 }
 
 fn graphs(graph: TermId) -> Vec<GraphFilter> {
@@ -151,8 +176,9 @@ fn quads() -> impl Strategy<Value = Vec<oxrdf::Quad>> {
     proptest::collection::vec(quad, 0..60)
 }
 
-fn check_against_memory(quads: &[oxrdf::Quad]) {
-    let (run, shelf) = written(quads);
+fn check_against_memory(quads: &[oxrdf::Quad], permutations: PermutationSet) {
+    let (run, shelf) = written_in(quads, permutations);
+    assert!(quads.is_empty() || run.permutations() == permutations);
     let reference = MemoryDataset::new();
     for quad in quads {
         reference.insert_quad(quad).unwrap();
@@ -240,8 +266,11 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
-    fn a_run_equals_the_reference(quads in quads()) {
-        check_against_memory(&quads);
+    fn a_run_equals_the_reference(
+        quads in quads(),
+        more in proptest::sample::subsequence(&Permutation::OPTIONAL, 0..=2),
+    ) {
+        check_against_memory(&quads, more.into_iter().collect());
     }
 
     #[test]
@@ -301,7 +330,7 @@ impl BlockSource for Substituted {
 /// Reads all that there is, whatever comes of it.
 fn exercise(run: &Run) {
     let all = QuadPattern::default();
-    for permutation in Permutation::ALL {
+    for permutation in run.permutations().iter() {
         if let Ok(mut scan) = run.scan(&all, permutation) {
             while let Ok(Some(batch)) = scan.next_batch() {
                 let ids = batch.columns().concat();
@@ -393,7 +422,7 @@ fn threads_and_memory_leave_no_trace() {
         let parts = gathering.into_parts();
         assert!(parts.len() >= gatherers && (memory_bytes > 1 << 20 || parts.len() > 4), "{}", parts.len());
         let shelf = Shelf::default();
-        assert_eq!(write(&parts, &shelf, memory_bytes, threads).root, root);
+        assert_eq!(write(&parts, &shelf, memory_bytes, threads, every_order()).root, root);
     }
 }
 
@@ -493,6 +522,43 @@ fn golden_manifest() {
             oxrdf::Quad::new(iri(n % 700), iri(format!("p{}", n % 3)), Literal::from(n * 7 % 1000), graph)
         })
         .collect();
-    let (run, _) = written(&quads);
+    let (run, _) = written_in(&quads, PermutationSet::default());
     assert_eq!(run.root().to_string(), "bafkr4ia2q36qq2b4r5gfe4vz36mlcjoxlba7aydxp5wsrba5ocd6tqfuri");
+}
+
+/// Whoever has the key can name any page as that of an order: what it says must agree with the rest.
+#[test]
+fn a_manifest_whose_optional_order_disagrees_is_refused() {
+    let quads: Vec<oxrdf::Quad> =
+        (0..9).map(|n| oxrdf::Quad::new(iri(n), iri("p"), iri(n + 1), GraphName::DefaultGraph)).collect();
+    let (run, shelf) = written(&quads);
+    let reader = || Arc::new(BlockReader::new(shelf.clone(), key(), 1 << 20));
+    let put = |kind, content: &[u8]| {
+        let block = SealedBlock::seal(kind, content, &key());
+        shelf.put(std::slice::from_ref(&block)).unwrap();
+        block.id()
+    };
+    let block = shelf.blocks.lock().unwrap()[&run.root()].clone();
+    let root = Root::decode(block.open(BlockKind::Manifest, &key()).unwrap().data()).unwrap();
+    let refused = |change: &dyn Fn(&mut PageEntry)| {
+        let mut root = root.clone();
+        root.pages.iter_mut().filter(|page| page.section == Section::Sop).for_each(change);
+        Run::open(put(BlockKind::Manifest, &root.encode()), reader()).err().map(|error| error.to_string())
+    };
+    let page_of = |section| root.pages.iter().find(|page| page.section == section).unwrap().id;
+    let empty = put(BlockKind::ManifestPage, &encode_row_page(Section::Sop, &[]));
+    let twice = [run.entries(Section::Sop), run.entries(Section::Sop)].concat();
+    let twice = put(BlockKind::ManifestPage, &encode_row_page(Section::Sop, &twice));
+    assert_eq!(refused(&|_| {}), None);
+    for id in [page_of(Section::Osp), empty, twice] {
+        let error = refused(&|page| page.id = id).unwrap();
+        assert!(error.contains("another section") || error.contains("counts of rows disagree"), "{error}");
+    }
+    // Without the page it is a run that lacks the order.
+    let fewer = Root {
+        pages: root.pages.iter().copied().filter(|page| page.section != Section::Sop).collect(),
+        ..root.clone()
+    };
+    let run = Run::open(put(BlockKind::Manifest, &fewer.encode()), reader()).unwrap();
+    assert_eq!(run.permutations(), PermutationSet::from_iter([Permutation::Osp]));
 }

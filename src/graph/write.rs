@@ -1,5 +1,5 @@
 //! Writing a run: merge the terms, sort the rows every way, encode, seal, put. A pure function of
-//! terms, rows and key, whatever they come from and however many threads there are.
+//! terms, rows, orders and key, whatever they come from and however many threads there are.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use super::term_merge::{MergedTerms, merge_terms};
 use super::{WriteError, facts};
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
 use crate::crypto::EpochKey;
-use crate::model::{Quad, TermId, TermKind};
+use crate::model::{Permutation, PermutationSet, Quad, TermId, TermKind};
 
 /// Where a run goes, and what it may take to write it.
 #[derive(Clone, Copy)]
@@ -31,6 +31,8 @@ pub struct WriteOptions<'a> {
     pub memory_bytes: usize,
     /// How many threads encode and seal.
     pub threads: usize,
+    /// The orders that a run gets.
+    pub permutations: PermutationSet,
 }
 
 /// A run that was put into a sink. Not durable before the sink is synced.
@@ -258,7 +260,7 @@ impl<'a> Side<'a, '_, '_> {
         RowSorter::by_first(self.options.scratch, self.options.memory_bytes / 4)
     }
 
-    /// Writes SPO, PSO and the edges; tells the classes as soon as they are known.
+    /// Writes SPO, PSO, the edges and perhaps OSP; tells the classes as soon as they are known.
     fn write_by_subject(&self, tell_classes: Sender<Arc<ClassSets>>) -> Result<OfSubjects, WriteError> {
         let reifies = self.terms.reifies();
         let mut writer = RowWriter::new(self.output, Section::Spo);
@@ -284,10 +286,11 @@ impl<'a> Side<'a, '_, '_> {
         pages.extend(self.write(Section::Pso, pso, |rows| survey.rows(rows))?);
         let (more, edges_of) = self.write_edges(edges.finish())?;
         pages.extend(more);
+        pages.extend(self.write_optional(Permutation::Osp)?);
         Ok(OfSubjects { pages, found, survey, edges_of })
     }
 
-    /// Writes OPS and POS.
+    /// Writes OPS, POS and perhaps SOP.
     fn write_by_object(&self, classes: &Receiver<Arc<ClassSets>>) -> Result<OfObjects<'a>, WriteError> {
         let (mut distinct_objects, mut last) = (0, None);
         let (mut ops, mut pos) = (self.sorter(), self.sorter_by_first());
@@ -305,7 +308,21 @@ impl<'a> Side<'a, '_, '_> {
         let gone = |_| BlockError::Io(std::io::Error::other("the subject's side failed"));
         let mut survey = ObjectSurvey::new(self.terms, classes.recv().map_err(gone)?);
         pages.extend(self.write(Section::Pos, pos, |rows| survey.rows(rows))?);
+        pages.extend(self.write_optional(Permutation::Sop)?);
         Ok(OfObjects { pages, survey, distinct_objects })
+    }
+
+    /// Writes an order that not every run has, if this one shall. It walks the rows once more, so that
+    /// runs without it pay nothing and no more sorters are filled at once.
+    fn write_optional(&self, permutation: Permutation) -> Result<Vec<PageEntry>, WriteError> {
+        if !self.options.permutations.contains(permutation) {
+            return Ok(Vec::new());
+        }
+        let (mut sorter, positions) = (self.sorter(), permutation.positions());
+        for_each(self.spo, |rows| {
+            rows.iter().try_for_each(|row| sorter.push(positions.map(|position| row[position])))
+        })?;
+        self.write(Section::of(permutation), sorter, |_| {})
     }
 
     fn write<const N: usize>(

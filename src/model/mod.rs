@@ -4,6 +4,7 @@
 
 mod inline;
 mod order;
+mod permutation;
 mod property_graph;
 mod quad;
 mod term;
@@ -12,8 +13,9 @@ mod value;
 
 pub use inline::{civil_from_days, days_from_civil};
 pub use order::compare_terms;
+pub use permutation::{Permutation, PermutationSet, UnknownPermutation};
 pub use property_graph::{Vocabulary, pg};
-pub use quad::{Edge, EdgePattern, GraphFilter, Permutation, Quad, QuadPattern};
+pub use quad::{Edge, EdgePattern, GraphFilter, Quad, QuadPattern};
 pub use term::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, xsd};
 pub use term_id::{DictionaryId, TermId, TermKind};
 pub use value::{Duration, Map, NodeValue, PathValue, RelationshipValue, Value};

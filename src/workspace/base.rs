@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::block::{BlockError, BlockId, BlockReader};
 use crate::dataset::{DatasetError, Scan, Statistics};
 use crate::graph::Run;
-use crate::model::{EdgePattern, GraphFilter, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, GraphFilter, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
 /// A run, or an empty one. A clone is cheap.
@@ -26,6 +26,11 @@ impl Base {
     /// Returns how many quads there are.
     pub fn len(&self) -> u64 {
         self.run.as_ref().map_or(0, Run::len)
+    }
+
+    /// Returns the orders that the run is there in; nothing is there in the default ones.
+    pub fn permutations(&self) -> PermutationSet {
+        self.run.as_ref().map(Run::permutations).unwrap_or_default()
     }
 
     /// Returns `None` if nothing matches for certain.

@@ -187,7 +187,7 @@ fn signed_bytes(commit: &[u8], workspace: WorkspaceId) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Vocabulary;
+    use crate::model::{Permutation, Vocabulary};
     use proptest::prelude::*;
 
     fn key() -> EpochKey {
@@ -230,12 +230,14 @@ mod tests {
     fn any_commit() -> impl Strategy<Value = Commit> {
         let id = || any::<[u8; 32]>().prop_map(BlockId::from_bytes);
         let texts = || (".{0,9}", ".{0,9}");
-        let settings = (".{0,9}", any::<bool>(), ".{0,9}", prop::collection::vec(texts(), 0..4));
+        let orders = prop::sample::subsequence(&Permutation::OPTIONAL, 0..=2);
+        let settings = (".{0,9}", any::<bool>(), orders, ".{0,9}", prop::collection::vec(texts(), 0..4));
         let origin = prop_oneof![
             id().prop_map(|id| Origin::Of(CommitId(id))),
-            settings.prop_map(|(name, union_default_graph, base, prefixes)| {
+            settings.prop_map(|(name, union_default_graph, orders, base, prefixes)| {
                 let vocabulary = Vocabulary { base, prefixes };
-                Origin::Genesis(Settings { name, vocabulary, union_default_graph })
+                let permutations = orders.into_iter().collect();
+                Origin::Genesis(Settings { name, vocabulary, union_default_graph, permutations })
             }),
         ];
         let parents = prop::collection::btree_set(id(), 1..5);

@@ -11,8 +11,8 @@ use super::*;
 use crate::blockstore::MemoryStore;
 use crate::dataset::{Dataset, DatasetMut, MemoryDataset};
 use crate::model::{
-    BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, Quad,
-    QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
+    BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
+    Quad, QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
 };
 
 fn subject(n: u8) -> NamedOrBlankNode {
@@ -169,7 +169,7 @@ fn check(dataset: &dyn Dataset, model: &MemoryDataset) {
                 if filter == 0 {
                     assert_eq!(dataset.estimate(&theirs).unwrap(), expected.len() as u64, "{theirs:?}");
                 }
-                for permutation in Permutation::ALL {
+                for permutation in dataset.permutations().iter() {
                     let rows = scan(dataset, &theirs, permutation);
                     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), expected);
                 }
@@ -290,9 +290,10 @@ fn memory(quads: &BTreeMap<String, TermQuad>) -> MemoryDataset {
     dataset
 }
 
-fn run(steps: Vec<Step>) {
+fn run(steps: Vec<Step>, permutations: PermutationSet) {
     let store = Arc::new(MemoryStore::new());
-    let mut workspace = Workspace::create(access(&store), Settings::default(), 0).unwrap();
+    let settings = Settings { permutations, ..Settings::default() };
+    let mut workspace = Workspace::create(access(&store), settings, 0).unwrap();
     let mut models: BTreeMap<String, BTreeMap<String, TermQuad>> = BTreeMap::new();
     models.insert(MAIN.to_owned(), BTreeMap::new());
     let mut history: Vec<(CommitId, BTreeMap<String, TermQuad>)> = Vec::new();
@@ -353,6 +354,7 @@ fn run(steps: Vec<Step>) {
     assert!(report.is_clean(), "{report:?}");
     for (commit, model) in history {
         let snapshot = workspace.snapshot(commit).unwrap();
+        assert_eq!(snapshot.permutations(), permutations);
         check(&*snapshot, &memory(&model));
         check_facts(&*snapshot, &memory(&model));
     }
@@ -387,7 +389,29 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn a_workspace_answers_as_a_set_of_quads(steps in steps()) {
-        run(steps);
+    fn a_workspace_answers_as_a_set_of_quads(
+        steps in steps(),
+        more in prop::sample::subsequence(&Permutation::OPTIONAL, 0..=2),
+    ) {
+        run(steps, more.into_iter().collect());
+    }
+
+    #[test]
+    fn a_run_in_more_orders_is_canonical(quads in prop::collection::vec(quads(), 1..40), cut: prop::sample::Index) {
+        let mut quads = quads;
+        quads.retain(|quad| !quad.to_string().contains("_:"));
+        let root = |pieces: &[&[TermQuad]]| {
+            let store = Arc::new(MemoryStore::new());
+            let permutations = Permutation::ALL.into_iter().collect();
+            let settings = Settings { permutations, ..Settings::default() };
+            let workspace = Workspace::create(access(&store), settings, 0).unwrap();
+            for piece in pieces {
+                workspace.load(MAIN, [Ok::<_, std::io::Error>(piece.to_vec())], "load", 1).unwrap();
+            }
+            workspace.fold(workspace.branch(MAIN).unwrap()).unwrap()
+        };
+        let (some, others) = quads.split_at(cut.index(quads.len() + 1));
+        prop_assert_eq!(root(&[some, others]), root(&[&quads]));
+        prop_assert_eq!(root(&[others, some]), root(&[&quads]));
     }
 }

@@ -74,17 +74,22 @@ impl Workspace {
         input.rows.push(&rows);
         input.rows.extend_from_slice(&more.rows);
         let scratch = self.inner.store.scratch();
-        Ok(with_used_terms(&input, |input| graph::write_run(input, &self.write_options(&*scratch)))?.root)
+        let options = &self.write_options(&*scratch)?;
+        Ok(with_used_terms(&input, |input| graph::write_run(input, options))?.root)
     }
 
-    pub(super) fn write_options<'a>(&'a self, scratch: &'a dyn Scratch) -> WriteOptions<'a> {
-        WriteOptions {
+    pub(super) fn write_options<'a>(
+        &'a self,
+        scratch: &'a dyn Scratch,
+    ) -> Result<WriteOptions<'a>, WorkspaceError> {
+        Ok(WriteOptions {
             key: &self.inner.key,
             sink: &*self.inner.store,
             scratch,
             memory_bytes: self.inner.work_bytes_max,
             threads: THREADS,
-        }
+            permutations: self.settings()?.permutations,
+        })
     }
 }
 

@@ -122,7 +122,7 @@ impl Workspace {
         })?;
         let parts = intake.gathering.into_parts();
         let quads_read = parts.iter().map(Part::rows_read).sum();
-        let options = self.write_options(&*scratch);
+        let options = self.write_options(&*scratch)?;
         let load = Load { workspace: self, branch, parent: &parent, options, message, time_ms };
         let (commit, quads_added) = match parent.view().is_empty() {
             _ if quads_read == 0 => (at, 0),

@@ -1,4 +1,4 @@
-//! `Overlay`: what was added to and removed from a base run, every way sorted.
+//! `Overlay`: what was added to and removed from a base run, sorted every way that the run is.
 //!
 //! All collections are persistent: a clone shares everything with its original and costs a few
 //! reference counts. So the snapshot after a small commit is its parent's overlay plus the change,
@@ -10,7 +10,9 @@ use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet, Vector};
 
-use crate::model::{DictionaryId, Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind};
+use crate::model::{
+    DictionaryId, Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind,
+};
 
 /// The layer of the terms that the base does not have.
 pub const LAYER: u16 = 1;
@@ -79,6 +81,12 @@ pub enum Place {
 }
 
 impl Overlay {
+    /// Makes an empty overlay whose quads can be found by these permutations.
+    pub fn new(permutations: PermutationSet) -> Overlay {
+        let (added, removed) = (QuadSet::new(permutations), QuadSet::new(permutations));
+        Overlay { added, removed, ..Overlay::default() }
+    }
+
     pub fn is_empty(&self) -> bool {
         self.added.is_empty() && self.removed.is_empty()
     }
@@ -186,13 +194,23 @@ pub fn is_of_overlay(id: TermId) -> bool {
     id.as_dictionary().is_some_and(|id| id.layer == LAYER)
 }
 
-/// Quads, sorted by every permutation.
+/// Quads, sorted by each of some permutations.
 #[derive(Clone, Default)]
 pub struct QuadSet {
-    trees: [OrdSet<QuadKey>; 4],
+    permutations: PermutationSet,
+    /// By the number of the permutation; those that are not asked for stay empty and cost nothing.
+    trees: [OrdSet<QuadKey>; Permutation::ALL.len()],
 }
 
 impl QuadSet {
+    pub fn new(permutations: PermutationSet) -> QuadSet {
+        QuadSet { permutations, ..QuadSet::default() }
+    }
+
+    pub fn permutations(&self) -> PermutationSet {
+        self.permutations
+    }
+
     pub fn len(&self) -> usize {
         self.trees[0].len()
     }
@@ -207,7 +225,7 @@ impl QuadSet {
 
     pub fn insert(&mut self, quad: &Quad) -> bool {
         let mut is_new = false;
-        for permutation in Permutation::ALL {
+        for permutation in self.permutations.iter() {
             is_new = self.trees[permutation as usize].insert(permutation.key(quad)).is_none();
         }
         is_new
@@ -215,7 +233,7 @@ impl QuadSet {
 
     pub fn remove(&mut self, quad: &Quad) -> bool {
         let mut was_there = false;
-        for permutation in Permutation::ALL {
+        for permutation in self.permutations.iter() {
             was_there = self.trees[permutation as usize].remove(&permutation.key(quad)).is_some();
         }
         was_there
@@ -232,6 +250,7 @@ impl QuadSet {
         pattern: &'a QuadPattern,
         permutation: Permutation,
     ) -> impl Iterator<Item = Quad> + 'a {
+        debug_assert!(self.permutations.contains(permutation));
         let (low, high) = bounds(pattern, permutation);
         let keys = self.trees[permutation as usize].range(low..=high);
         keys.map(move |key| permutation.quad(*key)).filter(|quad| pattern.matches(quad))
@@ -239,6 +258,7 @@ impl QuadSet {
 
     /// Opens a cursor over the quads that match, which sees this set as it is now.
     pub fn cursor(&self, pattern: &QuadPattern, permutation: Permutation) -> QuadCursor {
+        debug_assert!(self.permutations.contains(permutation));
         let (low, high) = bounds(pattern, permutation);
         let mut cursor = QuadCursor {
             keys: self.trees[permutation as usize].clone(),

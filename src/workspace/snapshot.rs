@@ -6,13 +6,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::base::Base;
 use super::change_set::Changes;
 use super::facts;
-use super::overlay::Overlay;
 use super::route::{self, Route, Start, Step};
 use super::view::View;
 use super::{CommitId, Due, SignedCommit, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
 /// How many snapshots are kept open.
@@ -89,7 +88,7 @@ impl Snapshot {
             return facts::adjust(&derived.schema, &derived.before, &self.view, &derived.changes);
         }
         let overlay = &self.view.overlay;
-        let before = View { base: self.view.base.clone(), overlay: Overlay::default() };
+        let before = View::of_base(self.view.base.clone());
         let changes =
             Changes { added: overlay.added.iter().collect(), removed: overlay.removed.iter().collect() };
         facts::adjust(&*self.view.base.schema()?, &before, &self.view, &changes)
@@ -97,6 +96,10 @@ impl Snapshot {
 }
 
 impl Dataset for Snapshot {
+    fn permutations(&self) -> PermutationSet {
+        self.view.permutations()
+    }
+
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.view.scan(pattern, permutation)
     }
@@ -199,9 +202,9 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
         Start::Snapshot(snapshot) => (snapshot.view.clone(), snapshot.manifest, snapshot.commits),
         Start::Manifest(at, root) => {
             let base = Base::open(root, &workspace.inner.reader)?;
-            (View { base, overlay: Overlay::default() }, Some((at, root)), 0)
+            (View::of_base(base), Some((at, root)), 0)
         }
-        Start::Nothing => (View::default(), None, 0),
+        Start::Nothing => (View::of_nothing(workspace.settings()?.permutations), None, 0),
     };
     let commits = commits + steps.len() as u64;
     let signed: Vec<&SignedCommit> = steps.iter().map(Step::signed).collect();

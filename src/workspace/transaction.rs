@@ -11,7 +11,7 @@ use super::{
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, Quad, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
 /// A branch's data with changes of one's own, which its reads see and nobody else's do.
@@ -221,6 +221,10 @@ impl Workspace {
 }
 
 impl Dataset for Transaction {
+    fn permutations(&self) -> PermutationSet {
+        self.read().view.permutations()
+    }
+
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.read().view.scan(pattern, permutation)
     }

@@ -8,7 +8,7 @@ use super::merge_scan::MergeScan;
 use super::overlay::{Overlay, Place, is_of_overlay};
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch};
-use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, pg};
+use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
 
 /// How many quads of the overlay are counted one by one for an estimate.
 const COUNTED_MAX: usize = 4096;
@@ -21,6 +21,22 @@ pub struct View {
 }
 
 impl View {
+    /// Makes a view of a base without changes, in the orders that the base has.
+    pub fn of_base(base: Base) -> View {
+        let overlay = Overlay::new(base.permutations());
+        View { base, overlay }
+    }
+
+    /// Makes a view of nothing, whose changes are to be found in these orders.
+    pub fn of_nothing(permutations: PermutationSet) -> View {
+        View { base: Base::default(), overlay: Overlay::new(permutations) }
+    }
+
+    /// Returns the permutations that it can be scanned by.
+    pub fn permutations(&self) -> PermutationSet {
+        self.overlay.added.permutations()
+    }
+
     pub fn scan(
         &self,
         pattern: &QuadPattern,
@@ -121,7 +137,7 @@ impl View {
             true => 0,
             false => self.base.estimate(pattern)?,
         };
-        let permutation = Permutation::best_for(pattern);
+        let permutation = self.permutations().best_for(pattern);
         let count =
             |set: &super::overlay::QuadSet| set.scan(pattern, permutation).take(COUNTED_MAX).count() as u64;
         let (added, removed) = match pattern == &QuadPattern::default() {

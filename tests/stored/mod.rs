@@ -30,8 +30,13 @@ pub struct Stored {
 impl Stored {
     /// Makes a workspace that holds just these quads. Its blank nodes have other labels.
     pub fn new(quads: &[Quad]) -> Result<Stored, String> {
+        Stored::with(WorkspaceSettings::default(), quads)
+    }
+
+    /// As [`Stored::new`], under other settings.
+    pub fn with(settings: WorkspaceSettings, quads: &[Quad]) -> Result<Stored, String> {
         let engine = Engine::in_memory();
-        let hosted = engine.create_workspace("test", WorkspaceSettings::default(), TIME_MS);
+        let hosted = engine.create_workspace("test", settings, TIME_MS);
         let stored = Stored { engine, hosted: hosted.map_err(|error| error.to_string())? };
         let (mut base, later) = halves(quads);
         let removed: Vec<Quad> = match later.len() % 2 {

@@ -6,7 +6,7 @@ use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
 use crate::dataset::Scan;
 use crate::execute::{Context, ExecuteError, Layout};
-use crate::model::{Permutation, QuadPattern, TermId};
+use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
 use crate::plan::{QuadScan, Slot, Variable};
 
 /// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
@@ -148,7 +148,8 @@ impl QuadReader {
         merges: bool,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
-        let scan = context.dataset.scan(pattern, Permutation::best_for(pattern))?;
+        let permutation = context.dataset.permutations().best_for(pattern);
+        let scan = context.dataset.scan(pattern, permutation)?;
         Ok(QuadReader { scan, merges, last: None })
     }
 
@@ -201,8 +202,12 @@ pub fn resolve(scan: &QuadScan, context: &Context) -> Result<Option<ResolvedScan
     Ok(Some(ResolvedScan { pattern, merges: scope.merges }))
 }
 
-/// Returns the permutation for a scan: the bound places first, then, if possible, `wanted`.
-pub fn choose_permutation(scan: &QuadScan, wanted: Option<Variable>) -> Permutation {
+/// Returns one of `permutations` for a scan: the bound places first, then, if possible, `wanted`.
+pub fn choose_permutation(
+    scan: &QuadScan,
+    wanted: Option<Variable>,
+    permutations: PermutationSet,
+) -> Permutation {
     let slots = [&scan.subject, &scan.predicate, &scan.object];
     let is_constant = |place: usize| matches!(slots[place], Slot::Constant(_));
     let constants = (0..3).filter(|place| is_constant(*place)).count();
@@ -211,9 +216,9 @@ pub fn choose_permutation(scan: &QuadScan, wanted: Option<Variable>) -> Permutat
     let gives = |permutation: &Permutation| {
         wanted.is_some() && sort_order(scan, *permutation).first() == wanted.as_ref()
     };
-    let mut candidates = Permutation::ALL.into_iter().filter(fits);
+    let mut candidates = permutations.iter().filter(fits);
     let first = candidates.clone().next();
-    // (s, ?, o) has no permutation of its own: the shorter prefix it is.
+    // (s, ?, o) has no default permutation of its own: the shorter prefix it is.
     candidates.find(gives).or(first).unwrap_or(Permutation::Spo)
 }
 

@@ -4,7 +4,9 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::*;
+use crate::execute::operator::choose_permutation;
 use crate::execute::{GraphLoader, Limits, Procedure, RuntimeCode, ServiceHandler};
+use crate::model::{Permutation, PermutationSet};
 use crate::plan::{Aggregate, AggregateFunction, ApplyKind, SortKey, SortOrder};
 
 fn boxed(plan: LogicalPlan) -> Box<LogicalPlan> {
@@ -21,6 +23,29 @@ fn a_variable_in_two_places_asks_for_equal_terms() {
     check(&scan("?0 p ?0"), &dataset, &["x", "p"]);
     check(&scan("?0 ?0 ?0"), &dataset, &["p"]);
     check(&scan("?0 nowhere ?1"), &dataset, &[]);
+}
+
+#[test]
+fn a_scan_takes_the_order_that_serves_if_it_is_there() {
+    let every: PermutationSet = Permutation::ALL.into_iter().collect();
+    for (pattern, wanted, default, best) in [
+        ("x ?0 ?1", None, Permutation::Spo, Permutation::Spo),
+        ("x ?0 ?1", Some(0), Permutation::Spo, Permutation::Spo),
+        ("x ?0 ?1", Some(1), Permutation::Spo, Permutation::Sop),
+        ("?0 ?1 x", None, Permutation::Ops, Permutation::Ops),
+        ("?0 ?1 x", Some(0), Permutation::Ops, Permutation::Osp),
+        ("x ?0 y", None, Permutation::Spo, Permutation::Sop),
+        ("?0 p ?1", Some(1), Permutation::Pos, Permutation::Pos),
+        ("?0 ?1 ?2", Some(2), Permutation::Ops, Permutation::Ops),
+    ] {
+        let LogicalPlan::QuadScan(scan) = scan(pattern) else { panic!() };
+        let choose = |permutations| choose_permutation(&scan, wanted.map(Variable), permutations);
+        assert_eq!(
+            (choose(PermutationSet::default()), choose(every)),
+            (default, best),
+            "{pattern} {wanted:?}"
+        );
+    }
 }
 
 #[test]
