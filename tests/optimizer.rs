@@ -218,14 +218,84 @@ fn predicate() -> impl Strategy<Value = String> {
 }
 
 fn object() -> impl Strategy<Value = String> {
-    prop_oneof![4 => iri(), 1 => (0..3u8).prop_map(|i| format!("{i}")), 1 => Just("\"x\"".to_owned())]
+    prop_oneof![4 => iri(), 3 => literal()]
+}
+
+/// Literals of every kind that an id tells from the others, as SPARQL and N-Quads both write them.
+fn literal() -> impl Strategy<Value = String> {
+    let typed = |(text, name): (&str, &str)| format!("\"{text}\"^^<http://www.w3.org/2001/XMLSchema#{name}>");
+    prop_oneof![
+        4 => (0..3u8).prop_map(move |i| typed((["0", "1", "2"][usize::from(i)], "integer"))),
+        2 => prop::sample::select(vec!["\"x\"", "\"yx\"", "\"\"", "\"x\"@en", "\"x\"@en-gb"]).prop_map(str::to_owned),
+        2 => prop::sample::select(vec![
+            ("1.5", "decimal"),
+            ("true", "boolean"),
+            ("2024-02-29", "date"),
+            ("2024-02-29T12:00:00Z", "dateTime"),
+            ("2024-02-29T12:00:00", "dateTime"),
+            ("x", "integer"),
+        ])
+        .prop_map(typed),
+    ]
+}
+
+/// An expression of any type, errors included.
+fn expression() -> impl Strategy<Value = String> {
+    let leaf = prop_oneof![5 => variable(), 2 => literal(), 1 => iri()];
+    leaf.prop_recursive(3, 10, 3, |inner| {
+        let unary = prop::sample::select(vec![
+            "STR", "LANG", "DATATYPE", "isIRI", "isLiteral", "isNumeric", "isBlank", "ABS", "-", "!", "YEAR",
+            "UCASE", "LCASE", "STRLEN", "CEIL", "ENCODE_FOR_URI",
+        ]);
+        let infix = prop::sample::select(vec!["+", "-", "*", "/", "=", "!=", "<", ">=", "&&", "||"]);
+        let binary = prop::sample::select(vec![
+            "CONTAINS", "STRSTARTS", "STRENDS", "STRBEFORE", "STRAFTER", "CONCAT", "COALESCE", "sameTerm",
+            "LANGMATCHES", "REGEX",
+        ]);
+        prop_oneof![
+            4 => (unary, inner.clone()).prop_map(|(f, a)| format!("{f}({a})")),
+            4 => (inner.clone(), infix, inner.clone()).prop_map(|(a, f, b)| format!("({a} {f} {b})")),
+            3 => (binary, inner.clone(), inner.clone()).prop_map(|(f, a, b)| format!("{f}({a}, {b})")),
+            1 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("IF({a}, {b}, {c})")),
+            1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a} IN ({b}, <e:n0>))")),
+            1 => (inner.clone(), inner).prop_map(|(a, b)| format!("({a} NOT IN ({b}, 1))")),
+        ]
+    })
+}
+
+fn path() -> impl Strategy<Value = String> {
+    predicate().prop_recursive(2, 5, 2, |inner| {
+        prop_oneof![
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}/{b})")),
+            (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("({a}|{b})")),
+            (inner.clone(), prop::sample::select(vec!["+", "*", "?"]))
+                .prop_map(|(a, times)| format!("({a}){times}")),
+            inner.prop_map(|a| format!("^({a})")),
+            predicate().prop_map(|a| format!("!({a}|^{a})")),
+        ]
+    })
+}
+
+fn aggregate() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("COUNT(*)".to_owned()),
+        variable().prop_map(|v| format!("COUNT({v})")),
+        variable().prop_map(|v| format!("COUNT(DISTINCT {v})")),
+        variable().prop_map(|v| format!("SUM({v})")),
+        variable().prop_map(|v| format!("AVG({v})")),
+        variable().prop_map(|v| format!("MIN(STRLEN(STR({v})))")),
+        variable().prop_map(|v| format!("MAX(STR({v}))")),
+    ]
+}
+
+fn object_or_variable() -> impl Strategy<Value = String> {
+    prop_oneof![9 => variable(), 1 => object()]
 }
 
 fn triple() -> impl Strategy<Value = String> {
     let subject = prop_oneof![9 => variable(), 1 => iri()];
     let verb = prop_oneof![6 => predicate(), 1 => variable()];
-    let object = prop_oneof![9 => variable(), 1 => object()];
-    (subject, verb, object).prop_map(|(s, p, o)| format!("{s} {p} {o} ."))
+    (subject, verb, object_or_variable()).prop_map(|(s, p, o)| format!("{s} {p} {o} ."))
 }
 
 fn condition() -> impl Strategy<Value = String> {
@@ -261,28 +331,35 @@ fn group() -> impl Strategy<Value = String> {
             2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ {a} }} UNION {{ {b} }}")),
             2 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{{ {a} }} {{ {b} }}")),
             1 => (inner.clone(), inner.clone()).prop_map(|(a, b)| format!("{a} MINUS {{ {b} }}")),
-            2 => (inner.clone(), prop::collection::vec(triple(), 1..3), any::<bool>()).prop_map(|(a, b, not)| {
-                format!("{a} FILTER {}EXISTS {{ {} }}", if not { "NOT " } else { "" }, b.join(" "))
-            }),
+            3 => (inner.clone(), prop::collection::vec(triple(), 1..3), condition(), 0..4u8).prop_map(
+                |(a, b, condition, form)| {
+                    let not = if form % 2 == 0 { "NOT " } else { "" };
+                    let filter = if form < 2 { format!("FILTER({condition})") } else { String::new() };
+                    format!("{a} FILTER {not}EXISTS {{ {} {filter} }}", b.join(" "))
+                }
+            ),
             1 => (inner.clone(), variable(), object())
                 .prop_map(|(a, v, o)| format!("{a} VALUES {v} {{ {o} <e:n1> UNDEF }}")),
             1 => inner.clone().prop_map(|a| format!("{{ SELECT DISTINCT ?v0 ?v1 {{ {a} }} }}")),
             1 => inner.clone().prop_map(|a| format!("{{ SELECT ?v0 (COUNT(*) AS ?v4) {{ {a} }} GROUP BY ?v0 }}")),
             1 => inner.clone().prop_map(|a| format!("{a} GRAPH ?g {{ ?v0 <e:p0> ?v1 }}")),
-            1 => (variable(), predicate(), variable(), inner)
-                .prop_map(|(s, p, o, a)| format!("{a} {s} {p}+ {o} .")),
+            2 => (inner.clone(), aggregate(), aggregate(), any::<bool>()).prop_map(|(a, x, y, has_having)| {
+                let having = if has_having { "HAVING(COUNT(*) > 1)" } else { "" };
+                format!("{{ SELECT ?v0 ({x} AS ?v3) ({y} AS ?v4) {{ {a} }} GROUP BY ?v0 {having} }}")
+            }),
+            2 => (inner.clone(), expression(), 5..7u8).prop_map(|(a, e, v)| format!("{a} BIND({e} AS ?v{v})")),
+            2 => (inner.clone(), expression()).prop_map(|(a, e)| format!("{a} FILTER({e})")),
+            1 => inner.clone().prop_map(|a| format!("GRAPH ?g {{ {a} }}")),
+            1 => inner.clone().prop_map(|a| format!("GRAPH <e:g0> {{ {a} }}")),
+            2 => (variable(), path(), object_or_variable(), inner)
+                .prop_map(|(s, p, o, a)| format!("{a} {s} {p} {o} .")),
         ]
     })
 }
 
 fn data() -> impl Strategy<Value = String> {
-    let object = prop_oneof![
-        4 => iri(),
-        1 => (0..3u8).prop_map(|i| format!("\"{i}\"^^<http://www.w3.org/2001/XMLSchema#integer>")),
-        1 => Just("\"x\"".to_owned()),
-    ];
     let graph = prop_oneof![3 => Just(String::new()), 1 => (0..2u8).prop_map(|i| format!("<e:g{i}>"))];
-    let quad = (iri(), predicate(), object, graph).prop_map(|(s, p, o, g)| format!("{s} {p} {o} {g} .\n"));
+    let quad = (iri(), predicate(), object(), graph).prop_map(|(s, p, o, g)| format!("{s} {p} {o} {g} .\n"));
     prop::collection::vec(quad, 4..32).prop_map(|quads| quads.concat())
 }
 
@@ -296,7 +373,7 @@ proptest! {
         triples in data(),
     ) {
         let distinct = if is_distinct { "DISTINCT " } else { "" };
-        let text = format!("SELECT {distinct}?v0 ?v1 ?v2 ?v3 ?v4 {{ {group} }}");
+        let text = format!("SELECT {distinct}?v0 ?v1 ?v2 ?v3 ?v4 ?v5 ?v6 {{ {group} }}");
         let Ok(query) = sparql::parse_query(&text, &session(), None) else { return Ok(()) };
         let dataset = Arc::new(dataset(&triples));
         let optimised = optimize(query.clone(), &*dataset).unwrap();

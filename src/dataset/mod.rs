@@ -59,6 +59,11 @@ pub trait Dataset: Send + Sync {
     /// Returns how many quads match: exact where that is cheap, else a good estimate.
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError>;
 
+    /// Returns how many quads match, if that can be told without reading them.
+    fn count(&self, _pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        Ok(None)
+    }
+
     /// Returns the figures that the optimizer plans with.
     fn statistics(&self) -> Arc<Statistics>;
 

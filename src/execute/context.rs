@@ -272,6 +272,10 @@ impl Dataset for Interning {
         self.0.estimate(pattern)
     }
 
+    fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        self.0.count(pattern)
+    }
+
     fn statistics(&self) -> Arc<Statistics> {
         self.0.statistics()
     }

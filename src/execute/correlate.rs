@@ -40,6 +40,43 @@ fn own_inputs(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
     }
 }
 
+/// Takes a subplan that needs the outer row for a condition only apart: into a plan that needs none of
+/// it, and the condition on rows of both. So `FILTER EXISTS { ?b :p ?x FILTER(?x > ?outer) }` is a join
+/// with a condition, and no subplan is run for each outer row.
+pub fn detach(subplan: &LogicalPlan) -> Option<(LogicalPlan, &Expression)> {
+    let LogicalPlan::Filter { input, condition } = subplan else { return None };
+    let mut given = BTreeSet::new();
+    let plan = without_arguments(input, &mut given)??;
+    // Inside a subquery a name may stand for another variable than outside, and be unbound.
+    let is_seen = |variable: &Variable| given.contains(variable) || plan.variables().contains(variable);
+    let has_plan = condition.any(&|part| matches!(part, Expression::Exists(_)));
+    // Else all pairs of rows would be looked at.
+    let is_joined = !given.is_disjoint(&plan.variables());
+    (is_joined && !has_plan && condition.variables().iter().all(is_seen)).then_some((plan, condition))
+}
+
+/// Takes the Argument leaves out of a tree of joins, and notes their variables; the plan is `None`
+/// inside if nothing else was in it, and `None` outside if they stand elsewhere or held it together.
+fn without_arguments(plan: &LogicalPlan, given: &mut BTreeSet<Variable>) -> Option<Option<LogicalPlan>> {
+    Some(match plan {
+        LogicalPlan::Argument { variables } => {
+            given.extend(variables);
+            None
+        }
+        LogicalPlan::Join { left, right } => {
+            match (without_arguments(left, given)?, without_arguments(right, given)?) {
+                (Some(left), Some(right)) if left.variables().is_disjoint(&right.variables()) => return None,
+                (Some(left), Some(right)) => {
+                    Some(LogicalPlan::Join { left: Box::new(left), right: Box::new(right) })
+                }
+                (left, right) => left.or(right),
+            }
+        }
+        plan if is_correlated(plan) || has_writes(plan) => return None,
+        plan => Some(plan.clone()),
+    })
+}
+
 /// Rewrites a subplan so that each of its rows carries `number`, which says for which binding it is
 /// a row; `None` if the plan does something once for each binding.
 pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<LogicalPlan> {

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::correlate::{has_writes, is_correlated};
+use super::correlate::{detach, has_writes, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
-    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, Distinct, DistinctEdges, DistinctRows,
-    EdgeProbe, EdgeScan, Extend, Filter, Fold, HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin,
-    Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe, Project, RowsAtHand, ScanProbe,
-    SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan,
-    choose_permutation, resolve,
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
+    DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
+    InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe,
+    Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher,
+    TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -160,6 +160,14 @@ impl Planner {
             }
             LogicalPlan::Distinct { input } => {
                 Box::new(Distinct::new(self.build_sorted(input, wanted)?, context))
+            }
+            LogicalPlan::Aggregate { input, keys, aggregates }
+                if let Some(scan) = counted_scan(input, keys, aggregates) =>
+            {
+                let permutation = choose_permutation(scan, None, self.context.dataset.permutations());
+                let variables: Vec<Variable> = aggregates.iter().map(|(variable, _)| *variable).collect();
+                let rows = IndexScan::new(scan, permutation, context.clone());
+                Box::new(CountRows::new(scan, rows, &variables, context))
             }
             LogicalPlan::Aggregate { input, keys, aggregates } => {
                 let own = self.build(input)?;
@@ -387,10 +395,14 @@ impl Planner {
     ) -> Result<BoxOperator, ExecuteError> {
         let context = self.context.clone();
         let own = self.build(input)?;
-        let matcher: Box<dyn Matcher> = if is_correlated(subplan) || has_writes(subplan) {
-            Box::new(SubplanMatcher::correlated(subplan, own.layout(), self)?)
-        } else {
-            self.matcher(own.layout(), self.estimate(input), subplan)?
+        let matcher: Box<dyn Matcher> = match kind {
+            ApplyKind::Exists(_) | ApplyKind::Count(_) => {
+                self.exists_matcher(subplan, own.layout(), self.estimate(input))?
+            }
+            _ if is_correlated(subplan) || has_writes(subplan) => {
+                Box::new(SubplanMatcher::correlated(subplan, own.layout(), self)?)
+            }
+            _ => self.matcher(own.layout(), self.estimate(input), subplan)?,
         };
         Ok(match kind {
             ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
@@ -440,7 +452,13 @@ impl Planner {
         left: &Layout,
         rows: f64,
     ) -> Result<Box<dyn Matcher>, ExecuteError> {
-        if is_correlated(plan) {
+        if let Some((plan, condition)) = detach(plan) {
+            let matcher = self.matcher(left, rows, &plan)?;
+            let shape = JoinShape::new(left, matcher.layout());
+            let condition = self.compile(condition, &shape.layout)?;
+            return Ok(Box::new(FilteredMatcher::new(matcher, shape, condition, self.context.clone())));
+        }
+        if is_correlated(plan) || has_writes(plan) {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }
         self.matcher(left, rows, plan)

@@ -246,13 +246,23 @@ impl Run {
             return Ok(within);
         }
         if within <= COUNTED_ROWS_MAX {
-            return self.count(pattern, permutation);
+            return self.count_by_scan(pattern, permutation);
         }
         Ok(share(if bounds.has_residual() { within.min(self.guess(pattern)) } else { within }))
     }
 
-    /// Counts by scanning.
-    fn count(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<u64, DatasetError> {
+    /// Returns how many quads match, if the manifest and the blocks at both ends of the scan tell.
+    pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        let pattern = &*self.narrowed(pattern);
+        if [pattern.subject, pattern.predicate, pattern.object].iter().all(Option::is_none) {
+            return Ok(Some(self.quads_in(&pattern.graph)));
+        }
+        let permutation = self.permutations().best_for(pattern);
+        let bounds = Bounds::of_quads(pattern, permutation);
+        if bounds.is_exact() { self.count_between(Section::of(permutation), &bounds) } else { Ok(None) }
+    }
+
+    fn count_by_scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<u64, DatasetError> {
         let mut scan = self.scan(pattern, permutation)?;
         let mut count = 0;
         while let Some(batch) = scan.next_batch()? {

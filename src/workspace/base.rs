@@ -78,6 +78,10 @@ impl Base {
         self.run.as_ref().map_or(Ok(0), |run| run.estimate(pattern))
     }
 
+    pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        self.run.as_ref().map_or(Ok(Some(0)), |run| run.count(pattern))
+    }
+
     pub fn statistics(&self) -> Arc<Statistics> {
         self.run.as_ref().map(Run::statistics).unwrap_or_default()
     }

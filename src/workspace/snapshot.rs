@@ -120,6 +120,10 @@ impl Dataset for Snapshot {
         self.view.estimate(pattern)
     }
 
+    fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        self.view.count(pattern)
+    }
+
     fn statistics(&self) -> Arc<Statistics> {
         let make = || {
             let base = self.view.base.statistics();

@@ -245,6 +245,10 @@ impl Dataset for Transaction {
         self.read().view.estimate(pattern)
     }
 
+    fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        self.read().view.count(pattern)
+    }
+
     /// Returns the parent's figures: they are hints, and a transaction is small beside it.
     fn statistics(&self) -> Arc<Statistics> {
         self.parent.statistics()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::base::Base;
 use super::change_set::Changes;
 use super::merge_scan::MergeScan;
-use super::overlay::{Overlay, Place, is_of_overlay};
+use super::overlay::{Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch};
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
@@ -129,22 +129,26 @@ impl View {
     }
 
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
-        let base = match [pattern.subject, pattern.predicate, pattern.object]
-            .into_iter()
-            .flatten()
-            .any(is_of_overlay)
-        {
-            true => 0,
-            false => self.base.estimate(pattern)?,
-        };
-        let permutation = self.permutations().best_for(pattern);
-        let count =
-            |set: &super::overlay::QuadSet| set.scan(pattern, permutation).take(COUNTED_MAX).count() as u64;
+        let base = if names_overlay(pattern) { 0 } else { self.base.estimate(pattern)? };
         let (added, removed) = match pattern == &QuadPattern::default() {
             true => (self.overlay.added.len() as u64, self.overlay.removed.len() as u64),
-            false => (count(&self.overlay.added), count(&self.overlay.removed)),
+            false => self.overlay_counts(pattern, COUNTED_MAX),
         };
         Ok((base + added).saturating_sub(removed))
+    }
+
+    /// Returns how many quads match, if the base can tell without reading them.
+    pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
+        let base = if names_overlay(pattern) { Some(0) } else { self.base.count(pattern)? };
+        let (added, removed) = self.overlay_counts(pattern, usize::MAX);
+        Ok(base.and_then(|base| (base + added).checked_sub(removed)))
+    }
+
+    /// Returns how many of the quads that match were added and removed, each at most `max`.
+    fn overlay_counts(&self, pattern: &QuadPattern, max: usize) -> (u64, u64) {
+        let permutation = self.permutations().best_for(pattern);
+        let count = |set: &QuadSet| set.scan(pattern, permutation).take(max).count() as u64;
+        (count(&self.overlay.added), count(&self.overlay.removed))
     }
 
     pub fn named_graphs(&self) -> Vec<TermId> {
@@ -236,8 +240,13 @@ impl View {
     }
 }
 
+/// Returns whether only the overlay can have quads that match.
+fn names_overlay(pattern: &QuadPattern) -> bool {
+    [pattern.subject, pattern.predicate, pattern.object].into_iter().flatten().any(is_of_overlay)
+}
+
 fn removed_none() -> super::overlay::QuadCursor {
-    super::overlay::QuadSet::default().cursor(&QuadPattern::default(), Permutation::Spo)
+    QuadSet::default().cursor(&QuadPattern::default(), Permutation::Spo)
 }
 
 /// The edges of the base but for the removed ones, then the added ones.

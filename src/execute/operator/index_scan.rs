@@ -109,6 +109,11 @@ impl ScanShape {
         shape
     }
 
+    /// Returns whether one variable stands in several places, so that not all rows of places are rows.
+    pub fn has_repeats(&self) -> bool {
+        !self.equal.is_empty()
+    }
+
     /// Turns rows of places into rows of variables.
     pub fn apply(&self, batch: Batch) -> Batch {
         let mut batch = batch;
