@@ -6,7 +6,7 @@ use clap::ValueEnum;
 use super::place::{Place, reach};
 use super::{Failure, output};
 use crate::config::Config;
-use crate::engine::{AnswerFormat, Language, Request, Response, WriteError};
+use crate::engine::{AnswerFormat, Explain, Language, Request, Response, WriteError};
 use crate::model::{Map, Value};
 use crate::results::{GraphFormat, SolutionsFormat};
 
@@ -31,6 +31,9 @@ pub struct Arguments {
     /// Show the plans instead of running them
     #[arg(long)]
     explain: bool,
+    /// Run it, and show the plans with what each operator did instead of the rows
+    #[arg(long, conflicts_with = "explain")]
+    profile: bool,
     /// A branch or commit: main, commit:<cid>, main~2
     #[arg(long, value_name = "REF")]
     at: Option<String>,
@@ -87,7 +90,8 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     request.parameters = parameters(&arguments.parameters)?;
     request.workspace = config.workspace.clone();
     request.at = arguments.at.or_else(|| config.at.clone());
-    request.explain = arguments.explain;
+    let profile = arguments.profile.then_some(Explain::Profile);
+    request.explain = profile.or(arguments.explain.then_some(Explain::Plan));
     let engine = match reach(config)? {
         Place::Here(engine) => engine,
         Place::There(node) => {

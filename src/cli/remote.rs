@@ -15,7 +15,8 @@ use serde_json::json;
 use super::place::{Branch, Commit, Pin};
 use super::{Failure, exit};
 use crate::engine::{
-    AnswerFormat, CollectOptions, Collected, EngineError, Language, Optimized, Request, RunningNode, Status,
+    AnswerFormat, CollectOptions, Collected, EngineError, Explain, Language, Optimized, Request, RunningNode,
+    Status,
 };
 use crate::language::SyntaxError;
 use crate::model::Value;
@@ -72,7 +73,10 @@ impl Remote {
 
     /// Sends a question or an order and returns the answer's bytes, in `format` as far as it suits.
     pub fn ask(&self, request: &Request, format: AnswerFormat) -> Result<Answer, Failure> {
-        let explain = request.explain.then_some(("explain", "true"));
+        let explain = request.explain.map(|explain| match explain {
+            Explain::Plan => ("explain", "true"),
+            Explain::Profile => ("profile", "true"),
+        });
         let at = request.at.as_deref().map(|at| ("branch", at));
         let message = request.message.as_deref().map(|message| ("message", message));
         let reads =

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::turns::Turns;
-use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Response};
+use super::{Answer, BranchInfo, EngineError, Explain, Language, LogEntry, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
@@ -124,7 +124,7 @@ impl Hosted {
             }
             Language::Cypher => {
                 let compiled = compile_cypher(request, &session)?;
-                if compiled.query.writes && !compiled.explain {
+                if compiled.query.writes && compiled.explain.is_none() {
                     return self.write(request, settings);
                 }
                 let session = Session { default_graph: compiled.graph, ..session };
@@ -205,7 +205,7 @@ impl Hosted {
         let answer = match statement.clone() {
             Statement::Update(update) => {
                 let update = optimize_update(update, &*transaction)?;
-                if request.explain {
+                if request.explain.is_some() {
                     Answer::Explanation(explain_update(update))
                 } else {
                     let context = writing_context(request, session, &transaction);
@@ -293,16 +293,19 @@ fn publish(transaction: &Transaction, request: &Request) -> Result<Pending, Engi
 fn answer_query(
     query: Query,
     request: &Request,
-    explain: bool,
+    explain: Option<Explain>,
     session: &Session,
     dataset: &Arc<dyn Dataset>,
 ) -> Result<Answer, EngineError> {
     debug_assert_eq!(plan::validate(&query), Ok(()));
-    let logical = explain.then(|| plan::explain(&query));
+    let logical = explain.map(|explain| (explain, plan::explain(&query)));
     let optimized = optimize(query, dataset.as_ref())?;
     let context = reading_context(request, session, dataset.clone());
-    if let Some(logical) = logical {
-        let physical = execute::explain(&optimized, context)?;
+    if let Some((explain, logical)) = logical {
+        let physical = match explain {
+            Explain::Profile if !optimized.writes => execute::profile(&optimized, context)?,
+            _ => execute::explain(&optimized, context)?,
+        };
         return Ok(Answer::Explanation(format!(
             "logical plan\n{logical}\noptimised plan\n{}\nphysical plan\n{physical}",
             plan::explain(&optimized)
@@ -332,7 +335,7 @@ fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Sessi
 /// A Cypher statement, ready to be optimised.
 struct CompiledCypher {
     query: Query,
-    explain: bool,
+    explain: Option<Explain>,
     graph: GraphSelector,
 }
 
@@ -342,7 +345,11 @@ fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher
     let Statement::Query(query) = compiled.statement else {
         return Err(EngineError::Invalid("a Cypher statement is a query".to_owned()));
     };
-    let explain = request.explain || compiled.mode == cypher::Mode::Explain;
+    let explain = request.explain.or(match compiled.mode {
+        cypher::Mode::Run => None,
+        cypher::Mode::Explain => Some(Explain::Plan),
+        cypher::Mode::Profile => Some(Explain::Profile),
+    });
     Ok(CompiledCypher { query, explain, graph: compiled.graph })
 }
 

@@ -30,7 +30,7 @@ pub use error::EngineError;
 pub use hosted::Hosted;
 pub use keyring::Keyring;
 pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped, parse_bytes};
-pub use request::{Answer, Language, Request, RequestLimits, Response};
+pub use request::{Answer, Explain, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};

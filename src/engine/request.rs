@@ -35,8 +35,8 @@ pub struct Request {
     pub default_graphs: Vec<NamedNode>,
     /// The protocol's named-graph-uri (or using-named-graph-uri).
     pub named_graphs: Vec<NamedNode>,
-    /// Answer with the plans instead of running it.
-    pub explain: bool,
+    /// Answer with the plans instead of the rows.
+    pub explain: Option<Explain>,
     /// Whether the caller may change data through this door.
     pub may_write: bool,
     /// A write is made only where the branch stands at one of these commits; at any if `None`.
@@ -48,6 +48,16 @@ pub struct Request {
     pub cancel: Arc<AtomicBool>,
     /// The caller's clock, milliseconds since 1970: the moment that NOW() tells and a commit bears.
     pub now_ms: i64,
+}
+
+/// What is told of a query instead of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Explain {
+    /// The plans; nothing is run.
+    Plan,
+    /// The plans, with what each operator did: the query is run, and its rows are thrown away. What
+    /// would write is only planned.
+    Profile,
 }
 
 /// What one request may take.
@@ -75,7 +85,7 @@ impl Request {
             at: None,
             default_graphs: Vec::new(),
             named_graphs: Vec::new(),
-            explain: false,
+            explain: None,
             may_write: false,
             only_at: None,
             message: None,

@@ -83,3 +83,15 @@ pub fn explain(query: &Query, context: Arc<Context>) -> Result<String, ExecuteEr
     physical_plan::describe(operator.as_ref(), 0, &mut text);
     Ok(text)
 }
+
+/// Runs a query, throws its rows away, and prints the physical plan with what each operator did.
+pub fn profile(query: &Query, context: Arc<Context>) -> Result<String, ExecuteError> {
+    context.share();
+    let mut operator = Planner::metering(Arc::clone(&context)).build(&query.root)?;
+    while operator.next_batch()?.is_some() {
+        context.check()?;
+    }
+    let mut text = String::new();
+    physical_plan::describe(operator.as_ref(), 0, &mut text);
+    Ok(text)
+}

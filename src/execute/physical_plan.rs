@@ -14,9 +14,9 @@ use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
     DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
-    InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, MinusJoin, Modify, PathProbe, PathScan, Probe,
-    Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher,
-    TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
+    InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
+    PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
+    SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -50,6 +50,8 @@ pub struct Planner {
     argument: Option<(Layout, Arc<Batch>)>,
     estimates: Arc<Estimates>,
     costs: Costs,
+    /// Whether each operator notes what it does.
+    is_metering: bool,
 }
 
 /// What the dataset said about the scans of this query.
@@ -67,7 +69,12 @@ impl Planner {
     }
 
     pub fn with_costs(context: Arc<Context>, costs: Costs) -> Planner {
-        Planner { context, argument: None, estimates: Arc::default(), costs }
+        Planner { context, argument: None, estimates: Arc::default(), costs, is_metering: false }
+    }
+
+    /// Makes a planner whose operators tell in their descriptions what they did.
+    pub fn metering(context: Arc<Context>) -> Planner {
+        Planner { is_metering: true, ..Planner::new(context) }
     }
 
     pub fn context(&self) -> &Arc<Context> {
@@ -90,6 +97,14 @@ impl Planner {
         plan: &LogicalPlan,
         wanted: Option<Variable>,
     ) -> Result<BoxOperator, ExecuteError> {
+        let operator = self.build_plain(plan, wanted)?;
+        if !self.is_metering {
+            return Ok(operator);
+        }
+        Ok(Box::new(Metered::new(operator, self.estimate(plan))))
+    }
+
+    fn build_plain(&self, plan: &LogicalPlan, wanted: Option<Variable>) -> Result<BoxOperator, ExecuteError> {
         let context = self.context.clone();
         Ok(match plan {
             LogicalPlan::QuadScan(scan) => {

@@ -188,7 +188,7 @@ fn equal_questions_have_one_plan() {
 
 fn optimised_plan(engine: &Engine, tongue: Tongue, text: &str) -> String {
     let mut request = request(tongue, text);
-    request.explain = true;
+    request.explain = Some(reefloom::engine::Explain::Plan);
     let Answer::Explanation(text) = engine.run(&request).unwrap().answer else { panic!("no explanation") };
     let (_, rest) = text.split_once("optimised plan\n").unwrap();
     let (plan, _) = rest.split_once("\nphysical plan\n").unwrap();

@@ -39,7 +39,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     wanted.rows_format()?;
     let mut request = call.request(Language::Cypher, statement.text, &address)?;
     request.parameters = statement.parameters;
-    request.explain = call.query.is_on("explain")?;
+    request.explain = call.query.explain()?;
     let only_reads = call.query.is_on("readonly")?;
     request.may_write = call.is(Method::POST) && !only_reads && call.check_may_write().is_ok();
     call.run(request, move |response, sink| answer::write(response, &wanted, sink)).await

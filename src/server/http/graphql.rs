@@ -66,7 +66,7 @@ async fn answer(
     let mut request = call.request(Language::GraphQl, document.text, &address)?;
     request.operation = document.operation;
     request.parameters = document.variables;
-    request.explain = call.query.is_on("explain")?;
+    request.explain = call.query.explain()?;
     request.may_write = call.is(Method::POST) && call.check_may_write().is_ok();
     let known_commits = call.known_commits();
     call.run(request, move |response, sink| {

@@ -5,6 +5,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use super::problem::Problem;
+use crate::engine::Explain;
 
 /// Decoded `name=value` pairs of a query string or a form, in order.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +37,12 @@ impl Parameters {
                 format!("the parameter '{name}' stands twice"),
             )),
         }
+    }
+
+    /// Returns what is asked for with `explain` or `profile`.
+    pub fn explain(&self) -> Result<Option<Explain>, Problem> {
+        let profile = self.is_on("profile")?.then_some(Explain::Profile);
+        Ok(profile.or(self.is_on("explain")?.then_some(Explain::Plan)))
     }
 
     /// Returns whether a switch is on: `name`, `name=true` or `name=1`.

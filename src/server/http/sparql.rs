@@ -55,7 +55,7 @@ async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply,
     };
     request.default_graphs = graphs(&operation.parameters, default)?;
     request.named_graphs = graphs(&operation.parameters, named)?;
-    request.explain = call.query.is_on("explain")? || operation.parameters.is_on("explain")?;
+    request.explain = call.query.explain()?.or(operation.parameters.explain()?);
     request.may_write = is_update;
     let wanted = Wanted { accept: call.accept(), rows: SOLUTIONS, known_commits: call.known_commits() };
     call.run(request, move |response, sink| answer::write(response, &wanted, sink)).await
