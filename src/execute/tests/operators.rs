@@ -124,6 +124,57 @@ fn exists_filters_become_semi_and_anti_joins() {
 }
 
 #[test]
+fn a_condition_on_both_rows_needs_no_subplan() {
+    let dataset = world("x p 1\ny p 2\nz p 3\nx q 0\nx q 2\ny q 1\nz q 3");
+    let larger = |given: &[u32]| {
+        let inner = join(argument(given), scan("?0 q ?5"));
+        let condition = call(Function::SparqlLess, [var(1), var(5)]);
+        boxed(LogicalPlan::Filter { input: boxed(inner), condition })
+    };
+    let outer = |condition| LogicalPlan::Filter { input: boxed(scan("?0 p ?1")), condition };
+    let exists = Expression::Exists(larger(&[0, 1]));
+    check(&outer(exists.clone()), &dataset, &["x 1"]);
+    check(&outer(call(Function::Not, [exists])), &dataset, &["y 2", "z 3"]);
+    // A name that the subplan is not given is another variable there.
+    check(&outer(Expression::Exists(larger(&[0]))), &dataset, &[]);
+    let count = LogicalPlan::Apply {
+        input: boxed(scan("?0 p ?1")),
+        subplan: larger(&[0, 1]),
+        kind: ApplyKind::Count(Variable(9)),
+    };
+    check(&count, &dataset, &["x 1 1", "y 2 0", "z 3 0"]);
+}
+
+#[test]
+fn rows_are_counted_whoever_knows_their_number() {
+    let dataset = world("x p x\nx p y\ny p 3\ny p 3 g\nx q 1 h");
+    let count = |pattern: &str, graph, argument| LogicalPlan::Aggregate {
+        input: boxed(scan_in(pattern, graph)),
+        keys: vec![],
+        aggregates: vec![(Variable(8), aggregate(AggregateFunction::Count, argument))],
+    };
+    check(&count("?0 p ?1", GraphSelector::Default, None), &dataset, &["3"]);
+    check(&count("?0 p ?0", GraphSelector::Default, Some(0)), &dataset, &["1"]);
+    check(&count("?0 p ?1", GraphSelector::Everything, Some(1)), &dataset, &["3"]);
+    check(&count("?0 q ?1", GraphSelector::Default, None), &dataset, &["0"]);
+    check(&count("?0 none ?1", GraphSelector::Default, None), &dataset, &["0"]);
+    // What is in no row counts nothing.
+    check(&count("?0 p ?1", GraphSelector::Default, Some(7)), &dataset, &["0"]);
+}
+
+#[test]
+fn a_profile_tells_what_each_operator_gave() {
+    let dataset = world("x p 1\ny p 2\nx q 3");
+    let plan = query(join(scan("?0 p ?1"), scan("?0 q ?2")));
+    let profile = super::super::profile(&plan, Arc::new(Context::new(dataset))).unwrap();
+    assert!(profile.lines().all(|line| line.contains(" rows in ")), "{profile}");
+    assert!(
+        profile.contains("; 2 rows in 1 batches") && profile.contains("; 1 rows in 1 batches"),
+        "{profile}"
+    );
+}
+
+#[test]
 fn apply_combines_each_row_with_its_subplan() {
     let dataset = world("x p 1\nx p 2\ny p 3");
     let apply = |subplan: LogicalPlan, kind| LogicalPlan::Apply {
