@@ -185,7 +185,7 @@ impl Planner {
                 Box::new(CountRows::new(scan, rows, &variables, context))
             }
             LogicalPlan::Aggregate { input, keys, aggregates } => {
-                let own = self.build(input)?;
+                let own = self.build_sorted(input, keys.first().copied())?;
                 Box::new(Aggregate::new(own, keys, aggregates, context)?)
             }
             LogicalPlan::Sort { input, keys } => {

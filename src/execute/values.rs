@@ -79,8 +79,9 @@ impl Values {
             return Ok(*id);
         }
         // The lock is free while the dataset may wait for blocks.
-        let Some(id) = dataset.term_id(term)? else {
-            return Ok(self.intern(Local::Term(term.clone())));
+        let id = match dataset.term_id(term)? {
+            Some(id) => id,
+            None => self.intern(Local::Term(term.clone())),
         };
         let mut state = self.lock();
         if state.known.len() >= CACHE_ENTRIES_MAX {

@@ -32,6 +32,11 @@ impl DistinctRows {
         let mut scratch = Vec::with_capacity(columns.len());
         let mut numbers = Vec::with_capacity(rows);
         for (row, hash) in hash_rows(columns, rows).into_iter().enumerate() {
+            // Where the input is sorted, most rows are as the one before.
+            if row > 0 && columns.iter().all(|column| column[row] == column[row - 1]) {
+                numbers.push(numbers[row - 1]);
+                continue;
+            }
             let mut chain = self.index.chain(hash);
             let own = &self.rows;
             let is_equal = |number: u32| {
