@@ -231,7 +231,10 @@ impl Fold {
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
                 let keys = sort_keys(ids, order, context)?;
-                for ((group, id), key) in pairs().zip(keys).filter(|((_, id), _)| !id.is_undefined()) {
+                // SPARQL orders an error before all values (SPARQL 1.1, 18.5.1.5): it is the least of a
+                // group. Cypher does not look at null.
+                let counts = |id: TermId| order == SortOrder::Sparql || !id.is_undefined();
+                for ((group, id), key) in pairs().zip(keys).filter(|((_, id), _)| counts(*id)) {
                     let best = &mut best[group];
                     if best.as_ref().is_none_or(|(of_best, _)| key.cmp(of_best) == wanted) {
                         *best = Some((key, id));
