@@ -39,7 +39,7 @@ impl Response {
         match &mut self.answer {
             Answer::Rows(rows) | Answer::GraphQl { rows, .. } => Ok(rows.prepare()?),
             Answer::Graph(triples) => Ok(triples.prepare()?),
-            Answer::Boolean(_) | Answer::Updated(_) | Answer::Explanation(_) => Ok(()),
+            Answer::Boolean(_) | Answer::Updated { .. } | Answer::Explanation(_) => Ok(()),
         }
     }
 
@@ -69,7 +69,7 @@ impl Response {
                 }
                 Ok(triples_writer.finish().map(drop)?)
             }
-            Answer::Updated(summary) => Ok(writeln!(
+            Answer::Updated { summary, .. } => Ok(writeln!(
                 writer,
                 "{{\"commit\":\"{}\",\"inserted\":{},\"deleted\":{}}}",
                 self.commit, summary.quads_inserted, summary.quads_removed

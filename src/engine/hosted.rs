@@ -8,7 +8,7 @@ use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Respon
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
-use crate::model::{NamedNode, Vocabulary};
+use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
 use crate::plan::{self, Form, GraphSelector, Query, Session, Statement, Update};
 use crate::replication::Replica;
@@ -117,7 +117,8 @@ impl Hosted {
         let session = session(request, settings, dataset.as_ref())?;
         let answer = match request.language {
             Language::SparqlQuery => {
-                let query = sparql::parse_query(&request.text, &session, None)
+                let base = Some(settings.vocabulary.base.as_str());
+                let query = sparql::parse_query(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
                 answer_query(query, request, request.explain, &session, &dataset)?
             }
@@ -206,14 +207,20 @@ impl Hosted {
         let session = session(request, settings, dataset.as_ref())?;
         let answer = match request.language {
             Language::SparqlUpdate => {
-                let update = sparql::parse_update(&request.text, &session, None)
+                let base = Some(settings.vocabulary.base.as_str());
+                let update = sparql::parse_update(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
                 let update = optimize_update(update, dataset.as_ref())?;
                 if request.explain {
                     Answer::Explanation(explain_update(update))
                 } else {
+                    let graph_existed = match &request.graph {
+                        Some(graph) => holds_graph(graph, dataset.as_ref())?,
+                        None => true,
+                    };
                     let context = writing_context(request, &session, &transaction);
-                    Answer::Updated(execute::execute_update(&update, context)?)
+                    let summary = execute::execute_update(&update, context)?;
+                    Answer::Updated { summary, graph_existed }
                 }
             }
             _ => {
@@ -293,10 +300,25 @@ fn answer_query(
     })
 }
 
+/// Returns whether there is a quad in a graph; a graph without one is not there.
+fn holds_graph(graph: &GraphSelector, dataset: &dyn Dataset) -> Result<bool, EngineError> {
+    let graph = match graph {
+        GraphSelector::Named(name) => match dataset.term_id(&name.clone().into())? {
+            Some(id) => id,
+            None => return Ok(false),
+        },
+        _ => TermId::UNDEFINED,
+    };
+    let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
+    Ok(dataset.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+}
+
 /// Returns what lowering is told: the dataset that the request names, else the workspace's own.
 fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Result<Session, EngineError> {
     let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
-    let default_graph = if chosen {
+    let default_graph = if let Some(graph) = &request.graph {
+        graph.clone()
+    } else if chosen {
         GraphSelector::Merge(request.default_graphs.clone())
     } else if settings.union_default_graph {
         GraphSelector::Everything
@@ -347,6 +369,7 @@ fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.default_graph = session.default_graph.clone();
     context.now_ms = request.now_ms;
     context.cancel = request.cancel.clone();
+    context.loader = request.loader.clone();
     context.limits = Limits {
         deadline: Some(Instant::now() + request.limits.timeout),
         memory_bytes_max: request.limits.memory_bytes_max,

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::execute::{Rows, Triples, UpdateSummary};
+use crate::execute::{GraphLoader, Rows, Triples, UpdateSummary};
 use crate::model::{Map, NamedNode};
-use crate::plan::Shape;
+use crate::plan::{GraphSelector, Shape};
 use crate::workspace::CommitId;
 
 /// A language, as the door it came through names it.
@@ -20,7 +20,7 @@ pub enum Language {
 }
 
 /// One question or order, with everything that decides its answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub language: Language,
     pub text: String,
@@ -35,6 +35,11 @@ pub struct Request {
     pub default_graphs: Vec<NamedNode>,
     /// The protocol's named-graph-uri (or using-named-graph-uri).
     pub named_graphs: Vec<NamedNode>,
+    /// The one graph that the request is about, as if it were the whole default graph: patterns
+    /// read it, and what an update says of the default graph is done to it.
+    pub graph: Option<GraphSelector>,
+    /// Where LOAD finds documents; nowhere if `None`.
+    pub loader: Option<Arc<dyn GraphLoader>>,
     /// Answer with the plans instead of running it.
     pub explain: bool,
     /// Whether the caller may change data through this door.
@@ -75,6 +80,8 @@ impl Request {
             at: None,
             default_graphs: Vec::new(),
             named_graphs: Vec::new(),
+            graph: None,
+            loader: None,
             explain: false,
             may_write: false,
             only_at: None,
@@ -102,7 +109,11 @@ pub enum Answer {
     /// Distinct triples (CONSTRUCT, DESCRIBE).
     Graph(Triples),
     /// What a SPARQL update changed.
-    Updated(UpdateSummary),
+    Updated {
+        summary: UpdateSummary,
+        /// Whether the request's graph held something before.
+        graph_existed: bool,
+    },
     /// The logical plan, before and after optimisation, and the physical plan.
     Explanation(String),
     /// Rows, and how they nest into GraphQL's response; introspection is part of the shape.

@@ -46,7 +46,7 @@ impl Wanted {
             Answer::Graph(_) => negotiate(self.accept.as_deref(), GRAPHS)
                 .map(|(media_type, format)| (media_type, AnswerFormat::Graph(format)))
                 .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name))),
-            Answer::Updated(_) | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
+            Answer::Updated { .. } | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
             Answer::Explanation(_) => Ok(("text/plain", AnswerFormat::Table)),
         }
     }
@@ -63,7 +63,25 @@ pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Res
         return Ok(());
     }
     let (media_type, format) = wanted.format_of(&response.answer)?;
-    stream(response, format, with_type(headers, media_type), sink)
+    stream(response, format, StatusCode::OK, with_type(headers, media_type), sink)
+}
+
+/// Writes what a write to a graph changed; nothing if its status has no content.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_updated(
+    response: Response,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    sink: &mut Sink,
+) -> Result<(), Problem> {
+    headers.extend(headers_of(&response));
+    if status == StatusCode::NO_CONTENT {
+        sink.start(status, headers);
+        return Ok(());
+    }
+    stream(response, AnswerFormat::Json, status, with_type(headers, "application/json"), sink)
 }
 
 /// Writes the answer to a GraphQL operation.
@@ -85,7 +103,7 @@ pub(super) fn write_graphql(
         Answer::Explanation(_) => "text/plain",
         _ => media_type,
     };
-    stream(response, AnswerFormat::Json, with_type(headers, media_type), sink)
+    stream(response, AnswerFormat::Json, StatusCode::OK, with_type(headers, media_type), sink)
 }
 
 /// Starts the response once the first rows are there: most failures show by then, and get their
@@ -93,15 +111,16 @@ pub(super) fn write_graphql(
 fn stream(
     mut response: Response,
     format: AnswerFormat,
+    status: StatusCode,
     headers: HeaderMap,
     sink: &mut Sink,
 ) -> Result<(), Problem> {
     response.prepare().map_err(from_engine)?;
-    let mut writer = sink.start(StatusCode::OK, headers);
+    let mut writer = sink.start(status, headers);
     match response.write(format, &mut writer) {
-        Ok(()) => writer.flush().map_err(broken),
+        Ok(()) => writer.flush().map_err(from_io),
         Err(WriteError::Engine(error)) => Err(from_engine(error)),
-        Err(WriteError::Io(error)) => Err(broken(error)),
+        Err(WriteError::Io(error)) => Err(from_io(error)),
     }
 }
 
@@ -112,16 +131,18 @@ fn headers_of(response: &Response) -> HeaderMap {
     headers
 }
 
-/// Returns the media type as a header; text says that it is UTF-8.
 fn with_type(mut headers: HeaderMap, media_type: &'static str) -> HeaderMap {
-    let value = match media_type.starts_with("text/") {
-        true => HeaderValue::from_str(&format!("{media_type}; charset=utf-8")),
-        false => Ok(HeaderValue::from_static(media_type)),
-    };
-    if let Ok(value) = value {
-        headers.insert(header::CONTENT_TYPE, value);
-    }
+    headers.insert(header::CONTENT_TYPE, content_type(media_type));
     headers
+}
+
+/// Returns a media type as a Content-Type; text says that it is UTF-8.
+pub(super) fn content_type(media_type: &'static str) -> HeaderValue {
+    let with_charset = format!("{media_type}; charset=utf-8");
+    match HeaderValue::from_str(&with_charset) {
+        Ok(value) if media_type.starts_with("text/") => value,
+        _ => HeaderValue::from_static(media_type),
+    }
 }
 
 pub(super) fn set_commit(headers: &mut HeaderMap, commit: &str) {
@@ -143,7 +164,7 @@ pub(super) fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
 }
 
-fn broken(error: io::Error) -> Problem {
+pub(super) fn from_io(error: io::Error) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BROKEN_OFF", error.to_string())
 }
 

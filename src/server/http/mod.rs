@@ -8,10 +8,13 @@ mod address;
 mod answer;
 mod branches;
 mod cypher;
+mod document;
+mod graph_store;
 mod graphql;
 mod home;
 mod problem;
 mod request;
+mod service_description;
 mod sparql;
 mod stream;
 mod upkeep;
@@ -126,9 +129,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/sparql", any(sparql_short))
         .route("/cypher", any(cypher_short))
         .route("/graphql", any(graphql_short))
+        .route("/rdf-graph-store", any(graph_store_short))
+        .route("/rdf-graph-store/{*path}", any(graph_short))
         .route("/{workspace}/sparql", any(sparql_at))
         .route("/{workspace}/cypher", any(cypher_at))
         .route("/{workspace}/graphql", any(graphql_at))
+        .route("/{workspace}/rdf-graph-store", any(graph_store_at))
+        .route("/{workspace}/rdf-graph-store/{*path}", any(graph_at))
         .route("/{workspace}/branches", any(branches::collection))
         .route("/{workspace}/branches/{branch}", any(branches::one))
         .route("/{workspace}/commits", any(branches::commits))
@@ -167,8 +174,21 @@ impl Call {
         request: Request,
         write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
     ) -> Result<Reply, Problem> {
+        self.run_prepared(request, |_| Ok(()), write).await
+    }
+
+    /// As [`Call::run`], after what is left of the request's making: work for a query thread too.
+    async fn run_prepared(
+        &self,
+        mut request: Request,
+        prepare: impl FnOnce(&mut Request) -> Result<(), Problem> + Send + 'static,
+        write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Reply, Problem> {
         let (engine, cancel) = (self.app.engine.clone(), request.cancel.clone());
-        let job = move |sink: &mut Sink| write(engine.run(&request).map_err(answer::from_engine)?, sink);
+        let job = move |sink: &mut Sink| {
+            prepare(&mut request)?;
+            write(engine.run(&request).map_err(answer::from_engine)?, sink)
+        };
         self.app.pool.respond(cancel, job).await
     }
 
@@ -274,6 +294,30 @@ async fn graphql_short(State(app): State<Arc<App>>, request: HttpRequest) -> Rep
 
 async fn graphql_at(State(app): State<Arc<App>>, Path(segment): Path<String>, request: HttpRequest) -> Reply {
     graphql::handle(app, Some(segment), request).await
+}
+
+async fn graph_store_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    graph_store::handle(app, None, false, request).await
+}
+
+async fn graph_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    graph_store::handle(app, None, true, request).await
+}
+
+async fn graph_store_at(
+    State(app): State<Arc<App>>,
+    Path(segment): Path<String>,
+    request: HttpRequest,
+) -> Reply {
+    graph_store::handle(app, Some(segment), false, request).await
+}
+
+async fn graph_at(
+    State(app): State<Arc<App>>,
+    Path((segment, _)): Path<(String, String)>,
+    request: HttpRequest,
+) -> Reply {
+    graph_store::handle(app, Some(segment), true, request).await
 }
 
 async fn no_route(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
