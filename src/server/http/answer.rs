@@ -1,6 +1,6 @@
 //! Answers of the engine as bodies: format, headers, stream.
 
-use std::io::{self, Write};
+use std::io;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -59,7 +59,7 @@ impl Wanted {
 pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Result<(), Problem> {
     let headers = headers_of(&response);
     if is_known(wanted.known_commits.as_deref(), &response.commit.to_string()) {
-        sink.start(StatusCode::NOT_MODIFIED, headers);
+        sink.answer(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
     let (media_type, format) = wanted.format_of(&response.answer)?;
@@ -78,7 +78,7 @@ pub(super) fn write_updated(
 ) -> Result<(), Problem> {
     headers.extend(headers_of(&response));
     if status == StatusCode::NO_CONTENT {
-        sink.start(status, headers);
+        sink.answer(status, headers);
         return Ok(());
     }
     stream(response, AnswerFormat::Json, status, with_type(headers, "application/json"), sink)
@@ -96,7 +96,7 @@ pub(super) fn write_graphql(
 ) -> Result<(), Problem> {
     let headers = headers_of(&response);
     if is_known(known_commits, &response.commit.to_string()) {
-        sink.start(StatusCode::NOT_MODIFIED, headers);
+        sink.answer(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
     let media_type = match &response.answer {
@@ -118,7 +118,7 @@ fn stream(
     response.prepare().map_err(from_engine)?;
     let mut writer = sink.start(status, headers);
     match response.write(format, &mut writer) {
-        Ok(()) => writer.flush().map_err(from_io),
+        Ok(()) => writer.finish().map_err(from_io),
         Err(WriteError::Engine(error)) => Err(from_engine(error)),
         Err(WriteError::Io(error)) => Err(from_io(error)),
     }
@@ -127,7 +127,7 @@ fn stream(
 fn headers_of(response: &Response) -> HeaderMap {
     let mut headers = HeaderMap::new();
     set_commit(&mut headers, &response.commit.to_string());
-    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     headers
 }
 

@@ -9,6 +9,7 @@ mod answer;
 mod branches;
 mod cypher;
 mod document;
+mod encoding;
 mod graph_store;
 mod graphql;
 mod home;
@@ -36,6 +37,7 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
+use self::encoding::Encoding;
 use self::problem::Problem;
 use self::request::{Parameters, header_text};
 use self::stream::{QueryPool, Sink};
@@ -189,7 +191,8 @@ impl Call {
             prepare(&mut request)?;
             write(engine.run(&request).map_err(answer::from_engine)?, sink)
         };
-        self.app.pool.respond(cancel, job).await
+        let accepted = header_text(&self.parts.headers, header::ACCEPT_ENCODING);
+        self.app.pool.respond(cancel, Encoding::negotiate(accepted.as_deref()), job).await
     }
 
     fn is(&self, method: Method) -> bool {
@@ -339,7 +342,7 @@ async fn common_headers(mut request: HttpRequest, next: Next) -> Reply {
     let mut response = if is_preflight { preflight() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    let exposed = "ETag, Reefloom-Commit, X-Request-Id, Allow, Retry-After";
+    let exposed = "ETag, Location, Reefloom-Commit, X-Request-Id, Allow, Retry-After";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id) {

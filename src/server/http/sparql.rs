@@ -22,7 +22,8 @@ const QUERY: &str = "application/sparql-query";
 const UPDATE: &str = "application/sparql-update";
 const UNDERSTOOD: &[&str] = &[FORM, QUERY, UPDATE];
 
-const GRAPHS: [&str; 4] = ["default-graph-uri", "named-graph-uri", "using-graph-uri", "using-named-graph-uri"];
+const GRAPHS: [&str; 4] =
+    ["default-graph-uri", "named-graph-uri", "using-graph-uri", "using-named-graph-uri"];
 
 /// One operation, however it was sent.
 struct Operation {
