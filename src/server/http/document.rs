@@ -9,7 +9,7 @@ use oxrdfio::{RdfFormat, RdfParser, RdfSyntaxError};
 use super::Call;
 use super::problem::Problem;
 use super::request::{content_type, header_text, media_type_of, read_bytes};
-use crate::engine::Request;
+use crate::engine::{Request, quads_of};
 use crate::execute::GraphLoader;
 use crate::model::NamedNode;
 
@@ -57,7 +57,7 @@ impl Documents {
                 .rename_blank_nodes()
                 .with_base_iri(&self.base)
                 .map_err(|error| Problem::bad_request("INVALID_IRI", error.to_string()))?;
-            for quad in parser.for_slice(bytes) {
+            for quad in quads_of(parser, bytes) {
                 quads.push(quad.map_err(fault)?);
             }
         }
