@@ -481,19 +481,60 @@ fn writes_can_be_closed_and_other_sites_kept_out() {
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
 }
 
+/// Too many combinations to count.
+const SLOW: &str = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n1 ?o . ?p ?q ?r . ?s ?t ?u . ?v ?w ?x \
+                FILTER(STR(?a) != STR(?v)) }";
+
 #[test]
 fn limits_end_queries() {
-    let slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n1 ?o . ?p ?q ?r . ?s ?t ?u . ?v ?w ?x \
-                FILTER(STR(?a) != STR(?v)) }";
     let limits = RequestLimits { timeout: Duration::from_millis(50), ..RequestLimits::default() };
     let server = fleet(HttpOptions { limits, ..options() });
-    let reply = server.post("/sparql", "application/sparql-query", slow);
+    let reply = server.post("/sparql", "application/sparql-query", SLOW);
     assert_eq!(
         (reply.status, reply.json()["code"].clone()),
         (503, json!("DEADLINE_EXCEEDED")),
         "{}",
         reply.body
     );
+}
+
+#[test]
+fn a_result_past_its_cap_is_an_error() {
+    let limits = RequestLimits { rows_max: Some(100), ..RequestLimits::default() };
+    let served = fleet(HttpOptions { limits, ..options() });
+    let rows = |limit: u32| {
+        let query = format!("SELECT ?a ?d ?g {{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }} LIMIT {limit}");
+        served.post("/sparql", "application/sparql-query", &query)
+    };
+    assert_eq!(rows(100).json()["results"]["bindings"].as_array().unwrap().len(), 100);
+    let more = rows(101);
+    assert_eq!((more.status, more.json()["code"].clone()), (503, json!("ROWS_EXCEEDED")), "{}", more.body);
+}
+
+#[test]
+fn running_queries_are_listed_and_cancelled() {
+    let served = fleet(options());
+    assert_eq!(served.get("/v1/queries", "*/*").json(), json!({"queries": []}));
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| served.post("/fleet@main/sparql", "application/sparql-query", SLOW));
+        let running = loop {
+            let list = served.get("/v1/queries", "*/*").json();
+            match list["queries"].get(0) {
+                Some(query) => break query.clone(),
+                None => std::thread::yield_now(),
+            }
+        };
+        let said = [&running["language"], &running["workspace"], &running["ref"], &running["text"]];
+        assert_eq!(said, [&json!("sparql"), &json!("fleet"), &json!("main"), &json!(SLOW)]);
+        let query = format!("/v1/queries/{}", running["id"].as_str().unwrap());
+        assert_eq!(served.send("GET", &query, &[], "").status, 405);
+        assert_eq!(served.send("DELETE", &query, &[("Origin", "https://evil.example")], "").status, 403);
+        assert_eq!(served.send("DELETE", &query, &[], "").status, 204);
+        let slow = slow.join().unwrap();
+        assert_eq!((slow.status, slow.json()["code"].clone()), (503, json!("CANCELLED")), "{}", slow.body);
+        assert_eq!(slow.json()["requestId"], running["id"]);
+        assert_eq!(served.send("DELETE", &query, &[], "").json()["code"], json!("UNKNOWN_QUERY"));
+    });
 }
 
 #[test]

@@ -373,7 +373,7 @@ fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.limits = Limits {
         deadline: Some(Instant::now() + request.limits.timeout),
         memory_bytes_max: request.limits.memory_bytes_max,
-        rows_max: None,
+        rows_max: request.limits.rows_max,
     };
 }
 

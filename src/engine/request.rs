@@ -60,11 +60,13 @@ pub struct Request {
 pub struct RequestLimits {
     pub timeout: Duration,
     pub memory_bytes_max: usize,
+    /// A result of more rows, or triples, is an error and no shorter result; any size if `None`.
+    pub rows_max: Option<u64>,
 }
 
 impl Default for RequestLimits {
     fn default() -> RequestLimits {
-        RequestLimits { timeout: Duration::from_secs(60), memory_bytes_max: 2 << 30 }
+        RequestLimits { timeout: Duration::from_secs(60), memory_bytes_max: 2 << 30, rows_max: None }
     }
 }
 

@@ -209,6 +209,11 @@ impl Triples {
         self.rows.is_cut_off
     }
 
+    /// The context that the query runs in.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.rows.context
+    }
+
     fn next_found(&mut self) -> Result<Option<Vec<Triple>>, ExecuteError> {
         match &mut self.source {
             Source::Templates(templates) => {

@@ -188,6 +188,7 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
         EngineError::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
         EngineError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
+        EngineError::TooManyRows { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ROWS_EXCEEDED"),
         EngineError::Storage(_) | EngineError::InUse(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FAILED")
         }
@@ -269,6 +270,7 @@ mod tests {
             (EngineError::Cancelled, 503, "CANCELLED"),
             (EngineError::Timeout, 503, "DEADLINE_EXCEEDED"),
             (EngineError::MemoryExceeded { budget_bytes: 1 }, 503, "MEMORY_EXCEEDED"),
+            (EngineError::TooManyRows { rows_max: 1 }, 503, "ROWS_EXCEEDED"),
             (EngineError::Unavailable { missing: 3, first: text() }, 503, "BLOCKS_UNAVAILABLE"),
         ] {
             let problem = from_engine(error);

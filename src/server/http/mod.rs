@@ -15,6 +15,7 @@ mod graphql;
 mod home;
 mod problem;
 mod request;
+mod running;
 mod service_description;
 mod sparql;
 mod stream;
@@ -40,6 +41,7 @@ use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
 use self::encoding::Encoding;
 use self::problem::Problem;
 use self::request::{Parameters, header_text};
+use self::running::RunningQueries;
 use self::stream::{QueryPool, Sink};
 use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
 
@@ -60,6 +62,8 @@ pub struct HttpOptions {
     /// Queries that may wait for a thread before more are sent away with 429.
     pub queries_waiting_max: usize,
     pub limits: RequestLimits,
+    /// A query that takes longer is logged.
+    pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
     pub grace: Duration,
 }
@@ -73,6 +77,7 @@ impl Default for HttpOptions {
             query_threads: cores.max(2) * 2,
             queries_waiting_max: 256,
             limits: RequestLimits::default(),
+            slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
     }
@@ -91,6 +96,7 @@ pub async fn serve(
     let grace = options.grace;
     let app = Arc::new(App {
         pool: QueryPool::new(options.query_threads, options.queries_waiting_max),
+        running: Arc::default(),
         engine,
         options,
     });
@@ -120,6 +126,7 @@ struct App {
     engine: Arc<Engine>,
     options: HttpOptions,
     pool: QueryPool,
+    running: Arc<RunningQueries>,
 }
 
 fn router(app: Arc<App>) -> Router {
@@ -145,6 +152,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/{workspace}/pins", any(upkeep::pins))
         .route("/{workspace}/pins/{name}", any(upkeep::pin))
         .route("/v1/gc", any(upkeep::collect))
+        .route("/v1/queries", any(running::list))
+        .route("/v1/queries/{id}", any(running::one))
         .fallback(no_route)
         .layer(middleware::from_fn(common_headers))
         .with_state(app)
@@ -187,7 +196,9 @@ impl Call {
         write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
     ) -> Result<Reply, Problem> {
         let (engine, cancel) = (self.app.engine.clone(), request.cancel.clone());
+        let entry = self.app.running.enter(&self.request_id, &request, self.app.options.slow_query);
         let job = move |sink: &mut Sink| {
+            let _entry = entry;
             prepare(&mut request)?;
             write(engine.run(&request).map_err(answer::from_engine)?, sink)
         };
