@@ -6,11 +6,12 @@
 mod served;
 
 use std::io::Read;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oxrdfio::{RdfFormat, RdfParser};
 use reefloom::engine::{Engine, RequestLimits, WorkspaceSettings};
-use reefloom::server::HttpOptions;
+use reefloom::server::{HttpOptions, HttpServices};
 use serde_json::{Value as Json, json};
 use served::{Reply, Served};
 
@@ -509,6 +510,38 @@ fn a_result_past_its_cap_is_an_error() {
     assert_eq!(rows(100).json()["results"]["bindings"].as_array().unwrap().len(), 100);
     let more = rows(101);
     assert_eq!((more.status, more.json()["code"].clone()), (503, json!("ROWS_EXCEEDED")), "{}", more.body);
+}
+
+#[test]
+fn only_allowed_endpoints_are_asked() {
+    let other = fleet(options());
+    let insert = "INSERT DATA { <http://s/z> <https://reefloom.org/data#name> [] }";
+    assert_eq!(other.post("/sparql", "application/sparql-update", insert).status, 200);
+    let endpoint = format!("http://{}/sparql", other.address);
+    let services = Arc::new(HttpServices::new(vec![endpoint.clone()]));
+    let served = fleet(HttpOptions { services: Some(services), ..options() });
+    let ask = |endpoint: &str, pattern: &str| {
+        let query = format!("SELECT ?n {{ SERVICE <{endpoint}> {{ {pattern} }} }}");
+        served.post("/sparql", "application/sparql-query", &query)
+    };
+    let names = "?v <https://reefloom.org/data#name> ?n";
+    assert_eq!(ask(&endpoint, names).json()["results"]["bindings"].as_array().unwrap().len(), 4);
+    let described = served.get("/sparql", "text/turtle").body;
+    assert!(described.contains("BasicFederatedQuery"), "{described}");
+    for (endpoint, part) in [
+        (format!("http://{}/fleet/sparql", other.address), "--service"),
+        (format!("http://{}/sparql", served.address), "--service"),
+    ] {
+        let refused = ask(&endpoint, names);
+        assert_eq!((refused.status, refused.json()["code"].clone()), (502, json!("SERVICE_FAILED")));
+        assert!(refused.body.contains(part), "{}", refused.body);
+    }
+    let no_services = fleet(options()).post(
+        "/sparql",
+        "application/sparql-query",
+        &format!("SELECT * {{ SERVICE <{endpoint}> {{ {names} }} }}"),
+    );
+    assert_eq!(no_services.status, 502, "{}", no_services.body);
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod compare;
 mod evaluate;
 mod exchange;
 mod expected;
+mod federation;
 mod files;
 mod manifest;
 #[path = "../tests/stored/published.rs"]

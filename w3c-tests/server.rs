@@ -16,6 +16,10 @@ use crate::served::{Reply, Served};
 
 /// Starts a node whose default workspace holds these quads.
 pub fn start(quads: Vec<Quad>) -> Result<Served, String> {
+    start_with(quads, HttpOptions::default())
+}
+
+pub fn start_with(quads: Vec<Quad>, options: HttpOptions) -> Result<Served, String> {
     let engine = Engine::in_memory();
     let hosted = engine
         .create_workspace("tests", WorkspaceSettings::default(), 0)
@@ -24,7 +28,7 @@ pub fn start(quads: Vec<Quad>) -> Result<Served, String> {
         let quads = [Ok::<_, std::convert::Infallible>(quads)];
         hosted.workspace().load("main", quads, "a test's data", 0).map_err(|error| error.to_string())?;
     }
-    Ok(Served::start(engine, HttpOptions::default()))
+    Ok(Served::start(engine, options))
 }
 
 pub fn exchanges(

@@ -8,7 +8,7 @@ use tokio::net::TcpListener;
 use super::{Failure, demo, output, place};
 use crate::config::Config;
 use crate::engine::{EngineOptions, Peering, RunningNode};
-use crate::server::{self, HttpOptions};
+use crate::server::{self, HttpOptions, HttpServices};
 
 /// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
 const DEMO_FOLDER: &str = "./reefloom-demo";
@@ -30,6 +30,9 @@ pub struct Arguments {
     /// Refuse writes
     #[arg(long)]
     read_only: bool,
+    /// A SPARQL endpoint that queries may ask by SERVICE; may be repeated, `*` is any
+    #[arg(long, value_name = "URL")]
+    service: Vec<String>,
     /// Log queries that take longer
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     slow_query: u64,
@@ -62,6 +65,9 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     };
     let _upkeep = engine.start_upkeep();
     let mut options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    if !arguments.service.is_empty() {
+        options.services = Some(Arc::new(HttpServices::new(arguments.service)));
+    }
     options.slow_query = Duration::from_millis(arguments.slow_query);
     options.limits.rows_max = arguments.rows_max;
     options.limits.memory_bytes_max = options.limits.memory_bytes_max.min(config.memory.query_bytes_max);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Response};
+use super::{Answer, BranchInfo, EngineError, GraphRef, Language, LogEntry, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
@@ -301,13 +301,13 @@ fn answer_query(
 }
 
 /// Returns whether there is a quad in a graph; a graph without one is not there.
-fn holds_graph(graph: &GraphSelector, dataset: &dyn Dataset) -> Result<bool, EngineError> {
+fn holds_graph(graph: &GraphRef, dataset: &dyn Dataset) -> Result<bool, EngineError> {
     let graph = match graph {
-        GraphSelector::Named(name) => match dataset.term_id(&name.clone().into())? {
+        GraphRef::Named(name) => match dataset.term_id(&name.clone().into())? {
             Some(id) => id,
             None => return Ok(false),
         },
-        _ => TermId::UNDEFINED,
+        GraphRef::Default => TermId::UNDEFINED,
     };
     let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
     Ok(dataset.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
@@ -316,14 +316,12 @@ fn holds_graph(graph: &GraphSelector, dataset: &dyn Dataset) -> Result<bool, Eng
 /// Returns what lowering is told: the dataset that the request names, else the workspace's own.
 fn session(request: &Request, settings: &Settings, dataset: &dyn Dataset) -> Result<Session, EngineError> {
     let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
-    let default_graph = if let Some(graph) = &request.graph {
-        graph.clone()
-    } else if chosen {
-        GraphSelector::Merge(request.default_graphs.clone())
-    } else if settings.union_default_graph {
-        GraphSelector::Everything
-    } else {
-        GraphSelector::Default
+    let default_graph = match &request.graph {
+        Some(GraphRef::Named(name)) => GraphSelector::Named(name.clone()),
+        Some(GraphRef::Default) => GraphSelector::Default,
+        None if chosen => GraphSelector::Merge(request.default_graphs.clone()),
+        None if settings.union_default_graph => GraphSelector::Everything,
+        None => GraphSelector::Default,
     };
     let named_graphs: Option<Vec<NamedNode>> = chosen.then(|| request.named_graphs.clone());
     Ok(Session {
@@ -369,6 +367,7 @@ fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.default_graph = session.default_graph.clone();
     context.now_ms = request.now_ms;
     context.cancel = request.cancel.clone();
+    context.services = request.services.clone();
     context.loader = request.loader.clone();
     context.limits = Limits {
         deadline: Some(Instant::now() + request.limits.timeout),

@@ -32,7 +32,7 @@ pub use hosted::Hosted;
 pub use keyring::Keyring;
 pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped, parse_bytes};
 pub use rdf_document::quads_of;
-pub use request::{Answer, Language, Request, RequestLimits, Response};
+pub use request::{Answer, GraphRef, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};

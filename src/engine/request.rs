@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::execute::{GraphLoader, Rows, Triples, UpdateSummary};
+use crate::execute::{GraphLoader, Rows, ServiceHandler, Triples, UpdateSummary};
 use crate::model::{Map, NamedNode};
-use crate::plan::{GraphSelector, Shape};
+use crate::plan::Shape;
 use crate::workspace::CommitId;
 
 /// A language, as the door it came through names it.
@@ -17,6 +17,13 @@ pub enum Language {
     /// Reads and writes, as the text says.
     Cypher,
     GraphQl,
+}
+
+/// A graph of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GraphRef {
+    Default,
+    Named(NamedNode),
 }
 
 /// One question or order, with everything that decides its answer.
@@ -37,7 +44,9 @@ pub struct Request {
     pub named_graphs: Vec<NamedNode>,
     /// The one graph that the request is about, as if it were the whole default graph: patterns
     /// read it, and what an update says of the default graph is done to it.
-    pub graph: Option<GraphSelector>,
+    pub graph: Option<GraphRef>,
+    /// Answers SERVICE; without one it fails.
+    pub services: Option<Arc<dyn ServiceHandler>>,
     /// Where LOAD finds documents; nowhere if `None`.
     pub loader: Option<Arc<dyn GraphLoader>>,
     /// Answer with the plans instead of running it.
@@ -83,6 +92,7 @@ impl Request {
             default_graphs: Vec::new(),
             named_graphs: Vec::new(),
             graph: None,
+            services: None,
             loader: None,
             explain: false,
             may_write: false,

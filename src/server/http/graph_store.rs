@@ -19,9 +19,8 @@ use super::problem::Problem;
 use super::request::{content_type, header_text, read_text};
 use super::stream::Sink;
 use super::{App, Call, Reply};
-use crate::engine::{Answer, Language, Request, Response};
+use crate::engine::{Answer, GraphRef, Language, Request, Response};
 use crate::model::NamedNode;
-use crate::plan::GraphSelector;
 
 /// Where a node has its graphs.
 const ENDPOINT: &str = "/rdf-graph-store";
@@ -30,7 +29,7 @@ const METHODS: &str = "GET, HEAD, PUT, POST, DELETE, PATCH, OPTIONS";
 
 /// Which graph a request is about.
 struct Target {
-    graph: GraphSelector,
+    graph: GraphRef,
     /// Whether the request named none, so that it got a name of its own.
     is_minted: bool,
 }
@@ -39,7 +38,7 @@ impl Target {
     fn named(iri: &str) -> Result<Target, Problem> {
         let graph = NamedNode::new(iri)
             .map_err(|_| Problem::bad_request("INVALID_IRI", format!("'{iri}' is no absolute IRI")))?;
-        Ok(Target { graph: GraphSelector::Named(graph), is_minted: false })
+        Ok(Target { graph: GraphRef::Named(graph), is_minted: false })
     }
 
     /// # Errors
@@ -47,7 +46,7 @@ impl Target {
     fn of(call: &Call, is_direct: bool) -> Result<Target, Problem> {
         match (call.query.one("graph")?, call.query.is_on("default")?, is_direct) {
             (Some(iri), false, false) => Target::named(iri),
-            (None, true, false) => Ok(Target { graph: GraphSelector::Default, is_minted: false }),
+            (None, true, false) => Ok(Target { graph: GraphRef::Default, is_minted: false }),
             (None, false, true) => Target::named(&own_iri(call)),
             (None, false, false) if call.is(Method::POST) => {
                 let graph = Target::named(&format!("{}/{}", own_iri(call), call.request_id))?;
@@ -62,8 +61,8 @@ impl Target {
     /// The graph's IRI; `None` for the default graph.
     fn iri(&self) -> Option<&str> {
         match &self.graph {
-            GraphSelector::Named(name) => Some(name.as_str()),
-            _ => None,
+            GraphRef::Named(name) => Some(name.as_str()),
+            GraphRef::Default => None,
         }
     }
 

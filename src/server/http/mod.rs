@@ -17,6 +17,7 @@ mod problem;
 mod request;
 mod running;
 mod service_description;
+mod services;
 mod sparql;
 mod stream;
 mod upkeep;
@@ -42,8 +43,10 @@ use self::encoding::Encoding;
 use self::problem::Problem;
 use self::request::{Parameters, header_text};
 use self::running::RunningQueries;
+pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
 use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
+use crate::execute::ServiceHandler;
 
 /// The header that names the commit an answer was read at, or that a write made.
 pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
@@ -53,7 +56,7 @@ const MESSAGE_HEADER: HeaderName = HeaderName::from_static("reefloom-message");
 const MESSAGE_PARAMETER: &str = "message";
 
 /// What the server is set to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpOptions {
     pub read_only: bool,
     pub body_bytes_max: usize,
@@ -62,6 +65,8 @@ pub struct HttpOptions {
     /// Queries that may wait for a thread before more are sent away with 429.
     pub queries_waiting_max: usize,
     pub limits: RequestLimits,
+    /// Answers SERVICE; without one it fails.
+    pub services: Option<Arc<dyn ServiceHandler>>,
     /// A query that takes longer is logged.
     pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
@@ -77,6 +82,7 @@ impl Default for HttpOptions {
             query_threads: cores.max(2) * 2,
             queries_waiting_max: 256,
             limits: RequestLimits::default(),
+            services: None,
             slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
@@ -236,6 +242,7 @@ impl Call {
         request.workspace.clone_from(&address.workspace);
         request.at.clone_from(&address.at);
         request.limits = self.app.options.limits;
+        request.services = self.app.options.services.clone();
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));

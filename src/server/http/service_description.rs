@@ -46,7 +46,12 @@ pub(super) async fn describe(call: &Call, address: Address) -> Result<Reply, Pro
     let host = header_text(&call.parts.headers, header::HOST).unwrap_or_default();
     let endpoint = NamedNode::new(format!("http://{host}{}", call.parts.uri.path()))
         .map_err(|error| Problem::bad_request("INVALID_IRI", format!("the address is no IRI: {error}")))?;
-    let service = Service { endpoint, is_union, is_read_only: call.app.options.read_only };
+    let service = Service {
+        endpoint,
+        is_union,
+        is_read_only: call.app.options.read_only,
+        federates: call.app.options.services.is_some(),
+    };
     let mut reply = Reply::new(Body::from(service.write(format).map_err(from_io)?));
     let headers = reply.headers_mut();
     headers.insert(header::CONTENT_TYPE, content_type(media_type));
@@ -60,6 +65,8 @@ struct Service {
     /// Whether the default graph is the union of all graphs.
     is_union: bool,
     is_read_only: bool,
+    /// Whether SERVICE is answered.
+    federates: bool,
 }
 
 impl Service {
@@ -89,6 +96,9 @@ impl Service {
         }
         if self.is_union {
             triples.push(triple(&service, &sd_iri("feature"), sd("UnionDefaultGraph")));
+        }
+        if self.federates {
+            triples.push(triple(&service, &sd_iri("feature"), sd("BasicFederatedQuery")));
         }
         triples.extend([
             triple(&service, &sd_iri("defaultDataset"), dataset.clone()),
