@@ -1,7 +1,8 @@
 //! Federation tests over HTTP: a node on loopback for each endpoint, and one that asks them.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use oxrdf::{GraphName, NamedNode, Quad, Term};
 use reefloom::execute::ServiceHandler;
@@ -10,8 +11,7 @@ use sparesults::QueryResultsFormat;
 
 use crate::files::Suites;
 use crate::manifest::Case;
-use crate::served::Served;
-use crate::server::{start, start_with};
+use crate::server::start_with;
 use crate::solutions::{self, Expected};
 
 pub fn query(suites: &Suites, case: &Case, quads: Vec<Quad>, text: &str) -> Result<Expected, String> {
@@ -20,12 +20,15 @@ pub fn query(suites: &Suites, case: &Case, quads: Vec<Quad>, text: &str) -> Resu
         let quads = suites.quads(document, GraphName::DefaultGraph)?;
         documents.entry(endpoint).or_default().extend(quads);
     }
-    let mut nodes = BTreeMap::new();
+    let endpoints = Arc::new(Endpoints::default());
+    let options = HttpOptions { services: Some(endpoints.clone()), ..HttpOptions::default() };
+    let mut nodes = Vec::new();
     for (endpoint, quads) in documents {
-        nodes.insert(endpoint.to_owned(), start(quads)?);
+        let node = start_with(quads, options.clone())?;
+        endpoints.lock().insert(endpoint.to_owned(), node.address);
+        nodes.push(node);
     }
-    let services: Arc<dyn ServiceHandler> = Arc::new(Endpoints::new(&nodes));
-    let asked = start_with(quads, HttpOptions { services: Some(services), ..HttpOptions::default() })?;
+    let asked = start_with(quads, options)?;
     let text = format!("BASE <{}>\n{text}", case.action);
     let reply = asked.post("/sparql", "application/sparql-query", &text);
     match reply.status {
@@ -34,17 +37,21 @@ pub fn query(suites: &Suites, case: &Case, quads: Vec<Quad>, text: &str) -> Resu
     }
 }
 
-/// The endpoints by the names that the suite gives them; others do not exist.
+/// The endpoints by the names that the suite gives them; others do not exist. Endpoints ask each other too.
 struct Endpoints {
-    addresses: BTreeMap<String, NamedNode>,
+    addresses: Mutex<BTreeMap<String, SocketAddr>>,
     http: HttpServices,
 }
 
+impl Default for Endpoints {
+    fn default() -> Endpoints {
+        Endpoints { addresses: Mutex::default(), http: HttpServices::new(vec!["*".to_owned()]) }
+    }
+}
+
 impl Endpoints {
-    fn new(nodes: &BTreeMap<String, Served>) -> Endpoints {
-        let address = |node: &Served| NamedNode::new_unchecked(format!("http://{}/sparql", node.address));
-        let addresses = nodes.iter().map(|(name, node)| (name.clone(), address(node))).collect();
-        Endpoints { addresses, http: HttpServices::new(vec!["*".to_owned()]) }
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, SocketAddr>> {
+        self.addresses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -55,8 +62,8 @@ impl ServiceHandler for Endpoints {
         text: &str,
         columns: usize,
     ) -> Result<Vec<Vec<Option<Term>>>, String> {
-        let address =
-            self.addresses.get(endpoint.as_str()).ok_or_else(|| format!("no endpoint {endpoint}"))?;
-        self.http.query(address, text, columns)
+        let address = self.lock().get(endpoint.as_str()).copied();
+        let address = address.ok_or_else(|| format!("no endpoint {endpoint}"))?;
+        self.http.query(&NamedNode::new_unchecked(format!("http://{address}/sparql")), text, columns)
     }
 }
