@@ -172,7 +172,7 @@ fn updates_make_commits_on_branches() {
         "POST",
         "/fleet@fix%2Fone/sparql",
         &[("Content-Type", "application/x-www-form-urlencoded"), ("Reefloom-Message", "a new name")],
-        &format!("update={}", encode(insert)),
+        format!("update={}", encode(insert)),
     );
     assert_eq!((update.status, update.json()["inserted"].clone()), (200, json!(1)), "{}", update.body);
     let on =

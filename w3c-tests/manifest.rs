@@ -221,9 +221,7 @@ impl Reader<'_> {
             Kind::CsvQuery
         } else if is("UpdateEvaluationTest") {
             Kind::Update
-        } else if is("ProtocolTest") {
-            Kind::Exchanges(exchange::read(self, entry))
-        } else if is("GraphStoreProtocolTest") {
+        } else if starts(&["ProtocolTest", "GraphStoreProtocolTest"]) {
             Kind::Exchanges(exchange::read(self, entry))
         } else if is("ServiceDescriptionTest") {
             Kind::ServiceDescription
