@@ -1,5 +1,5 @@
 //! SPARQL clients that others wrote, as their users install them: each reads, writes, and gets its
-//! errors. Versions are pinned in `requirements.txt` and `package.json`.
+//! errors. Versions are pinned in `requirements.txt` and `package.json` (Comunica 5 wants Node 22).
 //!
 //! Where a client cannot be installed (no Python, Node or network) its test says so and passes, unless
 //! `CI` is `true`.
