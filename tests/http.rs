@@ -3,15 +3,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, as it should")]
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+mod served;
+
+use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
 
 use oxrdfio::{RdfFormat, RdfParser};
 use reefloom::engine::{Engine, RequestLimits, WorkspaceSettings};
-use reefloom::server::{HttpOptions, serve};
+use reefloom::server::{HttpOptions, HttpServices};
 use serde_json::{Value as Json, json};
+use served::{Reply, Served};
 
 const DATA: &str = r#"
 @prefix : <https://reefloom.org/data#> .
@@ -25,113 +27,13 @@ const NAMES: &str = "SELECT ?n { ?v <https://reefloom.org/data#name> ?n } ORDER 
 const RESULTS_JSON: &str = "application/sparql-results+json";
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
 
-struct Server {
-    address: SocketAddr,
-    stop: Option<tokio::sync::oneshot::Sender<()>>,
-    runtime: Option<tokio::runtime::Runtime>,
-}
-
-struct Reply {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Server {
-    fn start(options: HttpOptions) -> Server {
-        let engine = Engine::in_memory();
-        let hosted = engine.create_workspace("fleet", WorkspaceSettings::default(), 0).unwrap();
-        let quads: Result<Vec<_>, _> =
-            RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()).collect();
-        hosted.workspace().load("main", [quads], "the fleet", 1).unwrap();
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        runtime.spawn(serve(listener, Arc::new(engine), options, async move {
-            let _ = stopped.await;
-        }));
-        Server { address, stop: Some(stop), runtime: Some(runtime) }
-    }
-
-    fn send(&self, method: &str, target: &str, headers: &[(&str, &str)], body: &str) -> Reply {
-        let mut stream = TcpStream::connect(self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut request =
-            format!("{method} {target} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n", self.address);
-        for (name, value) in headers {
-            request.push_str(&format!("{name}: {value}\r\n"));
-        }
-        if !body.is_empty() {
-            request.push_str(&format!("Content-Length: {}\r\n", body.len()));
-        }
-        stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).unwrap();
-        Reply::parse(&bytes)
-    }
-
-    fn get(&self, target: &str, accept: &str) -> Reply {
-        self.send("GET", target, &[("Accept", accept)], "")
-    }
-
-    fn post(&self, target: &str, content_type: &str, body: &str) -> Reply {
-        self.send("POST", target, &[("Content-Type", content_type), ("Accept", "*/*")], body)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        if let Some(stop) = self.stop.take() {
-            let _ = stop.send(());
-        }
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(Duration::from_secs(5));
-        }
-    }
-}
-
-impl Reply {
-    fn parse(bytes: &[u8]) -> Reply {
-        let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-        let head = std::str::from_utf8(&bytes[..end]).unwrap();
-        let mut lines = head.split("\r\n");
-        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-        let headers: Vec<(String, String)> = lines
-            .filter_map(|line| line.split_once(": "))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
-            .collect();
-        let mut reply = Reply { status, headers, body: String::new() };
-        let body = &bytes[end + 4..];
-        let body = if reply.header("transfer-encoding") == "chunked" && !body.is_empty() {
-            dechunk(body)
-        } else {
-            body.to_vec()
-        };
-        reply.body = String::from_utf8(body).unwrap();
-        reply
-    }
-
-    fn header(&self, name: &str) -> &str {
-        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
-    }
-
-    fn json(&self) -> Json {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
-    }
-}
-
-fn dechunk(mut bytes: &[u8]) -> Vec<u8> {
-    let mut body = Vec::new();
-    loop {
-        let line = bytes.windows(2).position(|two| two == b"\r\n").expect("a chunk's size");
-        let size = usize::from_str_radix(std::str::from_utf8(&bytes[..line]).unwrap(), 16).unwrap();
-        if size == 0 {
-            return body;
-        }
-        body.extend_from_slice(&bytes[line + 2..line + 2 + size]);
-        bytes = &bytes[line + 4 + size..];
-    }
+fn fleet(options: HttpOptions) -> Served {
+    let engine = Engine::in_memory();
+    let hosted = engine.create_workspace("fleet", WorkspaceSettings::default(), 0).unwrap();
+    let quads: Result<Vec<_>, _> =
+        RdfParser::from_format(RdfFormat::Turtle).for_slice(DATA.as_bytes()).collect();
+    hosted.workspace().load("main", [quads], "the fleet", 1).unwrap();
+    Served::start(engine, options)
 }
 
 fn encode(text: &str) -> String {
@@ -150,7 +52,7 @@ fn names(reply: &Reply) -> Vec<String> {
 
 #[test]
 fn sparql_queries_come_in_three_ways() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let form = format!("query={}", encode(NAMES));
     let expected = ["Aurora", "Borealis", "Oslo"];
     for reply in [
@@ -175,7 +77,7 @@ fn sparql_queries_come_in_three_ways() {
 
 #[test]
 fn formats_follow_accept() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let ask = "ASK { ?s a <https://reefloom.org/data#Port> }";
     let construct = "CONSTRUCT { ?s a ?c } { ?s a ?c }";
     for (query, accept, status, media_type, part) in [
@@ -222,7 +124,7 @@ fn formats_follow_accept() {
 
 #[test]
 fn the_protocol_chooses_the_dataset() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let update = "INSERT DATA { GRAPH <http://g/1> { <http://x> <http://p> 1 } GRAPH <http://g/2> { <http://y> <http://p> 2 } }";
     assert_eq!(server.post("/sparql", "application/sparql-update", update).status, 200);
     let query = encode("SELECT ?s { ?s <http://p> ?o }");
@@ -254,7 +156,7 @@ fn the_protocol_chooses_the_dataset() {
 
 #[test]
 fn updates_make_commits_on_branches() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let before = server.get(&format!("/sparql?query={}", encode(NAMES)), "*/*");
     let made = server.send(
         "POST",
@@ -270,7 +172,7 @@ fn updates_make_commits_on_branches() {
         "POST",
         "/fleet@fix%2Fone/sparql",
         &[("Content-Type", "application/x-www-form-urlencoded"), ("Reefloom-Message", "a new name")],
-        &format!("update={}", encode(insert)),
+        format!("update={}", encode(insert)),
     );
     assert_eq!((update.status, update.json()["inserted"].clone()), (200, json!(1)), "{}", update.body);
     let on =
@@ -346,7 +248,7 @@ fn updates_make_commits_on_branches() {
 
 #[test]
 fn cypher_answers_with_records() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let body =
         r#"{"statement": "MATCH (v:Vessel {flag: $f}) RETURN v.name AS n, v", "parameters": {"f": "NO"}}"#;
     let reply = server.post("/fleet@main/cypher", "application/json", body);
@@ -400,7 +302,7 @@ fn cypher_answers_with_records() {
 
 #[test]
 fn graphql_speaks_its_protocol() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let text = "{ vessels(orderBy: [{name: ASC}]) { name homePort { name } } }";
     let data = json!({"vessels": [
         {"name": "Aurora", "homePort": {"name": "Oslo"}},
@@ -459,7 +361,7 @@ fn graphql_speaks_its_protocol() {
 
 #[test]
 fn a_known_commit_is_not_sent_again() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let query = format!("?query={}", encode(NAMES));
     let tag = server.get(&format!("/sparql{query}"), "*/*").header("etag").to_owned();
     let ask = |target: &str, tag: &str| server.send("GET", target, &[("If-None-Match", tag)], "");
@@ -482,7 +384,7 @@ fn a_known_commit_is_not_sent_again() {
 
 #[test]
 fn explain_shows_plans_in_each_language() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let plan = |reply: Reply| {
         assert_eq!((reply.status, reply.header("content-type")), (200, "text/plain; charset=utf-8"));
         let (_, rest) = reply.body.split_once("optimised plan\n").expect("an optimised plan");
@@ -501,13 +403,13 @@ fn explain_shows_plans_in_each_language() {
 
 #[test]
 fn refusals_say_what_was_wrong() {
-    let server = Server::start(HttpOptions { body_bytes_max: 1_000, ..options() });
+    let server = fleet(HttpOptions { body_bytes_max: 1_000, ..options() });
     let query = format!("query={}", encode(NAMES));
     let (form, raw, update) =
         ("application/x-www-form-urlencoded", "application/sparql-query", "application/sparql-update");
     let long = format!("{NAMES}#{}", "x".repeat(1_000));
     for (method, target, content_type, body, status, code) in [
-        ("GET", "/sparql", "", "", 400, "NO_OPERATION"),
+        ("GET", "/sparql?default-graph-uri=http%3A%2F%2Fg", "", "", 400, "NO_OPERATION"),
         ("POST", "/sparql", form, "", 400, "NO_OPERATION"),
         ("POST", "/sparql", form, "query=ASK+%7B%7D&update=CLEAR+ALL", 400, "AMBIGUOUS_OPERATION"),
         ("POST", "/sparql", form, "query=ASK+%7B%7D&query=ASK+%7B%7D", 400, "DUPLICATE_PARAMETER"),
@@ -547,7 +449,7 @@ fn refusals_say_what_was_wrong() {
 
 #[test]
 fn syntax_errors_have_a_place() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let target = format!("/sparql?query={}", encode("SELECT *\nWHERE { ?s ?p }"));
     let problem = server.get(&target, "application/json");
     assert_eq!((problem.status, problem.header("content-type")), (400, "application/problem+json"));
@@ -560,14 +462,14 @@ fn syntax_errors_have_a_place() {
 
 #[test]
 fn writes_can_be_closed_and_other_sites_kept_out() {
-    let server = Server::start(HttpOptions { read_only: true, ..options() });
+    let server = fleet(HttpOptions { read_only: true, ..options() });
     let reply = server.post("/sparql", "application/sparql-update", "CLEAR ALL");
     assert_eq!((reply.status, reply.json()["code"].clone()), (403, json!("READ_ONLY")));
     assert_eq!(server.post("/cypher", "text/plain", "CREATE (:X)").status, 403);
     assert_eq!(server.post("/fleet/branches", "application/json", r#"{"name": "x"}"#).status, 403);
     assert_eq!(server.post("/sparql", "application/sparql-query", NAMES).status, 200);
 
-    let server = Server::start(options());
+    let server = fleet(options());
     let from = |origin: &str, content_type: &str, body: &str| {
         server.send("POST", "/sparql", &[("Origin", origin), ("Content-Type", content_type)], body)
     };
@@ -580,13 +482,15 @@ fn writes_can_be_closed_and_other_sites_kept_out() {
     assert!(preflight.header("access-control-allow-methods").contains("POST"));
 }
 
+/// Too many combinations to count.
+const SLOW: &str = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n1 ?o . ?p ?q ?r . ?s ?t ?u . ?v ?w ?x \
+                FILTER(STR(?a) != STR(?v)) }";
+
 #[test]
 fn limits_end_queries() {
-    let slow = "SELECT (COUNT(*) AS ?n) { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l . ?m ?n1 ?o . ?p ?q ?r . ?s ?t ?u . ?v ?w ?x \
-                FILTER(STR(?a) != STR(?v)) }";
     let limits = RequestLimits { timeout: Duration::from_millis(50), ..RequestLimits::default() };
-    let server = Server::start(HttpOptions { limits, ..options() });
-    let reply = server.post("/sparql", "application/sparql-query", slow);
+    let server = fleet(HttpOptions { limits, ..options() });
+    let reply = server.post("/sparql", "application/sparql-query", SLOW);
     assert_eq!(
         (reply.status, reply.json()["code"].clone()),
         (503, json!("DEADLINE_EXCEEDED")),
@@ -596,8 +500,79 @@ fn limits_end_queries() {
 }
 
 #[test]
+fn a_result_past_its_cap_is_an_error() {
+    let limits = RequestLimits { rows_max: Some(100), ..RequestLimits::default() };
+    let served = fleet(HttpOptions { limits, ..options() });
+    let rows = |limit: u32| {
+        let query = format!("SELECT ?a ?d ?g {{ ?a ?b ?c . ?d ?e ?f . ?g ?h ?i }} LIMIT {limit}");
+        served.post("/sparql", "application/sparql-query", &query)
+    };
+    assert_eq!(rows(100).json()["results"]["bindings"].as_array().unwrap().len(), 100);
+    let more = rows(101);
+    assert_eq!((more.status, more.json()["code"].clone()), (503, json!("ROWS_EXCEEDED")), "{}", more.body);
+}
+
+#[test]
+fn only_allowed_endpoints_are_asked() {
+    let other = fleet(options());
+    let insert = "INSERT DATA { <http://s/z> <https://reefloom.org/data#name> [] }";
+    assert_eq!(other.post("/sparql", "application/sparql-update", insert).status, 200);
+    let endpoint = format!("http://{}/sparql", other.address);
+    let services = Arc::new(HttpServices::new(vec![endpoint.clone()]));
+    let served = fleet(HttpOptions { services: Some(services), ..options() });
+    let ask = |endpoint: &str, pattern: &str| {
+        let query = format!("SELECT ?n {{ SERVICE <{endpoint}> {{ {pattern} }} }}");
+        served.post("/sparql", "application/sparql-query", &query)
+    };
+    let names = "?v <https://reefloom.org/data#name> ?n";
+    assert_eq!(ask(&endpoint, names).json()["results"]["bindings"].as_array().unwrap().len(), 4);
+    let described = served.get("/sparql", "text/turtle").body;
+    assert!(described.contains("BasicFederatedQuery"), "{described}");
+    for (endpoint, part) in [
+        (format!("http://{}/fleet/sparql", other.address), "--service"),
+        (format!("http://{}/sparql", served.address), "--service"),
+    ] {
+        let refused = ask(&endpoint, names);
+        assert_eq!((refused.status, refused.json()["code"].clone()), (502, json!("SERVICE_FAILED")));
+        assert!(refused.body.contains(part), "{}", refused.body);
+    }
+    let no_services = fleet(options()).post(
+        "/sparql",
+        "application/sparql-query",
+        &format!("SELECT * {{ SERVICE <{endpoint}> {{ {names} }} }}"),
+    );
+    assert_eq!(no_services.status, 502, "{}", no_services.body);
+}
+
+#[test]
+fn running_queries_are_listed_and_cancelled() {
+    let served = fleet(options());
+    assert_eq!(served.get("/v1/queries", "*/*").json(), json!({"queries": []}));
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| served.post("/fleet@main/sparql", "application/sparql-query", SLOW));
+        let running = loop {
+            let list = served.get("/v1/queries", "*/*").json();
+            match list["queries"].get(0) {
+                Some(query) => break query.clone(),
+                None => std::thread::yield_now(),
+            }
+        };
+        let said = [&running["language"], &running["workspace"], &running["ref"], &running["text"]];
+        assert_eq!(said, [&json!("sparql"), &json!("fleet"), &json!("main"), &json!(SLOW)]);
+        let query = format!("/v1/queries/{}", running["id"].as_str().unwrap());
+        assert_eq!(served.send("GET", &query, &[], "").status, 405);
+        assert_eq!(served.send("DELETE", &query, &[("Origin", "https://evil.example")], "").status, 403);
+        assert_eq!(served.send("DELETE", &query, &[], "").status, 204);
+        let slow = slow.join().unwrap();
+        assert_eq!((slow.status, slow.json()["code"].clone()), (503, json!("CANCELLED")), "{}", slow.body);
+        assert_eq!(slow.json()["requestId"], running["id"]);
+        assert_eq!(served.send("DELETE", &query, &[], "").json()["code"], json!("UNKNOWN_QUERY"));
+    });
+}
+
+#[test]
 fn the_node_tells_of_itself() {
-    let server = Server::start(options());
+    let server = fleet(options());
     assert_eq!(server.get("/healthz", "*/*").body, "ok\n");
     assert_eq!(server.get("/readyz", "*/*").body, "ready\n");
     let page = server.get("/", "text/html");
@@ -608,8 +583,52 @@ fn the_node_tells_of_itself() {
 }
 
 #[test]
+fn an_endpoint_describes_itself() {
+    let served = fleet(options());
+    for (accept, status, media_type, part) in [
+        ("*/*", 200, "text/turtle; charset=utf-8", "sd:supportedLanguage"),
+        ("application/rdf+xml", 200, "application/rdf+xml", "SPARQL11Update"),
+        ("image/png", 406, "application/problem+json", "text/turtle"),
+    ] {
+        let reply = served.get("/fleet@main/sparql", accept);
+        assert_eq!((reply.status, reply.header("content-type")), (status, media_type), "{}", reply.body);
+        assert!(reply.body.contains(part), "{}", reply.body);
+    }
+    let read_only = fleet(HttpOptions { read_only: true, ..options() });
+    assert!(!read_only.get("/sparql", "*/*").body.contains("SPARQL11Update"));
+    assert_eq!(served.get("/fleet@nowhere/sparql", "*/*").status, 404);
+}
+
+#[test]
+fn answers_are_packed_for_who_takes_it() {
+    let served = fleet(options());
+    let query = |query: &str, encoding: &str| {
+        let target = format!("/sparql?query={}", encode(query));
+        served.send("GET", &target, &[("Accept", "text/csv"), ("Accept-Encoding", encoding)], "")
+    };
+    let long = "SELECT ?a ?c ?f ?i { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }";
+    let middle = "SELECT ?a ?c ?f { ?a ?b ?c . ?d ?e ?f }";
+    for text in [long, middle] {
+        let plain = query(text, "identity");
+        assert_eq!(plain.header("content-encoding"), "");
+        assert_eq!(plain.header("vary"), "Accept, Accept-Encoding");
+        let gzip = query(text, "gzip, deflate");
+        assert_eq!(gzip.header("content-encoding"), "gzip");
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(gzip.bytes.as_slice()).read_to_string(&mut unpacked).unwrap();
+        assert_eq!(unpacked, plain.body);
+        let zstd = query(text, "gzip, zstd");
+        assert_eq!(zstd.header("content-encoding"), "zstd");
+        assert_eq!(zstd::decode_all(zstd.bytes.as_slice()).unwrap(), plain.bytes);
+        assert!(zstd.bytes.len() < plain.bytes.len() / 2);
+    }
+    let short = query(NAMES, "gzip");
+    assert_eq!((short.header("content-encoding"), short.header("content-length")), ("", "27"));
+}
+
+#[test]
 fn a_large_answer_streams_whole() {
-    let server = Server::start(options());
+    let server = fleet(options());
     let query = "SELECT ?a ?c ?f ?i { ?a ?b ?c . ?d ?e ?f . ?g ?h ?i . ?j ?k ?l }";
     let reply = server.get(&format!("/sparql?query={}", encode(query)), "text/csv");
     assert_eq!(reply.header("transfer-encoding"), "chunked");

@@ -34,7 +34,11 @@ fn ask(engine: &Engine, request: &Request) -> Result<usize, EngineError> {
 }
 
 fn bounded(text: &str) -> Request {
-    let limits = RequestLimits { timeout: Duration::from_secs(600), memory_bytes_max: BUDGET_BYTES };
+    let limits = RequestLimits {
+        timeout: Duration::from_secs(600),
+        memory_bytes_max: BUDGET_BYTES,
+        ..RequestLimits::default()
+    };
     Request { limits, ..Request::new(Language::SparqlQuery, text, 0) }
 }
 

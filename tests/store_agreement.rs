@@ -133,7 +133,7 @@ fn on_workspace(stored: &Stored, language: Language, text: &str) -> Answered {
     request.may_write = true;
     match stored.run(&request).map_err(|error| error.to_string())?.answer {
         Answer::Rows(rows) => read(rows, language),
-        Answer::Updated(_) => Ok(Vec::new()),
+        Answer::Updated { .. } => Ok(Vec::new()),
         _ => Err("the answer is of another kind".to_owned()),
     }
 }

@@ -11,10 +11,11 @@ use reefloom::execute::{self, Context, ExecuteError, GraphLoader, Limits, Rows, 
 use reefloom::language::sparql;
 use reefloom::model::{GraphFilter, Permutation, QuadPattern, TermId, Vocabulary};
 use reefloom::optimize::{optimize, optimize_update};
-use reefloom::plan::{Form, GraphSelector, Query, Schema, Session, Variable};
+use reefloom::plan::{Form, GraphSelector, Query, Schema, Session};
 use reefloom::results::{SolutionsFormat, SolutionsWriter};
 
 use crate::compare::{same_dataset, same_solutions};
+use crate::federation;
 use crate::files::Suites;
 use crate::manifest::Case;
 use crate::solutions::{self, Expected, Solutions};
@@ -59,14 +60,7 @@ pub fn query(suites: &Suites, case: &Case) -> Result<(), String> {
     let stored = Stored::new(&quads)?;
     let actual = match services.is_empty() {
         true => ask(&stored, Language::SparqlQuery, case, &text).and_then(read_answer),
-        // An engine asks no endpoints; a query on its snapshot does.
-        false => {
-            let snapshot = stored.snapshot()?;
-            let schema = snapshot.schema().map_err(|error| error.to_string())?;
-            let session = Session { schema, ..session() };
-            let query = sparql::parse_query(&text, &session, Some(&case.action));
-            run(&query.map_err(|error| error.to_string())?, snapshot, services)
-        }
+        false => federation::query(suites, case, quads, &text),
     };
     actual.and_then(check).map_err(on_a_workspace)
 }
@@ -296,14 +290,12 @@ impl ServiceHandler for Endpoints {
         &self,
         endpoint: &NamedNode,
         text: &str,
-        variables: &[Variable],
+        columns: usize,
     ) -> Result<Vec<Vec<Option<Term>>>, String> {
         let dataset = self.0.get(endpoint.as_str()).ok_or_else(|| format!("no endpoint {endpoint}"))?;
         let query = sparql::parse_query(text, &session(), None).map_err(|error| error.to_string())?;
         match run(&query, dataset.clone(), self.0.clone())? {
-            Expected::Solutions(solutions) if solutions.variables.len() == variables.len() => {
-                Ok(solutions.rows)
-            }
+            Expected::Solutions(solutions) if solutions.variables.len() == columns => Ok(solutions.rows),
             _ => Err("the endpoint's answer has other columns".to_owned()),
         }
     }

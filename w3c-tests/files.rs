@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use oxrdf::{Graph, GraphName, Quad};
 use oxrdfio::{RdfFormat, RdfParser};
+use reefloom::engine::quads_of;
 
 /// Where the suites live on the web; their relative IRIs are resolved against it.
 pub const BASE: &str = "https://w3c.github.io/rdf-tests/";
@@ -32,9 +33,7 @@ impl Suites {
         let format = format_of(iri)?;
         let parser = RdfParser::from_format(format).with_base_iri(iri).map_err(|error| error.to_string())?;
         let parser = if format.supports_datasets() { parser } else { parser.with_default_graph(graph) };
-        parser
-            .rename_blank_nodes()
-            .for_slice(&self.bytes(iri)?)
+        quads_of(parser.rename_blank_nodes(), &self.bytes(iri)?)
             .map(|quad| quad.map_err(|error| format!("{iri}: {error}")))
             .collect()
     }

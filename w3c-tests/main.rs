@@ -7,12 +7,18 @@
 
 mod compare;
 mod evaluate;
+mod exchange;
 mod expected;
+mod federation;
 mod files;
 mod manifest;
 #[path = "../tests/stored/published.rs"]
 mod published;
 mod rdf;
+#[path = "../tests/served/mod.rs"]
+mod served;
+mod server;
+mod service_description;
 mod solutions;
 #[path = "../tests/stored/mod.rs"]
 mod stored;
@@ -119,6 +125,8 @@ fn outcome(suites: &Suites, case: &Case) -> Result<(), String> {
         },
         Kind::RdfEval => rdf::evaluates(suites, case),
         Kind::RdfCanonical => rdf::is_canonical(suites, case),
+        Kind::Exchanges(exchanges) => server::exchanges(suites, case, exchanges),
+        Kind::ServiceDescription => service_description::check(&case.iri),
         Kind::NotRun(reason) => Err((*reason).to_owned()),
     };
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {

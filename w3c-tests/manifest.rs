@@ -3,6 +3,7 @@
 use oxrdf::vocab::rdf;
 use oxrdf::{Graph, NamedNode, NamedNodeRef, NamedOrBlankNode, Term};
 
+use crate::exchange::{self, Exchange};
 use crate::files::{BASE, Suites};
 
 /// A row of the table.
@@ -79,8 +80,12 @@ pub struct Case {
 }
 
 pub enum Kind {
-    PositiveSyntax { is_update: bool },
-    NegativeSyntax { is_update: bool },
+    PositiveSyntax {
+        is_update: bool,
+    },
+    NegativeSyntax {
+        is_update: bool,
+    },
     Query,
     CsvQuery,
     Update,
@@ -88,6 +93,9 @@ pub enum Kind {
     RdfNegative,
     RdfEval,
     RdfCanonical,
+    /// Requests to a server, and what must come back.
+    Exchanges(Result<Vec<Exchange>, String>),
+    ServiceDescription,
     NotRun(&'static str),
 }
 
@@ -122,15 +130,18 @@ fn read(suites: &Suites, iri: &str, suite: usize, cases: &mut Vec<Case>) -> Resu
             read(suites, include.as_str(), suite, cases)?;
         }
     }
+    let first = cases.len();
     for entry in reader.list(&manifest, &format!("{MF}entries")) {
         if let Some(entry) = as_subject(&entry) {
             cases.push(reader.case(&entry)?);
         }
     }
+    exchange::chain(&mut cases[first..]);
     Ok(())
 }
 
-struct Reader<'a> {
+/// An entry's properties, by name.
+pub struct Reader<'a> {
     graph: &'a Graph,
     suite: usize,
 }
@@ -142,7 +153,7 @@ impl Reader<'_> {
             NamedOrBlankNode::BlankNode(_) => return Err("a test without a name".to_owned()),
         };
         let types = self.iris(entry, rdf::TYPE.as_str());
-        let kind = self.kind(&types);
+        let kind = self.kind(entry, &types);
         let action = self.value(entry, &format!("{MF}action"));
         let mut case = Case {
             iri,
@@ -177,6 +188,9 @@ impl Reader<'_> {
             }
             _ => {}
         }
+        if matches!(case.kind, Kind::Exchanges(_)) {
+            (case.data, case.graphs) = self.dataset(entry);
+        }
         match self.value(entry, &format!("{MF}result")) {
             Some(Term::NamedNode(file)) => case.results.push(file.into_string()),
             Some(Term::BlankNode(result)) => {
@@ -187,7 +201,7 @@ impl Reader<'_> {
         Ok(case)
     }
 
-    fn kind(&self, types: &[String]) -> Kind {
+    fn kind(&self, entry: &NamedOrBlankNode, types: &[String]) -> Kind {
         if SUITES[self.suite].name == "SPARQL 1.1 entailment" {
             return Kind::NotRun("entailment regimes are not implemented");
         }
@@ -207,12 +221,10 @@ impl Reader<'_> {
             Kind::CsvQuery
         } else if is("UpdateEvaluationTest") {
             Kind::Update
-        } else if is("ProtocolTest") {
-            Kind::NotRun("this runner drives no server")
-        } else if is("GraphStoreProtocolTest") {
-            Kind::NotRun("the graph store protocol is not implemented")
+        } else if starts(&["ProtocolTest", "GraphStoreProtocolTest"]) {
+            Kind::Exchanges(exchange::read(self, entry))
         } else if is("ServiceDescriptionTest") {
-            Kind::NotRun("service description is not implemented")
+            Kind::ServiceDescription
         } else if starts(&["PositiveEntailmentTest", "NegativeEntailmentTest"]) {
             Kind::NotRun("entailment regimes are not implemented")
         } else if types.iter().any(|kind| kind.ends_with("PositiveC14N")) {
@@ -254,16 +266,16 @@ impl Reader<'_> {
         (data, graphs)
     }
 
-    fn value(&self, subject: &NamedOrBlankNode, predicate: &str) -> Option<Term> {
+    pub fn value(&self, subject: &NamedOrBlankNode, predicate: &str) -> Option<Term> {
         self.values(subject, predicate).into_iter().next()
     }
 
-    fn values(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<Term> {
+    pub fn values(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<Term> {
         let predicate = NamedNodeRef::new_unchecked(predicate);
         self.graph.objects_for_subject_predicate(subject, predicate).map(|term| term.into_owned()).collect()
     }
 
-    fn iris(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<String> {
+    pub fn iris(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<String> {
         let iri = |term| match term {
             Term::NamedNode(iri) => Some(iri.into_string()),
             _ => None,
@@ -271,7 +283,7 @@ impl Reader<'_> {
         self.values(subject, predicate).into_iter().filter_map(iri).collect()
     }
 
-    fn list(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<Term> {
+    pub fn list(&self, subject: &NamedOrBlankNode, predicate: &str) -> Vec<Term> {
         let mut items = Vec::new();
         let mut rest = self.value(subject, predicate);
         while let Some(node) = rest.as_ref().and_then(as_subject) {
@@ -282,7 +294,7 @@ impl Reader<'_> {
     }
 }
 
-fn as_subject(term: &Term) -> Option<NamedOrBlankNode> {
+pub fn as_subject(term: &Term) -> Option<NamedOrBlankNode> {
     match term {
         Term::NamedNode(node) => Some(node.clone().into()),
         Term::BlankNode(node) => Some(node.clone().into()),

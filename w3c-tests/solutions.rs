@@ -34,7 +34,7 @@ pub fn read(suites: &Suites, iri: &str) -> Result<Expected, String> {
     }
 }
 
-fn parse(bytes: &[u8], format: QueryResultsFormat) -> Result<Expected, String> {
+pub fn parse(bytes: &[u8], format: QueryResultsFormat) -> Result<Expected, String> {
     let parser = QueryResultsParser::from_format(format);
     match parser.for_slice(bytes).map_err(|error| error.to_string())? {
         SliceQueryResultsParserOutput::Boolean(value) => Ok(Expected::Boolean(value)),

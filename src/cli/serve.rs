@@ -1,13 +1,14 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 
 use super::{Failure, demo, output, place};
 use crate::config::Config;
 use crate::engine::{EngineOptions, Peering, RunningNode};
-use crate::server::{self, HttpOptions};
+use crate::server::{self, HttpOptions, HttpServices};
 
 /// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
 const DEMO_FOLDER: &str = "./reefloom-demo";
@@ -29,6 +30,15 @@ pub struct Arguments {
     /// Refuse writes
     #[arg(long)]
     read_only: bool,
+    /// A SPARQL endpoint that queries may ask by SERVICE; may be repeated, `*` is any
+    #[arg(long, value_name = "URL")]
+    service: Vec<String>,
+    /// Log queries that take longer
+    #[arg(long, value_name = "MS", default_value_t = 5_000)]
+    slow_query: u64,
+    /// Refuse results of more rows [default: any size]
+    #[arg(long, value_name = "COUNT")]
+    rows_max: Option<u64>,
     /// Neither ask peers nor answer them
     #[arg(long)]
     offline: bool,
@@ -55,6 +65,11 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     };
     let _upkeep = engine.start_upkeep();
     let mut options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    if !arguments.service.is_empty() {
+        options.services = Some(Arc::new(HttpServices::new(arguments.service)));
+    }
+    options.slow_query = Duration::from_millis(arguments.slow_query);
+    options.limits.rows_max = arguments.rows_max;
     options.limits.memory_bytes_max = options.limits.memory_bytes_max.min(config.memory.query_bytes_max);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

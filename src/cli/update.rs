@@ -48,7 +48,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
         Place::Here(engine) => {
             let response = engine.run(&request)?;
             match response.answer {
-                Answer::Updated(summary) => {
+                Answer::Updated { summary, .. } => {
                     let (inserted, deleted) = (summary.quads_inserted, summary.quads_removed);
                     print(config, &Updated { commit: response.commit.to_string(), inserted, deleted })
                 }

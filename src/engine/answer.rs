@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use super::{Answer, CommitId, EngineError, Language, Response};
-use crate::execute::{ExecuteError, Rows};
+use crate::execute::{Context, ExecuteError, Rows};
 use crate::model::Value;
 use crate::plan::Shape;
 use crate::results::{
@@ -39,7 +39,7 @@ impl Response {
         match &mut self.answer {
             Answer::Rows(rows) | Answer::GraphQl { rows, .. } => Ok(rows.prepare()?),
             Answer::Graph(triples) => Ok(triples.prepare()?),
-            Answer::Boolean(_) | Answer::Updated(_) | Answer::Explanation(_) => Ok(()),
+            Answer::Boolean(_) | Answer::Updated { .. } | Answer::Explanation(_) => Ok(()),
         }
     }
 
@@ -67,9 +67,10 @@ impl Response {
                         triples_writer.write(triple)?;
                     }
                 }
+                check_whole(triples.is_cut_off(), triples.context())?;
                 Ok(triples_writer.finish().map(drop)?)
             }
-            Answer::Updated(summary) => Ok(writeln!(
+            Answer::Updated { summary, .. } => Ok(writeln!(
                 writer,
                 "{{\"commit\":\"{}\",\"inserted\":{},\"deleted\":{}}}",
                 self.commit, summary.quads_inserted, summary.quads_removed
@@ -89,11 +90,20 @@ impl Response {
     }
 }
 
+/// Refuses a result that its cap cut off: what is there would pass for the whole.
+fn check_whole(is_cut_off: bool, context: &Context) -> Result<(), EngineError> {
+    match context.limits.rows_max {
+        Some(rows_max) if is_cut_off => Err(EngineError::TooManyRows { rows_max }),
+        _ => Ok(()),
+    }
+}
+
 fn write_values(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError> {
     let mut table = TableWriter::new(writer, rows.columns());
     while let Some(values) = rows.next_values()? {
         table.write_values(&values)?;
     }
+    check_whole(rows.is_cut_off(), rows.context())?;
     Ok(table.finish().map(drop)?)
 }
 
@@ -102,6 +112,7 @@ fn write_terms(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteError>
     while let Some(terms) = rows.next_terms()? {
         table.write_terms(&terms)?;
     }
+    check_whole(rows.is_cut_off(), rows.context())?;
     Ok(table.finish().map(drop)?)
 }
 
@@ -137,6 +148,7 @@ fn write_solutions(
     while let Some(terms) = rows.next_terms()? {
         solutions.write(&terms)?;
     }
+    check_whole(rows.is_cut_off(), rows.context())?;
     Ok(solutions.finish().map(drop)?)
 }
 
@@ -145,6 +157,7 @@ fn write_records(mut rows: Rows, writer: &mut dyn Write) -> Result<(), WriteErro
     while let Some(values) = rows.next_values()? {
         records.write(&values)?;
     }
+    check_whole(rows.is_cut_off(), rows.context())?;
     Ok(records.finish(&[]).map(drop)?)
 }
 
@@ -158,6 +171,7 @@ fn write_graphql(
     while let Some(values) = rows.next_values()? {
         response.write(&values)?;
     }
+    check_whole(rows.is_cut_off(), rows.context())?;
     let extensions = [("commit", Value::String(commit.to_string()))];
     Ok(response.finish(&extensions).map(drop)?)
 }

@@ -46,6 +46,8 @@ pub enum EngineError {
     Timeout,
     #[error("the query needs more memory than its budget of {budget_bytes} bytes")]
     MemoryExceeded { budget_bytes: usize },
+    #[error("the result has more rows than this node gives, which are {rows_max}")]
+    TooManyRows { rows_max: u64 },
     /// A rule of the language was broken by a value that only running it could show.
     #[error(transparent)]
     Runtime(ExecuteError),
@@ -68,7 +70,9 @@ impl EngineError {
             }
             EngineError::Conflict(_) => Some("ask again: the write was not made".to_owned()),
             EngineError::NotAt { .. } => Some("read the branch anew, then decide".to_owned()),
-            EngineError::MemoryExceeded { .. } => Some("narrow the query, or add a LIMIT".to_owned()),
+            EngineError::MemoryExceeded { .. } | EngineError::TooManyRows { .. } => {
+                Some("narrow the query, or add a LIMIT".to_owned())
+            }
             _ => None,
         }
     }

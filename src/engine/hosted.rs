@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::turns::Turns;
-use super::{Answer, BranchInfo, EngineError, Explain, Language, LogEntry, Request, Response};
+use super::{Answer, BranchInfo, EngineError, Explain, GraphRef, Language, LogEntry, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
-use crate::model::{NamedNode, Vocabulary};
+use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
 use crate::plan::{self, Form, GraphSelector, Query, Schema, Session, Statement, Update};
 use crate::replication::Replica;
@@ -118,7 +118,8 @@ impl Hosted {
         let session = session(request, settings, dataset.schema()?);
         let answer = match request.language {
             Language::SparqlQuery => {
-                let query = sparql::parse_query(&request.text, &session, None)
+                let base = Some(settings.vocabulary.base.as_str());
+                let query = sparql::parse_query(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
                 answer_query(query, request, request.explain, &session, &dataset)?
             }
@@ -208,8 +209,13 @@ impl Hosted {
                 if request.explain.is_some() {
                     Answer::Explanation(explain_update(update))
                 } else {
+                    let graph_existed = match &request.graph {
+                        Some(graph) => holds_graph(graph, &*transaction)?,
+                        None => true,
+                    };
                     let context = writing_context(request, session, &transaction);
-                    Answer::Updated(execute::execute_update(&update, context)?)
+                    let summary = execute::execute_update(&update, context)?;
+                    Answer::Updated { summary, graph_existed }
                 }
             }
             Statement::Query(query) => {
@@ -254,7 +260,8 @@ impl Write {
         let session = session(request, settings, Arc::default());
         let (session, statement) = match request.language {
             Language::SparqlUpdate => {
-                let update = sparql::parse_update(&request.text, &session, None)
+                let base = Some(settings.vocabulary.base.as_str());
+                let update = sparql::parse_update(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
                 (session, Statement::Update(update))
             }
@@ -318,15 +325,28 @@ fn answer_query(
     })
 }
 
+/// Returns whether there is a quad in a graph; a graph without one is not there.
+fn holds_graph(graph: &GraphRef, dataset: &dyn Dataset) -> Result<bool, EngineError> {
+    let graph = match graph {
+        GraphRef::Named(name) => match dataset.term_id(&name.clone().into())? {
+            Some(id) => id,
+            None => return Ok(false),
+        },
+        GraphRef::Default => TermId::UNDEFINED,
+    };
+    let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
+    Ok(dataset.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+}
+
 /// Returns what lowering is told: the dataset that the request names, else the workspace's own.
 fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Session {
     let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
-    let default_graph = if chosen {
-        GraphSelector::Merge(request.default_graphs.clone())
-    } else if settings.union_default_graph {
-        GraphSelector::Everything
-    } else {
-        GraphSelector::Default
+    let default_graph = match &request.graph {
+        Some(GraphRef::Named(name)) => GraphSelector::Named(name.clone()),
+        Some(GraphRef::Default) => GraphSelector::Default,
+        None if chosen => GraphSelector::Merge(request.default_graphs.clone()),
+        None if settings.union_default_graph => GraphSelector::Everything,
+        None => GraphSelector::Default,
     };
     let named_graphs: Option<Vec<NamedNode>> = chosen.then(|| request.named_graphs.clone());
     Session { default_graph, named_graphs, vocabulary: settings.vocabulary.clone(), schema }
@@ -371,10 +391,12 @@ fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.default_graph = session.default_graph.clone();
     context.now_ms = request.now_ms;
     context.cancel = request.cancel.clone();
+    context.services = request.services.clone();
+    context.loader = request.loader.clone();
     context.limits = Limits {
         deadline: Some(Instant::now() + request.limits.timeout),
         memory_bytes_max: request.limits.memory_bytes_max,
-        rows_max: None,
+        rows_max: request.limits.rows_max,
     };
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 use oxrdfio::{RdfFormat, RdfParseError, RdfParser, RdfSyntaxError};
 
 use super::lines::{BadLine, LineFormat, PARSERS, gather_lines};
-use super::{CommitId, Engine, EngineError};
+use super::{CommitId, Engine, EngineError, xml_literal};
 use crate::graph::WriteError;
 use crate::model::{BlankNode, GraphName, NamedNode, NamedOrBlankNode, Term};
 use crate::workspace::{BlankNames, FeedError, Intake};
@@ -256,7 +256,12 @@ impl Document<'_> {
             let line = Arc::new(AtomicU64::new(0));
             let inner = BufReader::with_capacity(READ_BUFFER_BYTES, reader);
             let reader = ByLine { inner, line: line.clone(), is_at_start: true };
-            return parse(self.path, parser.for_reader(reader), &line, self.lenient, skipped, consume);
+            let quads = parser.for_reader(reader).map(|quad| {
+                let mut quad = quad?;
+                xml_literal::canonicalize(&mut quad);
+                Ok(quad)
+            });
+            return parse(self.path, quads, &line, self.lenient, skipped, consume);
         }
         parse(self.path, parser.for_reader(reader), &AtomicU64::new(0), self.lenient, skipped, consume)
     }

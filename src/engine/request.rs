@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use crate::execute::{Rows, Triples, UpdateSummary};
+use crate::execute::{GraphLoader, Rows, ServiceHandler, Triples, UpdateSummary};
 use crate::model::{Map, NamedNode};
 use crate::plan::Shape;
 use crate::workspace::CommitId;
@@ -19,8 +19,15 @@ pub enum Language {
     GraphQl,
 }
 
+/// A graph of a workspace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GraphRef {
+    Default,
+    Named(NamedNode),
+}
+
 /// One question or order, with everything that decides its answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Request {
     pub language: Language,
     pub text: String,
@@ -35,6 +42,13 @@ pub struct Request {
     pub default_graphs: Vec<NamedNode>,
     /// The protocol's named-graph-uri (or using-named-graph-uri).
     pub named_graphs: Vec<NamedNode>,
+    /// The one graph that the request is about, as if it were the whole default graph: patterns
+    /// read it, and what an update says of the default graph is done to it.
+    pub graph: Option<GraphRef>,
+    /// Answers SERVICE; without one it fails.
+    pub services: Option<Arc<dyn ServiceHandler>>,
+    /// Where LOAD finds documents; nowhere if `None`.
+    pub loader: Option<Arc<dyn GraphLoader>>,
     /// Answer with the plans instead of the rows.
     pub explain: Option<Explain>,
     /// Whether the caller may change data through this door.
@@ -65,11 +79,13 @@ pub enum Explain {
 pub struct RequestLimits {
     pub timeout: Duration,
     pub memory_bytes_max: usize,
+    /// A result of more rows, or triples, is an error and no shorter result; any size if `None`.
+    pub rows_max: Option<u64>,
 }
 
 impl Default for RequestLimits {
     fn default() -> RequestLimits {
-        RequestLimits { timeout: Duration::from_secs(60), memory_bytes_max: 2 << 30 }
+        RequestLimits { timeout: Duration::from_secs(60), memory_bytes_max: 2 << 30, rows_max: None }
     }
 }
 
@@ -85,6 +101,9 @@ impl Request {
             at: None,
             default_graphs: Vec::new(),
             named_graphs: Vec::new(),
+            graph: None,
+            services: None,
+            loader: None,
             explain: None,
             may_write: false,
             only_at: None,
@@ -112,7 +131,11 @@ pub enum Answer {
     /// Distinct triples (CONSTRUCT, DESCRIBE).
     Graph(Triples),
     /// What a SPARQL update changed.
-    Updated(UpdateSummary),
+    Updated {
+        summary: UpdateSummary,
+        /// Whether the request's graph held something before.
+        graph_existed: bool,
+    },
     /// The logical plan, before and after optimisation, and the physical plan.
     Explanation(String),
     /// Rows, and how they nest into GraphQL's response; introspection is part of the shape.

@@ -56,12 +56,12 @@ pub struct Context {
 
 /// Sends a pattern to another SPARQL endpoint.
 pub trait ServiceHandler: Send + Sync {
-    /// Returns the rows of `text`, a SELECT query, in the order of `variables`' names.
+    /// Returns the rows of `text`, a SELECT query of so many columns, in their order.
     fn query(
         &self,
         endpoint: &NamedNode,
         text: &str,
-        variables: &[Variable],
+        columns: usize,
     ) -> Result<Vec<Vec<Option<Term>>>, String>;
 }
 

@@ -98,10 +98,12 @@ impl Planner {
         wanted: Option<Variable>,
     ) -> Result<BoxOperator, ExecuteError> {
         let operator = self.build_plain(plan, wanted)?;
-        if !self.is_metering {
-            return Ok(operator);
-        }
-        Ok(Box::new(Metered::new(operator, self.estimate(plan))))
+        Ok(self.metered(operator, || self.estimate(plan)))
+    }
+
+    /// Returns an operator with a meter, if this planner makes such.
+    fn metered(&self, operator: BoxOperator, estimate: impl FnOnce() -> f64) -> BoxOperator {
+        if self.is_metering { Box::new(Metered::new(operator, estimate())) } else { operator }
     }
 
     fn build_plain(&self, plan: &LogicalPlan, wanted: Option<Variable>) -> Result<BoxOperator, ExecuteError> {
@@ -333,6 +335,7 @@ impl Planner {
                 && shared.iter().all(|variable| own.layout().is_defined(*variable))
             {
                 self.note_scan(scan);
+                let right = self.metered(right, || self.estimate_scan(scan) as f64);
                 let join = MergeJoin::new(own, right, *variable, self.context.clone());
                 return Ok(Some(Box::new(join)));
             }

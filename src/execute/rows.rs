@@ -182,6 +182,11 @@ impl Triples {
         self.rows.prepare()
     }
 
+    /// Returns whether there are no triples; known once they are prepared.
+    pub fn is_empty(&self) -> bool {
+        self.rows.first.is_none()
+    }
+
     /// Returns more triples, never none.
     pub fn next_triples(&mut self) -> Result<Option<Vec<Triple>>, ExecuteError> {
         while let Some(found) = self.next_found()? {
@@ -202,6 +207,11 @@ impl Triples {
 
     pub fn is_cut_off(&self) -> bool {
         self.rows.is_cut_off
+    }
+
+    /// The context that the query runs in.
+    pub fn context(&self) -> &Arc<Context> {
+        &self.rows.context
     }
 
     fn next_found(&mut self) -> Result<Option<Vec<Triple>>, ExecuteError> {

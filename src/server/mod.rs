@@ -4,4 +4,4 @@
 #[expect(clippy::result_large_err, reason = "a problem is made at most once for a request")]
 mod http;
 
-pub use http::{HttpOptions, serve};
+pub use http::{HttpOptions, HttpServices, serve};

@@ -111,7 +111,10 @@ fn parser(text: &str, base: Option<&str>) -> Result<SparqlParser, SyntaxError> {
 fn lower_query(query: &SparqlQuery, session: &Session) -> Result<Query, String> {
     let base = query.base_iri().map(|iri| iri.as_str().to_owned());
     let mut lowering = Lowering::new(session, base);
-    lowering.set_dataset(query.dataset());
+    // What the protocol says of the dataset is said instead of FROM (SPARQL 1.1 Protocol, 2.1.4).
+    if session.named_graphs.is_none() {
+        lowering.set_dataset(query.dataset());
+    }
     match query {
         SparqlQuery::Select { pattern, .. } => {
             let (root, columns) = lower_table(&mut lowering, pattern);

@@ -14,6 +14,9 @@ use crate::plan::{
     Update, Variables,
 };
 
+/// SPARQL 1.1 Protocol, 2.2.3.
+const TWO_DATASETS: &str = "the request names graphs to use, and the update too, by USING or WITH";
+
 pub fn lower(update: &SparqlUpdate, session: &Session) -> Result<Update, String> {
     let base = update.base_iri.as_ref().map(|iri| iri.as_str().to_owned());
     let mut variables = Variables::default();
@@ -40,6 +43,9 @@ fn lower_operation(operation: &Operation, lowering: &mut Lowering) -> LogicalPla
             modify(LogicalPlan::unit(), data.iter().map(|quad| Change::Delete(ground_quad(quad, &default))))
         }
         Operation::DeleteInsert { delete, insert, using, pattern } => {
+            if using.is_some() && lowering.named_graphs.is_some() {
+                lowering.mistake.get_or_insert_with(|| TWO_DATASETS.to_owned());
+            }
             lowering.set_dataset(using.as_ref());
             let input = lowering.pattern(pattern);
             let deletes: Vec<_> = delete

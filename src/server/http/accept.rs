@@ -89,6 +89,19 @@ pub(super) fn names(accept: Option<&str>, media_type: &str) -> bool {
     ranges.iter().any(|range| range.quality > 0 && range.specificity(media_type) == Some(2))
 }
 
+/// Returns the quality, in thousandths, that a list of words gives one of them, by name or by `*`.
+pub(super) fn quality_of(list: &str, word: &str) -> u16 {
+    let quality = |name: &str| {
+        let mut words = list.split(',').filter_map(|part| {
+            let mut parameters = part.split(';').map(str::trim);
+            let name = parameters.next()?;
+            Some((name, quality(parameters)?))
+        });
+        words.find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, quality)| quality)
+    };
+    quality(word).or_else(|| quality("*")).unwrap_or(0)
+}
+
 struct MediaRange {
     main: String,
     sub: String,
@@ -118,20 +131,20 @@ fn parse(accept: &str) -> Vec<MediaRange> {
             "*" => ("*", "*"),
             other => other.split_once('/')?,
         };
-        let quality = parameters
-            .filter_map(|parameter| parameter.split_once('='))
-            .find(|(name, _)| name.trim().eq_ignore_ascii_case("q"));
-        let quality = match quality {
-            Some((_, text)) => text.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q))?,
-            None => 1.0,
-        };
-        Some(MediaRange {
-            main: main.trim().to_owned(),
-            sub: sub.trim().to_owned(),
-            quality: (quality * 1000.0).round() as u16,
-        })
+        let quality = quality(parameters)?;
+        Some(MediaRange { main: main.trim().to_owned(), sub: sub.trim().to_owned(), quality })
     };
     accept.split(',').filter_map(range).collect()
+}
+
+/// Returns the quality among parameters, in thousandths; `None` if it makes no sense.
+fn quality<'a>(parameters: impl Iterator<Item = &'a str>) -> Option<u16> {
+    let mut named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let quality = match named.find(|(name, _)| name.trim().eq_ignore_ascii_case("q")) {
+        Some((_, text)) => text.trim().parse::<f32>().ok().filter(|q| (0.0..=1.0).contains(q))?,
+        None => 1.0,
+    };
+    Some((quality * 1000.0).round() as u16)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Answers of the engine as bodies: format, headers, stream.
 
-use std::io::{self, Write};
+use std::io;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -46,7 +46,7 @@ impl Wanted {
             Answer::Graph(_) => negotiate(self.accept.as_deref(), GRAPHS)
                 .map(|(media_type, format)| (media_type, AnswerFormat::Graph(format)))
                 .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name))),
-            Answer::Updated(_) | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
+            Answer::Updated { .. } | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
             Answer::Explanation(_) => Ok(("text/plain", AnswerFormat::Table)),
         }
     }
@@ -59,11 +59,29 @@ impl Wanted {
 pub(super) fn write(response: Response, wanted: &Wanted, sink: &mut Sink) -> Result<(), Problem> {
     let headers = headers_of(&response);
     if is_known(wanted.known_commits.as_deref(), &response.commit.to_string()) {
-        sink.start(StatusCode::NOT_MODIFIED, headers);
+        sink.answer(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
     let (media_type, format) = wanted.format_of(&response.answer)?;
-    stream(response, format, with_type(headers, media_type), sink)
+    stream(response, format, StatusCode::OK, with_type(headers, media_type), sink)
+}
+
+/// Writes what a write to a graph changed; nothing if its status has no content.
+///
+/// # Errors
+/// As [`write`].
+pub(super) fn write_updated(
+    response: Response,
+    status: StatusCode,
+    mut headers: HeaderMap,
+    sink: &mut Sink,
+) -> Result<(), Problem> {
+    headers.extend(headers_of(&response));
+    if status == StatusCode::NO_CONTENT {
+        sink.answer(status, headers);
+        return Ok(());
+    }
+    stream(response, AnswerFormat::Json, status, with_type(headers, "application/json"), sink)
 }
 
 /// Writes the answer to a GraphQL operation.
@@ -78,14 +96,14 @@ pub(super) fn write_graphql(
 ) -> Result<(), Problem> {
     let headers = headers_of(&response);
     if is_known(known_commits, &response.commit.to_string()) {
-        sink.start(StatusCode::NOT_MODIFIED, headers);
+        sink.answer(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
     let media_type = match &response.answer {
         Answer::Explanation(_) => "text/plain",
         _ => media_type,
     };
-    stream(response, AnswerFormat::Json, with_type(headers, media_type), sink)
+    stream(response, AnswerFormat::Json, StatusCode::OK, with_type(headers, media_type), sink)
 }
 
 /// Starts the response once the first rows are there: most failures show by then, and get their
@@ -93,35 +111,38 @@ pub(super) fn write_graphql(
 fn stream(
     mut response: Response,
     format: AnswerFormat,
+    status: StatusCode,
     headers: HeaderMap,
     sink: &mut Sink,
 ) -> Result<(), Problem> {
     response.prepare().map_err(from_engine)?;
-    let mut writer = sink.start(StatusCode::OK, headers);
+    let mut writer = sink.start(status, headers);
     match response.write(format, &mut writer) {
-        Ok(()) => writer.flush().map_err(broken),
+        Ok(()) => writer.finish().map_err(from_io),
         Err(WriteError::Engine(error)) => Err(from_engine(error)),
-        Err(WriteError::Io(error)) => Err(broken(error)),
+        Err(WriteError::Io(error)) => Err(from_io(error)),
     }
 }
 
 fn headers_of(response: &Response) -> HeaderMap {
     let mut headers = HeaderMap::new();
     set_commit(&mut headers, &response.commit.to_string());
-    headers.insert(header::VARY, HeaderValue::from_static("Accept"));
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
     headers
 }
 
-/// Returns the media type as a header; text says that it is UTF-8.
 fn with_type(mut headers: HeaderMap, media_type: &'static str) -> HeaderMap {
-    let value = match media_type.starts_with("text/") {
-        true => HeaderValue::from_str(&format!("{media_type}; charset=utf-8")),
-        false => Ok(HeaderValue::from_static(media_type)),
-    };
-    if let Ok(value) = value {
-        headers.insert(header::CONTENT_TYPE, value);
-    }
+    headers.insert(header::CONTENT_TYPE, content_type(media_type));
     headers
+}
+
+/// Returns a media type as a Content-Type; text says that it is UTF-8.
+pub(super) fn content_type(media_type: &'static str) -> HeaderValue {
+    let with_charset = format!("{media_type}; charset=utf-8");
+    match HeaderValue::from_str(&with_charset) {
+        Ok(value) if media_type.starts_with("text/") => value,
+        _ => HeaderValue::from_static(media_type),
+    }
 }
 
 pub(super) fn set_commit(headers: &mut HeaderMap, commit: &str) {
@@ -143,7 +164,7 @@ pub(super) fn tags(list: &str) -> impl Iterator<Item = &str> {
     list.split(',').map(|tag| tag.trim().trim_start_matches("W/").trim_matches('"'))
 }
 
-fn broken(error: io::Error) -> Problem {
+pub(super) fn from_io(error: io::Error) -> Problem {
     Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "BROKEN_OFF", error.to_string())
 }
 
@@ -167,6 +188,7 @@ pub(super) fn from_engine(error: EngineError) -> Problem {
         EngineError::Cancelled => (StatusCode::SERVICE_UNAVAILABLE, "CANCELLED"),
         EngineError::Timeout => (StatusCode::SERVICE_UNAVAILABLE, "DEADLINE_EXCEEDED"),
         EngineError::MemoryExceeded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "MEMORY_EXCEEDED"),
+        EngineError::TooManyRows { .. } => (StatusCode::SERVICE_UNAVAILABLE, "ROWS_EXCEEDED"),
         EngineError::Storage(_) | EngineError::InUse(_) => {
             (StatusCode::INTERNAL_SERVER_ERROR, "STORAGE_FAILED")
         }
@@ -248,6 +270,7 @@ mod tests {
             (EngineError::Cancelled, 503, "CANCELLED"),
             (EngineError::Timeout, 503, "DEADLINE_EXCEEDED"),
             (EngineError::MemoryExceeded { budget_bytes: 1 }, 503, "MEMORY_EXCEEDED"),
+            (EngineError::TooManyRows { rows_max: 1 }, 503, "ROWS_EXCEEDED"),
             (EngineError::Unavailable { missing: 3, first: text() }, 503, "BLOCKS_UNAVAILABLE"),
         ] {
             let problem = from_engine(error);

@@ -8,10 +8,16 @@ mod address;
 mod answer;
 mod branches;
 mod cypher;
+mod document;
+mod encoding;
+mod graph_store;
 mod graphql;
 mod home;
 mod problem;
 mod request;
+mod running;
+mod service_description;
+mod services;
 mod sparql;
 mod stream;
 mod upkeep;
@@ -33,10 +39,14 @@ use axum::serve::ListenerExt;
 use tokio::net::TcpListener;
 
 use self::address::{Address, BRANCH_HEADER, BRANCH_PARAMETER};
+use self::encoding::Encoding;
 use self::problem::Problem;
 use self::request::{Parameters, header_text};
+use self::running::RunningQueries;
+pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
 use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
+use crate::execute::ServiceHandler;
 
 /// The header that names the commit an answer was read at, or that a write made.
 pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
@@ -46,7 +56,7 @@ const MESSAGE_HEADER: HeaderName = HeaderName::from_static("reefloom-message");
 const MESSAGE_PARAMETER: &str = "message";
 
 /// What the server is set to.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpOptions {
     pub read_only: bool,
     pub body_bytes_max: usize,
@@ -55,6 +65,10 @@ pub struct HttpOptions {
     /// Queries that may wait for a thread before more are sent away with 429.
     pub queries_waiting_max: usize,
     pub limits: RequestLimits,
+    /// Answers SERVICE; without one it fails.
+    pub services: Option<Arc<dyn ServiceHandler>>,
+    /// A query that takes longer is logged.
+    pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
     pub grace: Duration,
 }
@@ -68,6 +82,8 @@ impl Default for HttpOptions {
             query_threads: cores.max(2) * 2,
             queries_waiting_max: 256,
             limits: RequestLimits::default(),
+            services: None,
+            slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
     }
@@ -86,6 +102,7 @@ pub async fn serve(
     let grace = options.grace;
     let app = Arc::new(App {
         pool: QueryPool::new(options.query_threads, options.queries_waiting_max),
+        running: Arc::default(),
         engine,
         options,
     });
@@ -115,6 +132,7 @@ struct App {
     engine: Arc<Engine>,
     options: HttpOptions,
     pool: QueryPool,
+    running: Arc<RunningQueries>,
 }
 
 fn router(app: Arc<App>) -> Router {
@@ -126,9 +144,13 @@ fn router(app: Arc<App>) -> Router {
         .route("/sparql", any(sparql_short))
         .route("/cypher", any(cypher_short))
         .route("/graphql", any(graphql_short))
+        .route("/rdf-graph-store", any(graph_store_short))
+        .route("/rdf-graph-store/{*path}", any(graph_short))
         .route("/{workspace}/sparql", any(sparql_at))
         .route("/{workspace}/cypher", any(cypher_at))
         .route("/{workspace}/graphql", any(graphql_at))
+        .route("/{workspace}/rdf-graph-store", any(graph_store_at))
+        .route("/{workspace}/rdf-graph-store/{*path}", any(graph_at))
         .route("/{workspace}/branches", any(branches::collection))
         .route("/{workspace}/branches/{branch}", any(branches::one))
         .route("/{workspace}/commits", any(branches::commits))
@@ -136,6 +158,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/{workspace}/pins", any(upkeep::pins))
         .route("/{workspace}/pins/{name}", any(upkeep::pin))
         .route("/v1/gc", any(upkeep::collect))
+        .route("/v1/queries", any(running::list))
+        .route("/v1/queries/{id}", any(running::one))
         .fallback(no_route)
         .layer(middleware::from_fn(common_headers))
         .with_state(app)
@@ -167,9 +191,25 @@ impl Call {
         request: Request,
         write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
     ) -> Result<Reply, Problem> {
+        self.run_prepared(request, |_| Ok(()), write).await
+    }
+
+    /// As [`Call::run`], after what is left of the request's making: work for a query thread too.
+    async fn run_prepared(
+        &self,
+        mut request: Request,
+        prepare: impl FnOnce(&mut Request) -> Result<(), Problem> + Send + 'static,
+        write: impl FnOnce(EngineResponse, &mut Sink) -> Result<(), Problem> + Send + 'static,
+    ) -> Result<Reply, Problem> {
         let (engine, cancel) = (self.app.engine.clone(), request.cancel.clone());
-        let job = move |sink: &mut Sink| write(engine.run(&request).map_err(answer::from_engine)?, sink);
-        self.app.pool.respond(cancel, job).await
+        let entry = self.app.running.enter(&self.request_id, &request, self.app.options.slow_query);
+        let job = move |sink: &mut Sink| {
+            let _entry = entry;
+            prepare(&mut request)?;
+            write(engine.run(&request).map_err(answer::from_engine)?, sink)
+        };
+        let accepted = header_text(&self.parts.headers, header::ACCEPT_ENCODING);
+        self.app.pool.respond(cancel, Encoding::negotiate(accepted.as_deref()), job).await
     }
 
     fn is(&self, method: Method) -> bool {
@@ -202,6 +242,7 @@ impl Call {
         request.workspace.clone_from(&address.workspace);
         request.at.clone_from(&address.at);
         request.limits = self.app.options.limits;
+        request.services = self.app.options.services.clone();
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));
@@ -276,6 +317,30 @@ async fn graphql_at(State(app): State<Arc<App>>, Path(segment): Path<String>, re
     graphql::handle(app, Some(segment), request).await
 }
 
+async fn graph_store_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    graph_store::handle(app, None, false, request).await
+}
+
+async fn graph_short(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
+    graph_store::handle(app, None, true, request).await
+}
+
+async fn graph_store_at(
+    State(app): State<Arc<App>>,
+    Path(segment): Path<String>,
+    request: HttpRequest,
+) -> Reply {
+    graph_store::handle(app, Some(segment), false, request).await
+}
+
+async fn graph_at(
+    State(app): State<Arc<App>>,
+    Path((segment, _)): Path<(String, String)>,
+    request: HttpRequest,
+) -> Reply {
+    graph_store::handle(app, Some(segment), true, request).await
+}
+
 async fn no_route(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
     let (call, _) = Call::new(app, request);
     let detail = format!("nothing is served at {}", call.parts.uri.path());
@@ -295,7 +360,7 @@ async fn common_headers(mut request: HttpRequest, next: Next) -> Reply {
     let mut response = if is_preflight { preflight() } else { next.run(request).await };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-    let exposed = "ETag, Reefloom-Commit, X-Request-Id, Allow, Retry-After";
+    let exposed = "ETag, Location, Reefloom-Commit, X-Request-Id, Allow, Retry-After";
     headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(exposed));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(&id) {

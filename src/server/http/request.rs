@@ -1,6 +1,6 @@
 //! What the protocols share in reading a request: parameters, bodies, who may write.
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
@@ -70,7 +70,11 @@ pub(super) fn header_text(headers: &HeaderMap, name: header::HeaderName) -> Opti
 /// # Errors
 /// 415 for a charset that is not UTF-8.
 pub(super) fn content_type(headers: &HeaderMap, understood: &[&str]) -> Result<String, Problem> {
-    let text = header_text(headers, header::CONTENT_TYPE).unwrap_or_default();
+    media_type_of(&header_text(headers, header::CONTENT_TYPE).unwrap_or_default(), understood)
+}
+
+/// Returns the media type of a Content-Type, as [`content_type`] does.
+pub(super) fn media_type_of(text: &str, understood: &[&str]) -> Result<String, Problem> {
     let mut parts = text.split(';').map(str::trim);
     let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
     let charset =
@@ -78,15 +82,27 @@ pub(super) fn content_type(headers: &HeaderMap, understood: &[&str]) -> Result<S
     match charset.map(|(_, value)| value.trim_matches('"').to_ascii_lowercase()) {
         None => Ok(media_type),
         Some(charset) if matches!(charset.as_str(), "utf-8" | "utf8" | "us-ascii") => Ok(media_type),
-        Some(_) => Err(Problem::unsupported(&text, understood).hint("the only charset is UTF-8")),
+        Some(_) => Err(Problem::unsupported(text, understood).hint("the only charset is UTF-8")),
     }
 }
 
 /// Reads a body of UTF-8 text.
 ///
 /// # Errors
-/// 413 if it is longer than `bytes_max`; 400 if it is no UTF-8 or breaks off.
+/// As [`read_bytes`]; 400 if it is no UTF-8.
 pub(super) async fn read_text(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<String, Problem> {
+    let bytes = read_bytes(headers, body, bytes_max).await?;
+    String::from_utf8(bytes.to_vec()).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        Problem::bad_request("INVALID_UTF8", format!("the body is no UTF-8 after byte {valid}"))
+    })
+}
+
+/// Reads a body.
+///
+/// # Errors
+/// 413 if it is longer than `bytes_max`; 400 if it breaks off.
+pub(super) async fn read_bytes(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -98,14 +114,10 @@ pub(super) async fn read_text(headers: &HeaderMap, body: Body, bytes_max: usize)
     if announced.is_some_and(|bytes| bytes > bytes_max) {
         return Err(too_large());
     }
-    let bytes = axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
+    axum::body::to_bytes(body, bytes_max).await.map_err(|error| {
         let is_limit =
             std::error::Error::source(&error).is_some_and(|source| source.to_string().contains("limit"));
         if is_limit { too_large() } else { Problem::bad_request("BODY_BROKEN", "the body broke off") }
-    })?;
-    String::from_utf8(bytes.to_vec()).map_err(|error| {
-        let valid = error.utf8_error().valid_up_to();
-        Problem::bad_request("INVALID_UTF8", format!("the body is no UTF-8 after byte {valid}"))
     })
 }
 

@@ -13,7 +13,7 @@ use super::accept::{SOLUTIONS, names, negotiate};
 use super::answer::{self, Wanted};
 use super::problem::Problem;
 use super::request::{Parameters, content_type, read_text};
-use super::{App, Call, Reply};
+use super::{App, Call, Reply, service_description};
 use crate::engine::Language;
 use crate::model::NamedNode;
 
@@ -21,6 +21,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const QUERY: &str = "application/sparql-query";
 const UPDATE: &str = "application/sparql-update";
 const UNDERSTOOD: &[&str] = &[FORM, QUERY, UPDATE];
+
+const GRAPHS: [&str; 4] =
+    ["default-graph-uri", "named-graph-uri", "using-graph-uri", "using-named-graph-uri"];
 
 /// One operation, however it was sent.
 struct Operation {
@@ -43,6 +46,9 @@ pub(super) async fn handle(app: Arc<App>, segment: Option<String>, request: Http
 
 async fn answer(call: &Call, segment: Option<&str>, body: Body) -> Result<Reply, Problem> {
     let address = call.address(segment)?;
+    if call.is_get() && !has_any(&call.query, &["query", "update"]) && !has_any(&call.query, &GRAPHS) {
+        return service_description::describe(call, address).await;
+    }
     let operation = read(call, body).await?;
     let is_update = operation.language == Language::SparqlUpdate;
     if is_update {
@@ -106,10 +112,12 @@ fn operation(parameters: Parameters, query_string: Parameters) -> Result<Operati
                 .hint("GET ?query=..., or POST a form with query= or update=, or POST the text itself"));
         }
     };
-    let names = ["default-graph-uri", "named-graph-uri", "using-graph-uri", "using-named-graph-uri"];
-    let has_graphs = names.iter().any(|name| parameters.all(name).next().is_some());
-    let parameters = if has_graphs { parameters } else { query_string };
+    let parameters = if has_any(&parameters, &GRAPHS) { parameters } else { query_string };
     Ok(Operation { language, text, parameters })
+}
+
+fn has_any(parameters: &Parameters, names: &[&str]) -> bool {
+    names.iter().any(|name| parameters.all(name).next().is_some())
 }
 
 fn graphs(parameters: &Parameters, name: &str) -> Result<Vec<NamedNode>, Problem> {
