@@ -54,7 +54,12 @@ impl Response {
                 AnswerFormat::Solutions(format) => Ok(write_boolean(format, writer, value).map(drop)?),
                 _ => Ok(write_boolean(SolutionsFormat::Json, writer, value).map(drop)?),
             },
-            Answer::Explanation(text) => Ok(writer.write_all(text.as_bytes())?),
+            Answer::Explanation(explanation) => match format {
+                AnswerFormat::Json => {
+                    Ok(serde_json::to_writer(writer, &explanation).map_err(io::Error::from)?)
+                }
+                _ => Ok(write!(writer, "{explanation}")?),
+            },
             Answer::Graph(mut triples) => {
                 let format = match format {
                     AnswerFormat::Graph(format) => format,

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::turns::Turns;
-use super::{Answer, BranchInfo, EngineError, Explain, GraphRef, Language, LogEntry, Request, Response};
+use super::{
+    Answer, BlocksRead, BranchInfo, EngineError, Explain, Explanation, GraphRef, Language, LogEntry, Request,
+    Response,
+};
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits};
 use crate::language::{cypher, graphql, sparql};
@@ -116,7 +119,8 @@ impl Hosted {
         let commit = self.resolve(request.at.as_deref())?;
         let dataset: Arc<dyn Dataset> = self.workspace.snapshot(commit)?;
         let session = session(request, settings, dataset.schema()?);
-        let answer = match request.language {
+        let before = self.blocks_read();
+        let mut answer = match request.language {
             Language::SparqlQuery => {
                 let base = Some(settings.vocabulary.base.as_str());
                 let query = sparql::parse_query(&request.text, &session, base)
@@ -133,7 +137,19 @@ impl Hosted {
             }
             _ => self.answer_graphql(request, &session, &dataset)?,
         };
+        if let Answer::Explanation(explanation) = &mut answer
+            && explanation.is_profile()
+        {
+            explanation.blocks = Some(self.blocks_read().since(before));
+        }
         Ok(self.response(request, settings, commit, answer))
+    }
+
+    /// Returns how many blocks were read so far, by whomever.
+    fn blocks_read(&self) -> BlocksRead {
+        let counters = self.workspace.reader().counters();
+        let (cached, read) = (counters.hits, counters.fetched_blocks);
+        BlocksRead { cached, read, fetched: self.fetched().blocks }
     }
 
     fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
@@ -282,13 +298,14 @@ fn prefixes(vocabulary: &Vocabulary) -> Vec<(String, String)> {
     prefixes
 }
 
-fn explain_update(update: Update) -> String {
+fn explain_update(update: Update) -> Explanation {
     let Update { operations, variables } = update;
     let queries = operations.into_iter().map(|root| {
         let columns = Vec::new();
         plan::explain(&Query { root, form: Form::Rows, columns, variables: variables.clone(), writes: true })
     });
-    queries.collect::<Vec<_>>().join("\n")
+    let optimised_plan = queries.collect::<Vec<_>>().join("\n");
+    Explanation { logical_plan: String::new(), optimised_plan, physical_plan: None, blocks: None }
 }
 
 fn publish(transaction: &Transaction, request: &Request) -> Result<Pending, EngineError> {
@@ -305,18 +322,17 @@ fn answer_query(
     dataset: &Arc<dyn Dataset>,
 ) -> Result<Answer, EngineError> {
     debug_assert_eq!(plan::validate(&query), Ok(()));
-    let logical = explain.map(|explain| (explain, plan::explain(&query)));
+    let explained = explain.map(|explain| (explain, plan::explain(&query)));
     let optimized = optimize(query, dataset.as_ref())?;
     let context = reading_context(request, session, dataset.clone());
-    if let Some((explain, logical)) = logical {
-        let physical = match explain {
+    if let Some((explain, logical_plan)) = explained {
+        let optimised_plan = plan::explain(&optimized);
+        let physical_plan = Some(match explain {
             Explain::Profile if !optimized.writes => execute::profile(&optimized, context)?,
             _ => execute::explain(&optimized, context)?,
-        };
-        return Ok(Answer::Explanation(format!(
-            "logical plan\n{logical}\noptimised plan\n{}\nphysical plan\n{physical}",
-            plan::explain(&optimized)
-        )));
+        });
+        let explanation = Explanation { logical_plan, optimised_plan, physical_plan, blocks: None };
+        return Ok(Answer::Explanation(explanation));
     }
     Ok(match &optimized.form {
         Form::Rows => Answer::Rows(execute::execute(&optimized, context)?),

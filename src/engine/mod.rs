@@ -6,6 +6,7 @@
 mod answer;
 mod carrier;
 mod error;
+mod explanation;
 mod hosted;
 mod keyring;
 mod lines;
@@ -29,6 +30,7 @@ use std::time::Duration;
 pub use answer::{AnswerFormat, WriteError};
 pub use carrier::{ExportOptions, ImportOptions, Imported};
 pub use error::EngineError;
+pub use explanation::{BlocksRead, Explanation};
 pub use hosted::Hosted;
 pub use keyring::Keyring;
 pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped, parse_bytes};

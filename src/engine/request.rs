@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
+use super::Explanation;
 use crate::execute::{GraphLoader, Rows, ServiceHandler, Triples, UpdateSummary};
 use crate::model::{Map, NamedNode};
 use crate::plan::Shape;
@@ -137,7 +138,7 @@ pub enum Answer {
         graph_existed: bool,
     },
     /// The logical plan, before and after optimisation, and the physical plan.
-    Explanation(String),
+    Explanation(Explanation),
     /// Rows, and how they nest into GraphQL's response; introspection is part of the shape.
     GraphQl {
         rows: Rows,

@@ -7,6 +7,7 @@ mod changes;
 mod context;
 mod correlate;
 mod error;
+mod explanation;
 pub mod expression;
 mod layout;
 mod operator;
@@ -19,6 +20,7 @@ mod writer;
 
 pub use context::{Context, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler};
 pub use error::{ExecuteError, RuntimeCode};
+pub use explanation::{Meter, PhysicalNode};
 pub use layout::Layout;
 pub use operator::Operator;
 pub use rows::{Rows, Triples};
@@ -75,23 +77,19 @@ pub fn execute_update(update: &Update, context: Arc<Context>) -> Result<UpdateSu
     Ok(context.summary())
 }
 
-/// Prints the physical plan: one operator a line, inputs indented below it.
-pub fn explain(query: &Query, context: Arc<Context>) -> Result<String, ExecuteError> {
+/// Returns the physical plan; nothing is run.
+pub fn explain(query: &Query, context: Arc<Context>) -> Result<PhysicalNode, ExecuteError> {
     context.share();
     let operator = Planner::new(context).build(&query.root)?;
-    let mut text = String::new();
-    physical_plan::describe(operator.as_ref(), 0, &mut text);
-    Ok(text)
+    Ok(PhysicalNode::of(operator.as_ref()))
 }
 
-/// Runs a query, throws its rows away, and prints the physical plan with what each operator did.
-pub fn profile(query: &Query, context: Arc<Context>) -> Result<String, ExecuteError> {
+/// Runs a query, throws its rows away, and returns the physical plan with what each operator did.
+pub fn profile(query: &Query, context: Arc<Context>) -> Result<PhysicalNode, ExecuteError> {
     context.share();
     let mut operator = Planner::metering(Arc::clone(&context)).build(&query.root)?;
     while operator.next_batch()?.is_some() {
         context.check()?;
     }
-    let mut text = String::new();
-    physical_plan::describe(operator.as_ref(), 0, &mut text);
-    Ok(text)
+    Ok(PhysicalNode::of(operator.as_ref()))
 }

@@ -637,16 +637,3 @@ fn existence(condition: &Expression) -> Option<(&LogicalPlan, bool)> {
         _ => None,
     }
 }
-
-/// Returns, for EXPLAIN, the operators as indented lines.
-pub fn describe(operator: &dyn super::Operator, depth: usize, out: &mut String) {
-    out.push_str(&"  ".repeat(depth));
-    out.push_str(&operator.describe());
-    if !operator.sorted_by().is_empty() {
-        out.push_str(&format!(" [sorted by {:?}]", operator.sorted_by()));
-    }
-    out.push('\n');
-    for input in operator.inputs() {
-        describe(input, depth + 1, out);
-    }
-}

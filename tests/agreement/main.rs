@@ -189,8 +189,8 @@ fn equal_questions_have_one_plan() {
 fn optimised_plan(engine: &Engine, tongue: Tongue, text: &str) -> String {
     let mut request = request(tongue, text);
     request.explain = Some(reefloom::engine::Explain::Plan);
-    let Answer::Explanation(text) = engine.run(&request).unwrap().answer else { panic!("no explanation") };
-    let (_, rest) = text.split_once("optimised plan\n").unwrap();
-    let (plan, _) = rest.split_once("\nphysical plan\n").unwrap();
-    plan.trim_end().to_owned() + "\n"
+    let Answer::Explanation(explanation) = engine.run(&request).unwrap().answer else {
+        panic!("no explanation")
+    };
+    explanation.optimised_plan.trim_end().to_owned() + "\n"
 }

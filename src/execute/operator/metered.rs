@@ -1,25 +1,21 @@
 //! `Metered`: an operator with a note of what it gave and how long that took, for PROFILE.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{BoxOperator, Operator};
 use crate::batch::Batch;
-use crate::execute::{ExecuteError, Layout};
+use crate::execute::{ExecuteError, Layout, Meter};
 use crate::plan::Variable;
 
 pub struct Metered {
     operator: BoxOperator,
-    /// How many rows the planner expected.
-    estimate: f64,
-    rows: u64,
-    batches: u64,
-    /// Its inputs' time is in it.
-    elapsed: Duration,
+    meter: Meter,
 }
 
 impl Metered {
+    /// `estimate` is how many rows the planner expects.
     pub fn new(operator: BoxOperator, estimate: f64) -> Metered {
-        Metered { operator, estimate, rows: 0, batches: 0, elapsed: Duration::ZERO }
+        Metered { operator, meter: Meter { estimated_rows: estimate, ..Meter::default() } }
     }
 }
 
@@ -27,10 +23,10 @@ impl Operator for Metered {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
         let started = Instant::now();
         let batch = self.operator.next_batch();
-        self.elapsed += started.elapsed();
+        self.meter.milliseconds += started.elapsed().as_secs_f64() * 1e3;
         if let Ok(Some(batch)) = &batch {
-            self.rows += batch.rows() as u64;
-            self.batches += 1;
+            self.meter.rows += batch.rows() as u64;
+            self.meter.batches += 1;
         }
         batch
     }
@@ -44,14 +40,11 @@ impl Operator for Metered {
     }
 
     fn describe(&self) -> String {
-        format!(
-            "{} (about {:.0} rows expected; {} rows in {} batches, {:.3} ms)",
-            self.operator.describe(),
-            self.estimate,
-            self.rows,
-            self.batches,
-            self.elapsed.as_secs_f64() * 1e3
-        )
+        self.operator.describe()
+    }
+
+    fn meter(&self) -> Option<Meter> {
+        Some(self.meter)
     }
 
     fn inputs(&self) -> Vec<&dyn Operator> {

@@ -70,7 +70,7 @@ pub(super) use values::Rows as RowsAtHand;
 
 use std::sync::Arc;
 
-use super::{Context, ExecuteError, Layout};
+use super::{Context, ExecuteError, Layout, Meter};
 use crate::batch::Batch;
 use crate::model::TermId;
 use crate::plan::{LogicalPlan, Variable};
@@ -92,6 +92,11 @@ pub trait Operator: Send {
 
     /// Returns the operator's name and what EXPLAIN should tell of it, in one line.
     fn describe(&self) -> String;
+
+    /// Returns what the operator did, if that was noted.
+    fn meter(&self) -> Option<Meter> {
+        None
+    }
 
     /// Returns what the operator pulls from, for EXPLAIN.
     fn inputs(&self) -> Vec<&dyn Operator> {

@@ -201,7 +201,7 @@ fn sorted_scans_merge() {
     let dataset = world("x p 1\nx q 2\ny p 3\ny q 4\nz q 5");
     let plan = join(scan("?0 p ?1"), scan("?0 q ?2"));
     let context = Arc::new(Context::new(dataset.clone()));
-    let text = super::super::explain(&query(plan.clone()), context).unwrap();
+    let text = super::super::explain(&query(plan.clone()), context).unwrap().to_string();
     assert!(text.starts_with("MergeJoin"), "{text}");
     check(&plan, &dataset, &["x 1 2", "y 3 4"]);
 }
@@ -211,7 +211,9 @@ fn small_sides_look_up_large_ones() {
     let lines: Vec<String> = (0..1000).map(|n| format!("n{n} p {n}")).collect();
     let dataset = world(&lines.join("\n"));
     let plan = join(values(&[0], &["n7", "n8", "nowhere"]), scan("?0 p ?1"));
-    let text = super::super::explain(&query(plan.clone()), Arc::new(Context::new(dataset.clone()))).unwrap();
+    let text = super::super::explain(&query(plan.clone()), Arc::new(Context::new(dataset.clone())))
+        .unwrap()
+        .to_string();
     assert!(text.starts_with("Bind IndexLookup"), "{text}");
     check(&plan, &dataset, &["n7 7", "n8 8"]);
 }

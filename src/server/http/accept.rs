@@ -3,6 +3,7 @@
 //! # Source
 //! RFC 9110, 12.5.1 (Accept) and 12.4.2 (quality values).
 
+use crate::engine::AnswerFormat;
 use crate::results::{GraphFormat, SolutionsFormat};
 
 /// A media type on offer, and what it stands for. Several names may stand for one format.
@@ -40,6 +41,10 @@ pub(super) const RECORDS: &[Offer<RowsFormat>] = &[
     ("application/sparql-results+xml", RowsFormat::Solutions(SolutionsFormat::Xml)),
     ("text/plain", RowsFormat::Table),
 ];
+
+/// Plans are for people first.
+pub(super) const EXPLANATIONS: &[Offer<AnswerFormat>] =
+    &[("text/plain", AnswerFormat::Table), ("application/json", AnswerFormat::Json)];
 
 pub(super) const GRAPHS: &[Offer<GraphFormat>] = &[
     ("text/turtle", GraphFormat::Turtle),

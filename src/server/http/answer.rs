@@ -5,7 +5,7 @@ use std::io;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use super::COMMIT_HEADER;
-use super::accept::{GRAPHS, Offer, RowsFormat, negotiate};
+use super::accept::{EXPLANATIONS, GRAPHS, Offer, RowsFormat, negotiate};
 use super::problem::Problem;
 use super::stream::Sink;
 use crate::engine::{Answer, AnswerFormat, EngineError, Response, WriteError};
@@ -47,7 +47,9 @@ impl Wanted {
                 .map(|(media_type, format)| (media_type, AnswerFormat::Graph(format)))
                 .ok_or_else(|| Problem::not_acceptable(GRAPHS.iter().map(|(name, _)| *name))),
             Answer::Updated { .. } | Answer::GraphQl { .. } => Ok(("application/json", AnswerFormat::Json)),
-            Answer::Explanation(_) => Ok(("text/plain", AnswerFormat::Table)),
+            Answer::Explanation(_) => {
+                Ok(negotiate(self.accept.as_deref(), EXPLANATIONS).unwrap_or(EXPLANATIONS[0]))
+            }
         }
     }
 }
@@ -99,11 +101,11 @@ pub(super) fn write_graphql(
         sink.answer(StatusCode::NOT_MODIFIED, headers);
         return Ok(());
     }
-    let media_type = match &response.answer {
-        Answer::Explanation(_) => "text/plain",
-        _ => media_type,
+    let (media_type, format) = match &response.answer {
+        Answer::Explanation(_) => EXPLANATIONS[0],
+        _ => (media_type, AnswerFormat::Json),
     };
-    stream(response, AnswerFormat::Json, StatusCode::OK, with_type(headers, media_type), sink)
+    stream(response, format, StatusCode::OK, with_type(headers, media_type), sink)
 }
 
 /// Starts the response once the first rows are there: most failures show by then, and get their
