@@ -231,12 +231,16 @@ impl Fold {
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
                 let keys = sort_keys(ids, order, context)?;
-                // SPARQL orders an error before all values (SPARQL 1.1, 18.5.1.5): it is the least of a
-                // group. Cypher does not look at null.
+                // An error makes SPARQL's MIN and MAX one, as it does its SUM; Cypher does not look at null.
                 let counts = |id: TermId| order == SortOrder::Sparql || !id.is_undefined();
                 for ((group, id), key) in pairs().zip(keys).filter(|((_, id), _)| counts(*id)) {
                     let best = &mut best[group];
-                    if best.as_ref().is_none_or(|(of_best, _)| key.cmp(of_best) == wanted) {
+                    let is_better = match best {
+                        None => true,
+                        Some((_, best)) if best.is_undefined() => false,
+                        Some((of_best, _)) => id.is_undefined() || key.cmp(of_best) == wanted,
+                    };
+                    if is_better {
                         *best = Some((key, id));
                     }
                 }
