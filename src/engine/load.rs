@@ -16,7 +16,7 @@ use oxrdfio::{RdfFormat, RdfParseError, RdfParser, RdfSyntaxError};
 use super::lines::{BadLine, LineFormat, PARSERS, gather_lines};
 use super::{CommitId, Engine, EngineError, xml_literal};
 use crate::graph::WriteError;
-use crate::model::{BlankNode, GraphName, NamedNode, NamedOrBlankNode, Term};
+use crate::model::{BlankNode, GraphName, NamedNode, rename_blank_nodes};
 use crate::workspace::{BlankNames, FeedError, Intake};
 
 /// How many quads travel together from a parser to its consumer.
@@ -277,28 +277,9 @@ impl BlankPrefix {
     }
 
     pub fn rename(&self, quad: &mut oxrdf::Quad) {
-        let rename = |node: &mut BlankNode| {
+        rename_blank_nodes(quad, |node| {
             *node = BlankNode::new_unchecked(format!("{}{}", self.0, node.as_str()));
-        };
-        if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
-            rename(node);
-        }
-        if let GraphName::BlankNode(node) = &mut quad.graph_name {
-            rename(node);
-        }
-        let mut object = &mut quad.object;
-        loop {
-            match object {
-                Term::BlankNode(node) => return rename(node),
-                Term::Triple(triple) => {
-                    if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
-                        rename(node);
-                    }
-                    object = &mut triple.object;
-                }
-                _ => return,
-            }
-        }
+        });
     }
 }
 

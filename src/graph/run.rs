@@ -15,8 +15,8 @@ use super::manifest::{
 };
 use super::rows::{BLOCK_ROWS, Piece, RowBlock, WIDTH_MAX};
 use super::scan::{Bounds, EdgeScan, RunScan};
+use super::term_key::DICTIONARY_KINDS;
 use super::term_key::term_key;
-use super::write::DICTIONARY_KINDS;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
 use crate::dataset::{DatasetError, Scan, Statistics};
 use crate::model::{

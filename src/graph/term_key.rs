@@ -66,18 +66,19 @@ pub fn term_key(term: &Term) -> Option<Vec<u8>> {
     put_term_key(&mut key, term).ok().map(|()| key)
 }
 
+/// The kinds of terms in a dictionary, in the order of their ranks.
+pub const DICTIONARY_KINDS: [TermKind; 6] = [
+    TermKind::BlankNode,
+    TermKind::NamedNode,
+    TermKind::Triple,
+    TermKind::String,
+    TermKind::LangString,
+    TermKind::TypedLiteral,
+];
+
 /// Returns the kind of the term of a key.
 pub fn kind_of_key(key: &[u8]) -> Option<TermKind> {
-    [
-        TermKind::BlankNode,
-        TermKind::NamedNode,
-        TermKind::Triple,
-        TermKind::String,
-        TermKind::LangString,
-        TermKind::TypedLiteral,
-    ]
-    .into_iter()
-    .find(|kind| key.first() == Some(&(*kind as u8)))
+    DICTIONARY_KINDS.into_iter().find(|kind| key.first() == Some(&(*kind as u8)))
 }
 
 /// Returns the term of a key.

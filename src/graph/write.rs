@@ -18,7 +18,7 @@ use super::term_merge::{MergedTerms, merge_terms};
 use super::{WriteError, facts};
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
 use crate::crypto::EpochKey;
-use crate::model::{Permutation, PermutationSet, Quad, TermId, TermKind};
+use crate::model::{Permutation, PermutationSet, Quad, TermId};
 
 /// Where a run goes, and what it may take to write it.
 #[derive(Clone, Copy)]
@@ -361,13 +361,3 @@ impl<'a> Side<'a, '_, '_> {
         Ok((pages, edges_of))
     }
 }
-
-/// The kinds of terms in a dictionary, in the order of their ranks.
-pub(super) const DICTIONARY_KINDS: [TermKind; 6] = [
-    TermKind::BlankNode,
-    TermKind::NamedNode,
-    TermKind::Triple,
-    TermKind::String,
-    TermKind::LangString,
-    TermKind::TypedLiteral,
-];

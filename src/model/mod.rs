@@ -16,6 +16,8 @@ pub use order::compare_terms;
 pub use permutation::{Permutation, PermutationSet, UnknownPermutation};
 pub use property_graph::{Vocabulary, pg};
 pub use quad::{Edge, EdgePattern, GraphFilter, Quad, QuadPattern};
-pub use term::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, xsd};
+pub use term::{
+    BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, rename_blank_nodes, xsd,
+};
 pub use term_id::{DictionaryId, TermId, TermKind};
 pub use value::{Duration, Map, NodeValue, PathValue, RelationshipValue, Value};

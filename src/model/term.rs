@@ -2,3 +2,26 @@
 
 pub use oxrdf::vocab::{rdf, xsd};
 pub use oxrdf::{BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple};
+
+/// Hands each blank node of a quad to `rename`, those within triple terms too.
+pub fn rename_blank_nodes(quad: &mut oxrdf::Quad, mut rename: impl FnMut(&mut BlankNode)) {
+    if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
+        rename(node);
+    }
+    if let GraphName::BlankNode(node) = &mut quad.graph_name {
+        rename(node);
+    }
+    let mut object = &mut quad.object;
+    loop {
+        match object {
+            Term::BlankNode(node) => return rename(node),
+            Term::Triple(triple) => {
+                if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
+                    rename(node);
+                }
+                object = &mut triple.object;
+            }
+            Term::NamedNode(_) | Term::Literal(_) => return,
+        }
+    }
+}

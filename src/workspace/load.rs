@@ -17,7 +17,7 @@ use crate::graph::{
     self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows,
     WriteError, WriteOptions,
 };
-use crate::model::{BlankNode, GraphName, NamedOrBlankNode, Quad, Term, TermId};
+use crate::model::{BlankNode, Quad, TermId, rename_blank_nodes};
 
 /// How many terms are looked up at once.
 const TERMS_AT_ONCE: usize = 16_384;
@@ -341,29 +341,8 @@ impl BlankNames {
     }
 
     pub fn rename(&mut self, mut quad: oxrdf::Quad) -> oxrdf::Quad {
-        if let NamedOrBlankNode::BlankNode(node) = &mut quad.subject {
-            *node = self.name(node);
-        }
-        self.rename_term(&mut quad.object);
-        if let GraphName::BlankNode(node) = &mut quad.graph_name {
-            *node = self.name(node);
-        }
+        rename_blank_nodes(&mut quad, |node| *node = self.name(node));
         quad
-    }
-
-    fn rename_term(&mut self, mut term: &mut Term) {
-        loop {
-            match term {
-                Term::BlankNode(node) => return *node = self.name(node),
-                Term::Triple(triple) => {
-                    if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
-                        *node = self.name(node);
-                    }
-                    term = &mut triple.object;
-                }
-                _ => return,
-            }
-        }
     }
 
     fn name(&mut self, node: &BlankNode) -> BlankNode {
