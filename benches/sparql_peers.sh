@@ -66,7 +66,7 @@ ServerThreads = 10
 ResultSetMaxRows = 2000000
 INI
   virtuoso-t +foreground +configfile "$folder/virtuoso.ini" > "$work/virtuoso.out" 2>&1 & servers+=($!)
-  await http://127.0.0.1:18890/
+  await http://127.0.0.1:18890/sparql
   load="ld_dir('$PWD/$work','bsbm1m.nt','$graph'); rdf_loader_run(); checkpoint;"
   echo "virtuoso: $(seconds isql-vt 11111 dba dba "exec=$load")"
   endpoints+=(virtuoso "http://127.0.0.1:18890/sparql?default-graph-uri=$graph")
