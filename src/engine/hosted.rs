@@ -115,27 +115,41 @@ impl Hosted {
     fn read(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
         let commit = self.resolve(request.at.as_deref())?;
         let dataset: Arc<dyn Dataset> = self.workspace.snapshot(commit)?;
+        match self.answer(request, settings, &dataset)? {
+            Some(answer) => Ok(self.response(request, settings, commit, answer)),
+            None => self.write(request, settings),
+        }
+    }
+
+    /// Answers what only reads, on a dataset; `None` if the statement turns out to write.
+    pub(super) fn answer(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        dataset: &Arc<dyn Dataset>,
+    ) -> Result<Option<Answer>, EngineError> {
         let session = session(request, settings, dataset.schema()?);
         let answer = match request.language {
             Language::SparqlQuery => {
                 let query = sparql::parse_query(&request.text, &session, None)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
-                answer_query(query, request, request.explain, &session, &dataset)?
+                answer_query(query, request, request.explain, &session, dataset)?
             }
+            Language::SparqlUpdate => return Ok(None),
             Language::Cypher => {
                 let compiled = compile_cypher(request, &session)?;
                 if compiled.query.writes && !compiled.explain {
-                    return self.write(request, settings);
+                    return Ok(None);
                 }
                 let session = Session { default_graph: compiled.graph, ..session };
-                answer_query(compiled.query, request, compiled.explain, &session, &dataset)?
+                answer_query(compiled.query, request, compiled.explain, &session, dataset)?
             }
-            _ => self.answer_graphql(request, &session, &dataset)?,
+            Language::GraphQl => self.answer_graphql(request, &session, dataset)?,
         };
-        Ok(self.response(request, settings, commit, answer))
+        Ok(Some(answer))
     }
 
-    fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
+    pub(super) fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
         Response {
             workspace: self.name.clone(),
             commit,
@@ -148,22 +162,9 @@ impl Hosted {
     /// Runs a writing statement on the branch that the request names, and publishes its commit.
     fn write(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
         if !request.may_write {
-            return Err(EngineError::Forbidden(
-                "this door only reads; send writes where they belong".to_owned(),
-            ));
+            return Err(EngineError::read_only());
         }
-        let branch = match &request.at {
-            None => self.workspace.default_branch()?,
-            Some(at) => match self.workspace.branch(at) {
-                Ok(_) => at.clone(),
-                Err(_) => {
-                    let commit = self.workspace.resolve(at)?;
-                    return Err(EngineError::Forbidden(format!(
-                        "'{at}' is commit {commit}; only branches can be written to"
-                    )));
-                }
-            },
-        };
+        let branch = self.branch_to_write(request.at.as_deref())?;
         let write = Write::new(request, settings, branch)?;
         // Whoever writes next goes on meanwhile: one sync serves all who wait.
         let settle = |outcome: &Result<(Answer, Pending), EngineError>| {
@@ -173,6 +174,22 @@ impl Hosted {
             }
         };
         let (answer, pending) = self.writing.take(write, |write| self.commit(&write), settle)?;
+        let commit = self.settle(&pending)?;
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    /// Returns the branch that a ref names; the default one if `None`.
+    pub(super) fn branch_to_write(&self, at: Option<&str>) -> Result<String, EngineError> {
+        let Some(at) = at else { return Ok(self.workspace.default_branch()?) };
+        if self.workspace.branch(at).is_ok() {
+            return Ok(at.to_owned());
+        }
+        let commit = self.workspace.resolve(at)?;
+        Err(EngineError::Forbidden(format!("'{at}' is commit {commit}; only branches can be written to")))
+    }
+
+    /// Waits for a commit to be durable, and folds what is due if nobody else does.
+    pub(super) fn settle(&self, pending: &Pending) -> Result<CommitId, EngineError> {
         let commit = pending.wait()?;
         if !self.is_upkept.load(Ordering::Relaxed)
             && let Err(error) = self.workspace.fold_due(false)
@@ -180,7 +197,7 @@ impl Hosted {
             // The commit stands; reading it is only slower than it could be.
             tracing::warn!(%commit, %error, "folding failed");
         }
-        Ok(self.response(request, settings, commit, answer))
+        Ok(commit)
     }
 
     fn commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
@@ -194,7 +211,7 @@ impl Hosted {
     }
 
     fn try_commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
-        let Write { request, session, branch, statement } = write;
+        let Write { request, branch, .. } = write;
         let transaction = Arc::new(self.workspace.begin(branch)?);
         if let Some(commits) = &request.only_at {
             let parent = transaction.parent().to_string();
@@ -202,25 +219,9 @@ impl Hosted {
                 return Err(EngineError::NotAt { branch: branch.clone(), commit: parent });
             }
         }
-        let answer = match statement.clone() {
-            Statement::Update(update) => {
-                let update = optimize_update(update, &*transaction)?;
-                if request.explain {
-                    Answer::Explanation(explain_update(update))
-                } else {
-                    let context = writing_context(request, session, &transaction);
-                    Answer::Updated(execute::execute_update(&update, context)?)
-                }
-            }
-            Statement::Query(query) => {
-                let query = optimize(query, &*transaction)?;
-                // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&query, writing_context(request, session, &transaction))?;
-                Answer::Rows(rows.buffered()?)
-            }
-        };
+        let answer = write.perform(&transaction)?;
         // What is only explained changes nothing, and nothing is no commit.
-        let pending = publish(&transaction, request)?;
+        let pending = transaction.append(&request.commit_message(), request.now_ms)?;
         Ok((answer, pending))
     }
 
@@ -241,7 +242,7 @@ impl Hosted {
 }
 
 /// A statement that writes, understood: all that can be done before it is its turn.
-struct Write {
+pub(super) struct Write {
     request: Request,
     branch: String,
     session: Session,
@@ -249,7 +250,7 @@ struct Write {
 }
 
 impl Write {
-    fn new(request: &Request, settings: &Settings, branch: String) -> Result<Write, EngineError> {
+    pub fn new(request: &Request, settings: &Settings, branch: String) -> Result<Write, EngineError> {
         // Of the data nothing may be promised: other writers come first.
         let session = session(request, settings, Arc::default());
         let (session, statement) = match request.language {
@@ -265,6 +266,28 @@ impl Write {
             }
         };
         Ok(Write { request: request.clone(), branch, session, statement })
+    }
+
+    /// Writes into a transaction; all rows are at hand then.
+    pub fn perform(&self, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
+        let Write { request, session, statement, .. } = self;
+        Ok(match statement.clone() {
+            Statement::Update(update) => {
+                let update = optimize_update(update, &**transaction)?;
+                if request.explain {
+                    Answer::Explanation(explain_update(update))
+                } else {
+                    let context = writing_context(request, session, transaction);
+                    Answer::Updated(execute::execute_update(&update, context)?)
+                }
+            }
+            Statement::Query(query) => {
+                let query = optimize(query, &**transaction)?;
+                // All rows are pulled before the commit: a failure on the way must leave no trace.
+                let rows = execute::execute(&query, writing_context(request, session, transaction))?;
+                Answer::Rows(rows.buffered()?)
+            }
+        })
     }
 }
 
@@ -282,12 +305,6 @@ fn explain_update(update: Update) -> String {
         plan::explain(&Query { root, form: Form::Rows, columns, variables: variables.clone(), writes: true })
     });
     queries.collect::<Vec<_>>().join("\n")
-}
-
-fn publish(transaction: &Transaction, request: &Request) -> Result<Pending, EngineError> {
-    let first_line = || request.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
-    let message = request.message.clone().unwrap_or_else(first_line);
-    Ok(transaction.append(&message, request.now_ms)?)
 }
 
 fn answer_query(

@@ -15,6 +15,7 @@ mod request;
 mod running;
 mod sharing;
 mod status;
+mod transaction;
 mod turns;
 mod upkeep;
 
@@ -34,6 +35,7 @@ pub use request::{Answer, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};
+pub use transaction::OpenTransaction;
 pub use upkeep::{CollectOptions, Collected, Optimized, Upkeep};
 
 pub use crate::replication::Consignment;

@@ -84,6 +84,12 @@ impl Request {
             now_ms,
         }
     }
+
+    /// Returns the message of the commit that this makes.
+    pub(super) fn commit_message(&self) -> String {
+        let first_line = || self.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
+        self.message.clone().unwrap_or_else(first_line)
+    }
 }
 
 /// An answer, and the commit it was read at or made.
