@@ -149,7 +149,13 @@ impl Hosted {
         Ok(Some(answer))
     }
 
-    pub(super) fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
+    pub(super) fn response(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        commit: CommitId,
+        answer: Answer,
+    ) -> Response {
         Response {
             workspace: self.name.clone(),
             commit,
