@@ -356,9 +356,9 @@ mod tests {
         };
         check_both(NEW, zoned(DATE_TIME_ZONE, 1_700_000_000));
         check_both(OLD, zoned(OLD_DATE_TIME_ZONE, 1_700_000_000));
-        let at = |fields: &[f64]| fields.iter().map(|part| Packed::Float(*part));
         for (tag, srid, parts) in [(POINT_2D, 7203, &[1.5, -2.0][..]), (POINT_3D, 4979, &[1.0, 2.0, 3.0])] {
-            let fields = [Packed::Integer(srid)].into_iter().chain(at(parts)).collect();
+            let parts = parts.iter().map(|part| Packed::Float(*part));
+            let fields = [Packed::Integer(srid)].into_iter().chain(parts).collect();
             check_both(NEW, Packed::Structure(Structure { tag, fields }));
         }
     }
