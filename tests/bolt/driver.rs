@@ -9,14 +9,28 @@ pub fn python(version: &str, address: SocketAddr) {
     match install_python(version) {
         Ok(python) => {
             let mut cases = Command::new(python);
-            cases.args(["-W", "ignore", "tests/bolt/driver.py"]).arg(address.to_string());
-            let output = cases.output().unwrap();
-            let text = String::from_utf8_lossy(&output.stdout);
-            assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-            assert!(text.lines().count() >= 10, "{text}");
+            check(cases.args(["-W", "ignore", "tests/bolt/driver.py"]).arg(address.to_string()));
         }
         Err(error) => skip(&format!("the Python driver {version}"), &error),
     }
+}
+
+/// Runs the cases of `driver.mjs` with a version of the JavaScript driver.
+pub fn javascript(version: &str, address: SocketAddr) {
+    match install_javascript(version) {
+        Ok(folder) => {
+            let mut cases = Command::new("node");
+            check(cases.arg("tests/bolt/driver.mjs").arg(folder).arg(address.to_string()));
+        }
+        Err(error) => skip(&format!("the JavaScript driver {version}"), &error),
+    }
+}
+
+fn check(cases: &mut Command) {
+    let output = cases.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.lines().count() >= 8, "{text}");
 }
 
 /// Says what is not tested.
@@ -38,6 +52,22 @@ fn install_python(version: &str) -> Result<PathBuf, String> {
     let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     run(Command::new(&python).args(install).args([&format!("neo4j=={version}"), "pytz==2025.2"]))?;
     Ok(python)
+}
+
+/// Returns the folder that the driver is installed in.
+fn install_javascript(version: &str) -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("neo4j-javascript-{version}"));
+    let package = folder.join("package.json");
+    // Written last: an install that broke off is begun again.
+    if package.exists() {
+        return Ok(folder);
+    }
+    run(Command::new("npm")
+        .args(["install", "--silent", "--no-package-lock", "--no-save", "--prefix"])
+        .arg(&folder)
+        .arg(format!("neo4j-driver@{version}")))?;
+    std::fs::write(&package, "{}").map_err(|error| error.to_string())?;
+    Ok(folder)
 }
 
 fn run(command: &mut Command) -> Result<(), String> {

@@ -1,7 +1,7 @@
 //! Bolt over real sockets: Neo4j's own drivers as their users use them, and clients that mean harm.
 //!
 //! The drivers are installed once, each version in an environment of its own below `target/`. Without
-//! Python or a package index they are skipped, and it is said loudly; with `REEFLOOM_DRIVERS=required` the
+//! Python, Node.js or a package index they are skipped, and it is said loudly; with `REEFLOOM_DRIVERS=required` the
 //! tests fail then.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that unwraps fails, as it should")]
@@ -71,6 +71,16 @@ fn python_driver_5() {
 #[test]
 fn python_driver_4() {
     driver::python("4.4.13", Server::start(BoltOptions::default()).address);
+}
+
+#[test]
+fn javascript_driver_6() {
+    driver::javascript("6.3.0", Server::start(BoltOptions::default()).address);
+}
+
+#[test]
+fn javascript_driver_5() {
+    driver::javascript("5.28.3", Server::start(BoltOptions::default()).address);
 }
 
 #[test]
