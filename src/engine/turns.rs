@@ -146,7 +146,7 @@ mod tests {
         let turns = Turns::default();
         let work = |job: u64| {
             thread::yield_now();
-            assert!(job % 7 != 0, "seven");
+            assert!(!job.is_multiple_of(7), "seven");
             job
         };
         thread::scope(|scope| {
@@ -156,7 +156,7 @@ mod tests {
                     for n in 0..100 {
                         let job = writer * 100 + n;
                         let outcome = catch_unwind(AssertUnwindSafe(|| turns.take(job, work, |_| ())));
-                        assert_eq!(outcome.ok(), (job % 7 != 0).then_some(job));
+                        assert_eq!(outcome.ok(), (!job.is_multiple_of(7)).then_some(job));
                     }
                 });
             }
