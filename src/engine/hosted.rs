@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::turns::Turns;
 use super::{Answer, BranchInfo, EngineError, Language, LogEntry, Request, Response};
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits};
+use crate::execute::{self, Context, Limits, UpdateSummary};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{NamedNode, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -23,7 +23,7 @@ pub struct Hosted {
     name: String,
     workspace: Workspace,
     /// Writers of this node take turns, so that they do not make each other start again.
-    writing: Turns<Write, Result<(Answer, Pending), EngineError>>,
+    writing: Turns<Job, Result<(Answer, Pending), EngineError>>,
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
@@ -170,18 +170,29 @@ impl Hosted {
         if !request.may_write {
             return Err(EngineError::read_only());
         }
-        let branch = self.branch_to_write(request.at.as_deref())?;
-        let write = Write::new(request, settings, branch)?;
+        let job = Job {
+            branch: self.branch_to_write(request.at.as_deref())?,
+            writes: vec![Write::new(request, settings)?],
+            told: Vec::new(),
+            only_at: request.only_at.clone(),
+            message: request.commit_message(),
+            now_ms: request.now_ms,
+        };
+        let (answer, pending) = self.take_turn(job)?;
+        let commit = self.settle(&pending)?;
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    /// Makes a commit when it is its turn; returns the last write's answer with it.
+    pub(super) fn take_turn(&self, job: Job) -> Result<(Answer, Pending), EngineError> {
         // Whoever writes next goes on meanwhile: one sync serves all who wait.
         let settle = |outcome: &Result<(Answer, Pending), EngineError>| {
             if let Ok((_, pending)) = outcome {
-                // A failure is told to whose commit it is, below.
+                // A failure is told to whose commit it is, when they wait themselves.
                 let _ = pending.wait();
             }
         };
-        let (answer, pending) = self.writing.take(write, |write| self.commit(&write), settle)?;
-        let commit = self.settle(&pending)?;
-        Ok(self.response(request, settings, commit, answer))
+        self.writing.take(job, |job| self.commit(&job), settle)
     }
 
     /// Returns the branch that a ref names; the default one if `None`.
@@ -206,29 +217,34 @@ impl Hosted {
         Ok(commit)
     }
 
-    fn commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
+    fn commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
         for _ in 1..TRIES_MAX {
-            match self.try_commit(write) {
+            match self.try_commit(job) {
                 Err(EngineError::Conflict(_)) => {}
                 result => return result,
             }
         }
-        self.try_commit(write)
+        self.try_commit(job)
     }
 
-    fn try_commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
-        let Write { request, branch, .. } = write;
-        let transaction = Arc::new(self.workspace.begin(branch)?);
-        if let Some(commits) = &request.only_at {
-            let parent = transaction.parent().to_string();
-            if !commits.contains(&parent) {
-                return Err(EngineError::NotAt { branch: branch.clone(), commit: parent });
-            }
+    fn try_commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
+        let transaction = Arc::new(self.workspace.begin(&job.branch)?);
+        let parent = transaction.parent().to_string();
+        let elsewhere = || EngineError::NotAt { branch: job.branch.clone(), commit: parent.clone() };
+        if job.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
+            return Err(elsewhere());
         }
-        let answer = write.perform(&transaction)?;
+        let mut last = None;
+        for (place, write) in job.writes.iter().enumerate() {
+            let answer = write.perform(&transaction)?;
+            if job.told.get(place).is_some_and(|told| answer.changes().as_ref() != Some(told)) {
+                return Err(elsewhere());
+            }
+            last = Some(answer);
+        }
         // What is only explained changes nothing, and nothing is no commit.
-        let pending = transaction.append(&request.commit_message(), request.now_ms)?;
-        Ok((answer, pending))
+        let pending = transaction.append(&job.message, job.now_ms)?;
+        Ok((last.expect("a job has a write at least"), pending))
     }
 
     fn answer_graphql(
@@ -247,16 +263,27 @@ impl Hosted {
     }
 }
 
+/// What is to become one commit of a branch.
+pub(super) struct Job {
+    pub branch: String,
+    pub writes: Vec<Write>,
+    /// What the writes are known to have changed, if they were run before: they must change as much again.
+    pub told: Vec<UpdateSummary>,
+    /// The commits at which the branch may stand; any if `None`.
+    pub only_at: Option<Vec<String>>,
+    pub message: String,
+    pub now_ms: i64,
+}
+
 /// A statement that writes, understood: all that can be done before it is its turn.
 pub(super) struct Write {
     request: Request,
-    branch: String,
     session: Session,
     statement: Statement,
 }
 
 impl Write {
-    pub fn new(request: &Request, settings: &Settings, branch: String) -> Result<Write, EngineError> {
+    pub fn new(request: &Request, settings: &Settings) -> Result<Write, EngineError> {
         // Of the data nothing may be promised: other writers come first.
         let session = session(request, settings, Arc::default());
         let (session, statement) = match request.language {
@@ -271,12 +298,12 @@ impl Write {
                 (session, Statement::Query(compiled.query))
             }
         };
-        Ok(Write { request: request.clone(), branch, session, statement })
+        Ok(Write { request: request.clone(), session, statement })
     }
 
     /// Writes into a transaction; all rows are at hand then.
     pub fn perform(&self, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
-        let Write { request, session, statement, .. } = self;
+        let Write { request, session, statement } = self;
         Ok(match statement.clone() {
             Statement::Update(update) => {
                 let update = optimize_update(update, &**transaction)?;
@@ -416,6 +443,24 @@ impl From<WorkspaceError> for EngineError {
             WorkspaceError::Dataset(error) => error.into(),
             WorkspaceError::Store(error) => error.into(),
             WorkspaceError::Term(_) => EngineError::Invalid(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, WorkspaceSettings};
+
+    #[test]
+    fn every_procedure_that_the_language_knows_can_be_called() {
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
+        for (name, signature) in cypher::built_in_procedures() {
+            let request = Request::new(Language::Cypher, format!("CALL {name}()"), 0);
+            let Answer::Rows(mut rows) = engine.run(&request).unwrap().answer else { panic!("{name}") };
+            assert_eq!(rows.columns(), signature.results);
+            rows.next_batch().unwrap();
         }
     }
 }

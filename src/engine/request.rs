@@ -117,3 +117,14 @@ pub enum Answer {
         shape: Shape,
     },
 }
+
+impl Answer {
+    /// Returns what was changed, where that is all that the answer tells; `None` if it tells more.
+    pub(super) fn changes(&self) -> Option<UpdateSummary> {
+        match self {
+            Answer::Updated(summary) => Some(summary.clone()),
+            Answer::Rows(rows) if rows.columns().is_empty() => Some(rows.context().summary()),
+            _ => None,
+        }
+    }
+}

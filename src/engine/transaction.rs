@@ -2,16 +2,18 @@
 
 use std::sync::Arc;
 
-use super::hosted::Write;
-use super::{CommitId, EngineError, Hosted, Request, Response};
+use super::hosted::{Job, Write};
+use super::{Answer, CommitId, EngineError, Hosted, Request, Response};
 use crate::dataset::Dataset;
-use crate::workspace::{Settings, Transaction};
+use crate::execute::UpdateSummary;
+use crate::workspace::{Pending, Settings, Transaction, WorkspaceError};
 
 /// A transaction that its caller holds open from request to request.
 ///
 /// Each request sees what those before it wrote, and nothing that others have published since it began.
-/// Nobody waits for it meanwhile: if the branch has moved when it is committed, it is refused. Dropped
-/// before that, it leaves nothing.
+/// Nobody waits for it meanwhile. If the branch has moved when it is committed, and it has told its caller
+/// nothing of the data but how much it changed, it is run again where the branch stands now; else it is
+/// refused. Dropped before that, it leaves nothing.
 pub struct OpenTransaction {
     hosted: Arc<Hosted>,
     settings: Arc<Settings>,
@@ -20,6 +22,8 @@ pub struct OpenTransaction {
     is_failed: bool,
     /// The message of the commit: that of the first request that wrote.
     message: Option<String>,
+    /// The writes and what the caller was told of each; `None` once it was told more than that.
+    told: Option<Vec<(Write, UpdateSummary)>>,
 }
 
 enum World {
@@ -42,7 +46,8 @@ impl OpenTransaction {
             World::Reading { commit, dataset: workspace.snapshot(commit)? }
         };
         let settings = workspace.settings()?;
-        Ok(OpenTransaction { hosted, settings, world, is_failed: false, message: None })
+        let told = Some(Vec::new());
+        Ok(OpenTransaction { hosted, settings, world, is_failed: false, message: None, told })
     }
 
     /// Returns the commit that it began on.
@@ -71,30 +76,45 @@ impl OpenTransaction {
             World::Writing(transaction) => transaction.as_of_now(),
         };
         let answer = match self.hosted.answer(request, &self.settings, &dataset)? {
-            Some(answer) => answer,
-            None => {
-                let World::Writing(transaction) = &self.world else { return Err(EngineError::read_only()) };
-                self.message.get_or_insert_with(|| request.commit_message());
-                let branch = transaction.branch().to_owned();
-                Write::new(request, &self.settings, branch)?.perform(transaction)?
+            Some(answer) => {
+                self.told = None;
+                answer
             }
+            None => self.write(request)?,
         };
         Ok(self.hosted.response(request, &self.settings, self.parent(), answer))
+    }
+
+    fn write(&mut self, request: &Request) -> Result<Answer, EngineError> {
+        let World::Writing(transaction) = &self.world else { return Err(EngineError::read_only()) };
+        self.message.get_or_insert_with(|| request.commit_message());
+        let write = Write::new(request, &self.settings)?;
+        let answer = write.perform(transaction)?;
+        match (&mut self.told, answer.changes()) {
+            (Some(told), Some(changes)) => told.push((write, changes)),
+            _ => self.told = None,
+        }
+        Ok(answer)
     }
 
     /// Makes what was written a commit of its branch and returns it; the parent if nothing was.
     ///
     /// # Errors
-    /// [`EngineError::Conflict`] if the branch has moved: begin again.
+    /// [`EngineError::Conflict`] or [`EngineError::NotAt`] if the branch has moved: begin again.
     pub fn commit(self, now_ms: i64) -> Result<CommitId, EngineError> {
         self.check()?;
-        match &self.world {
-            World::Reading { commit, .. } => Ok(*commit),
-            World::Writing(transaction) => {
-                let message = self.message.as_deref().unwrap_or_default();
-                self.hosted.settle(&transaction.append(message, now_ms)?)
-            }
-        }
+        let OpenTransaction { hosted, world, message, told, .. } = self;
+        let message = message.unwrap_or_default();
+        let pending = match world {
+            World::Reading { commit, .. } => return Ok(commit),
+            World::Writing(transaction) => match (transaction.append(&message, now_ms), told) {
+                (Err(WorkspaceError::Conflict { .. }), Some(told)) => {
+                    run_again(&hosted, transaction.branch(), told, message, now_ms)?
+                }
+                (result, _) => result?,
+            },
+        };
+        hosted.settle(&pending)
     }
 
     fn check(&self) -> Result<(), EngineError> {
@@ -103,6 +123,19 @@ impl OpenTransaction {
             false => Ok(()),
         }
     }
+}
+
+/// Makes a commit of writes where the branch stands now, if they change as much as they did elsewhere.
+fn run_again(
+    hosted: &Hosted,
+    branch: &str,
+    told: Vec<(Write, UpdateSummary)>,
+    message: String,
+    now_ms: i64,
+) -> Result<Pending, EngineError> {
+    let (writes, told) = told.into_iter().unzip();
+    let job = Job { branch: branch.to_owned(), writes, told, only_at: None, message, now_ms };
+    hosted.take_turn(job).map(|(_, pending)| pending)
 }
 
 #[cfg(test)]
@@ -149,16 +182,33 @@ mod tests {
     }
 
     #[test]
-    fn the_second_of_two_is_refused_and_a_dropped_one_leaves_nothing() {
+    fn of_two_that_read_the_second_is_refused_and_a_dropped_one_leaves_nothing() {
         let engine = engine();
         let (mut first, mut second, mut third) = (begin(&engine), begin(&engine), begin(&engine));
         for transaction in [&mut first, &mut second, &mut third] {
+            transaction.run(&cypher(COUNT)).unwrap();
             transaction.run(&cypher("CREATE (:A)")).unwrap();
         }
         drop(third);
         first.commit(1).unwrap();
         assert!(matches!(second.commit(1), Err(EngineError::Conflict(_))));
         assert_eq!(count(engine.run(&cypher(COUNT)).unwrap()), Some(Value::Integer(1)));
+    }
+
+    #[test]
+    fn what_only_wrote_is_run_again_unless_it_would_change_something_else() {
+        let engine = engine();
+        engine.run(&cypher("CREATE (:A {n: 0})")).unwrap();
+        let add = "MATCH (n:A) SET n.n = n.n + 1";
+        let (mut first, mut second, mut third) = (begin(&engine), begin(&engine), begin(&engine));
+        first.run(&cypher(add)).unwrap();
+        second.run(&cypher(add)).unwrap();
+        third.run(&cypher("MATCH (n:A {n: 0}) SET n.n = 7")).unwrap();
+        first.commit(1).unwrap();
+        second.commit(1).unwrap();
+        assert!(matches!(third.commit(1), Err(EngineError::NotAt { .. })), "it had found a node");
+        let sum = engine.run(&cypher("MATCH (n:A) RETURN n.n")).unwrap();
+        assert_eq!(count(sum), Some(Value::Integer(2)));
     }
 
     #[test]
