@@ -116,7 +116,7 @@ def conflicts_are_tried_again():
         with driver.session() as one, driver.session() as two:
             first, second = one.begin_transaction(), two.begin_transaction()
             for tx in [first, second]:
-                tx.run("MATCH (c:Counter) SET c.n = c.n + 1").consume()
+                assert value(tx, "MATCH (c:Counter) SET c.n = c.n + 1 RETURN c.n") == 1
             first.commit()
             error = fails(TransientError, second.commit)
             assert error.code == "Neo.TransientError.Transaction.Outdated", error
@@ -142,6 +142,43 @@ def conflicts_are_tried_again():
             assert value(session, "MATCH (c:Counter) RETURN c.n") == 13
             assert len(tries) >= 12, tries
             session.run("MATCH (c:Counter) DELETE c").consume()
+
+
+def writes_that_tell_nothing_do_not_conflict():
+    with connect() as driver:
+        with driver.session() as session:
+            session.run("CREATE (:Blind {n: 0})").consume()
+        tries = []
+
+        def add(tx):
+            tries.append(1)
+            tx.run("MATCH (b:Blind) SET b.n = b.n + 1").consume()
+            time.sleep(0.01)
+
+        def work():
+            with driver.session() as session:
+                for _ in range(5):
+                    write(session, add)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        with driver.session() as session:
+            assert value(session, "MATCH (b:Blind) RETURN b.n") == 20 == len(tries)
+            session.run("MATCH (b:Blind) DELETE b").consume()
+
+
+def procedures_that_clients_call_first():
+    with connect() as driver, driver.session() as session:
+        session.run("CREATE (:Listed {key: 1})-[:TO]->(:Listed)").consume()
+        versions = session.run("CALL dbms.components()").value("versions")[0]
+        assert all(part.isdigit() for part in versions[0].split(".")), versions
+        assert "Listed" in session.run("CALL db.labels()").value("label")
+        assert "TO" in session.run("CALL db.relationshipTypes()").value("relationshipType")
+        assert "key" in session.run("CALL db.propertyKeys()").value("propertyKey")
+        session.run("MATCH (n:Listed) DETACH DELETE n").consume()
 
 
 def values_come_back_as_they_went():

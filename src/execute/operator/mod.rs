@@ -20,6 +20,7 @@ mod merge_join;
 mod minus;
 mod modify;
 mod path;
+mod procedure;
 mod project;
 mod row_index;
 mod semi_join;
