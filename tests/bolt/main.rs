@@ -20,6 +20,8 @@ use reefloom::server::{BoltOptions, serve_bolt};
 /// A node with the workspaces `fleet` (branches `main` and `draft`) and `other`.
 struct Server {
     address: SocketAddr,
+    stop: tokio::sync::oneshot::Sender<()>,
+    ended: tokio::task::JoinHandle<std::io::Result<()>>,
     runtime: Option<tokio::runtime::Runtime>,
 }
 
@@ -32,8 +34,10 @@ impl Server {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
-        runtime.spawn(serve_bolt(listener, Arc::new(engine), options, std::future::pending()));
-        Server { address, runtime: Some(runtime) }
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let shutdown = async move { drop(stopped.await) };
+        let ended = runtime.spawn(serve_bolt(listener, Arc::new(engine), options, shutdown));
+        Server { address, stop, ended, runtime: Some(runtime) }
     }
 
     fn connect(&self) -> RawClient {
@@ -169,6 +173,20 @@ fn who_leaves_takes_no_thread_along() {
     let began = Instant::now();
     assert_eq!(server.log_in().run("RETURN 1"), [0x70, 0x71, 0x70]);
     assert!(began.elapsed() < Duration::from_secs(10));
+}
+
+#[test]
+fn the_end_waits_for_what_is_under_way_and_for_nobody_else() {
+    let mut server = Server::start(BoltOptions { grace: Duration::from_secs(3600), ..options() });
+    let (mut idle, mut busy) = (server.log_in(), server.log_in());
+    busy.send_run("UNWIND range(1, 300) AS a UNWIND range(1, 300) AS b RETURN count(*)");
+    assert_eq!(busy.next_tag(), Some(0x70));
+    let (stop, _) = tokio::sync::oneshot::channel();
+    std::mem::replace(&mut server.stop, stop).send(()).unwrap();
+    assert_eq!(busy.tags(3), [0x71, 0x70], "its answer is whole, then the connection ends");
+    assert_eq!(idle.next_tag(), None);
+    let runtime = server.runtime.take().unwrap();
+    runtime.block_on(&mut server.ended).unwrap().unwrap();
 }
 
 #[test]

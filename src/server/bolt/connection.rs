@@ -14,6 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
 
 use super::BoltOptions;
 use super::chunk::{ChunkReader, write_message};
@@ -44,6 +45,8 @@ pub struct Shared {
     pub options: BoltOptions,
     /// One for each task that may run at once.
     pub turns: Arc<Semaphore>,
+    /// Cancelled when connections shall end as soon as nothing is under way.
+    pub ending: CancellationToken,
 }
 
 /// Serves a client until one of both ends the connection.
@@ -202,12 +205,16 @@ impl Connection {
         let (inbox, mut messages) = mpsc::channel(MESSAGES_WAITING_MAX);
         let reading = tokio::spawn(incoming.read_on(inbox, self.interrupts.clone()));
         let _stopped = AbortOnDrop(reading);
-        while let Some(next) = messages.recv().await {
+        loop {
+            let next = tokio::select! {
+                next = messages.recv() => next,
+                () = self.shared.ending.cancelled(), if self.session.is_idle() => None,
+            };
+            let Some(next) = next else { return Ok(()) };
             if !self.answer(next).await? {
-                break;
+                return Ok(());
             }
         }
-        Ok(())
     }
 
     /// Answers a message; returns whether the connection goes on.

@@ -27,6 +27,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
 use self::connection::Shared;
 use crate::engine::{Engine, RequestLimits};
@@ -70,7 +71,7 @@ impl Default for BoltOptions {
     }
 }
 
-/// Serves Bolt on `listener` until `shutdown` completes, then gives open connections a while to end.
+/// Serves Bolt on `listener` until `shutdown` completes, then gives what is under way a while to end.
 ///
 /// # Errors
 /// If the listener has no address.
@@ -86,14 +87,15 @@ pub async fn serve(
     let grace = options.grace;
     let (connections_max, query_threads) = (options.connections_max, options.query_threads);
     let turns = Arc::new(Semaphore::new(query_threads.max(1)));
-    let shared = Arc::new(Shared { engine, options, turns });
+    let ending = CancellationToken::new();
+    let shared = Arc::new(Shared { engine, options, turns, ending: ending.clone() });
     let mut connections = JoinSet::new();
     tokio::select! {
         () = accept(&listener, &shared, connections_max, &mut connections) => {}
         () = shutdown => {}
     }
     drop(listener);
-    // An idle connection does not end by itself: when the time is over it is dropped.
+    ending.cancel();
     let all_ended = async { while connections.join_next().await.is_some() {} };
     let _ = tokio::time::timeout(grace, all_ended).await;
     Ok(())

@@ -74,6 +74,8 @@ pub struct Scope {
     pub database: Option<String>,
     pub may_write: bool,
     pub timeout: Option<Duration>,
+    /// The message of the commit that it makes.
+    pub message: Option<String>,
 }
 
 /// What came of a task.
@@ -138,6 +140,11 @@ impl Session {
 
     pub fn is_authenticated(&self) -> bool {
         !matches!(self.state, State::Connected | State::Unauthenticated | State::Closed)
+    }
+
+    /// Returns whether neither a result nor a transaction is open.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Ready | State::Unauthenticated)
     }
 
     /// Notes that a RESET is on its way: nothing that was sent before it counts.
@@ -326,7 +333,11 @@ fn scope(extra: &Entries) -> Result<Scope, Failure> {
         }
     };
     let may_write = text_of(extra, "mode").is_none_or(|mode| mode != "r");
-    Ok(Scope { database: text_of(extra, "db"), may_write, timeout })
+    let message = match entry(extra, "tx_metadata") {
+        Some(Packed::Map(metadata)) => text_of(metadata, "message"),
+        _ => None,
+    };
+    Ok(Scope { database: text_of(extra, "db"), may_write, timeout, message })
 }
 
 #[cfg(test)]
@@ -440,8 +451,13 @@ mod tests {
     fn a_scope_is_read_or_refused() {
         let mut extra = texts(&[("mode", "r"), ("db", "w@draft")]);
         extra.push(("tx_timeout".into(), Packed::Integer(1500)));
-        let timeout = Some(Duration::from_millis(1500));
-        let expected = Scope { database: Some("w@draft".into()), may_write: false, timeout };
+        extra.push(("tx_metadata".into(), Packed::Map(texts(&[("message", "why")]))));
+        let expected = Scope {
+            database: Some("w@draft".into()),
+            may_write: false,
+            timeout: Some(Duration::from_millis(1500)),
+            message: Some("why".into()),
+        };
         assert_eq!(scope(&extra), Ok(expected));
         assert!(scope(&texts(&[("imp_user", "somebody")])).is_err());
         assert!(scope(&vec![("tx_timeout".into(), Packed::Integer(-1))]).is_err());

@@ -41,6 +41,7 @@ struct Begun {
     may_write: bool,
     /// When the transaction's time is over.
     deadline: Instant,
+    message: Option<String>,
 }
 
 /// What a database's name means.
@@ -104,11 +105,13 @@ impl Worker {
                 request.at = place.at;
                 request.may_write = scope.may_write && !self.options.read_only;
                 request.limits.timeout = self.timeout(&scope);
+                request.message = scope.message;
                 (self.engine.run(&request)?, place.database)
             }
             None => {
                 let begun = self.transaction.as_mut().ok_or_else(no_transaction)?;
                 request.may_write = begun.may_write;
+                request.message.clone_from(&begun.message);
                 request.limits.timeout = begun.deadline.saturating_duration_since(began);
                 (begun.transaction.run(&request)?, begun.database.clone())
             }
@@ -162,7 +165,8 @@ impl Worker {
         let mut metadata = Entries::new();
         self.tell_database(&mut metadata, &place.database);
         let deadline = Instant::now() + self.timeout(&scope);
-        self.transaction = Some(Begun { transaction, database: place.database, may_write, deadline });
+        let (database, message) = (place.database, scope.message);
+        self.transaction = Some(Begun { transaction, database, may_write, deadline, message });
         Ok(Done { metadata, has_more: false })
     }
 
