@@ -8,14 +8,17 @@ use tokio::net::TcpListener;
 use super::{Failure, demo, output, place};
 use crate::config::Config;
 use crate::engine::{EngineOptions, Peering, RunningNode};
-use crate::server::{self, HttpOptions, HttpServices};
+use crate::server::{self, BoltOptions, HttpOptions, HttpServices};
 
+/// Where Bolt's clients look unless told otherwise.
+const BOLT: &str = "127.0.0.1:7687";
+const OFF: &str = "off";
 /// Where the demo lives unless --data says otherwise, so that it never mixes with real data.
 const DEMO_FOLDER: &str = "./reefloom-demo";
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Loopback only, unless --http names another address: there are no accounts yet, so whoever reaches the
+Loopback only, unless --http or --bolt names another address: there are no accounts yet, so whoever reaches the
 port may read and write. Port 0 picks a free one and prints it. Ctrl-C ends.")]
 pub struct Arguments {
     /// Serve a small maritime demo, made on the first run
@@ -24,6 +27,9 @@ pub struct Arguments {
     /// Where clients connect [default: 127.0.0.1:4242]
     #[arg(long, value_name = "ADDR:PORT")]
     http: Option<String>,
+    /// Where clients connect by Bolt, or `off` [default: 127.0.0.1:7687, if it is free]
+    #[arg(long, value_name = "ADDR:PORT")]
+    bolt: Option<String>,
     /// Where peers connect [default: 127.0.0.1:4243]
     #[arg(long, value_name = "ADDR:PORT")]
     p2p: Option<String>,
@@ -65,23 +71,56 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     };
     let _upkeep = engine.start_upkeep();
     let mut options = HttpOptions { read_only: arguments.read_only, ..HttpOptions::default() };
+    let mut bolt_options = BoltOptions { read_only: arguments.read_only, ..BoltOptions::default() };
     if !arguments.service.is_empty() {
         options.services = Some(Arc::new(HttpServices::new(arguments.service)));
     }
     options.slow_query = Duration::from_millis(arguments.slow_query);
-    options.limits.rows_max = arguments.rows_max;
-    options.limits.memory_bytes_max = options.limits.memory_bytes_max.min(config.memory.query_bytes_max);
+    for limits in [&mut options.limits, &mut bolt_options.limits] {
+        limits.rows_max = arguments.rows_max;
+        limits.memory_bytes_max = limits.memory_bytes_max.min(config.memory.query_bytes_max);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let listener = TcpListener::bind(http)
-            .await
-            .map_err(|error| Failure::other(format!("cannot listen on {http}: {error}")))?;
-        let http = listener.local_addr()?;
-        let running = RunningNode { pid: std::process::id(), http, p2p: engine.peer_addresses() };
+        let listener = listen(http).await?;
+        let bolt_listener = listen_bolt(arguments.bolt.as_deref().or(config.bolt.as_deref())).await?;
+        let running = RunningNode {
+            pid: std::process::id(),
+            http: listener.local_addr()?,
+            bolt: bolt_listener.as_ref().map(TcpListener::local_addr).transpose()?,
+            p2p: engine.peer_addresses(),
+        };
         let _note = running.announce(&folder)?;
         greet(config, &running, first.name(), arguments.demo)?;
-        Ok(server::serve(listener, engine, options, interrupted()).await?)
+        let bolt = async {
+            match bolt_listener {
+                Some(bolt) => server::serve_bolt(bolt, engine.clone(), bolt_options, interrupted()).await,
+                None => Ok(()),
+            }
+        };
+        tokio::try_join!(server::serve(listener, engine.clone(), options, interrupted()), bolt)?;
+        Ok(())
     })
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::other(format!("cannot listen on {address}: {error}")))
+}
+
+/// Listens for Bolt; `None` if it is off, or if nobody asked for it and its usual port is taken.
+async fn listen_bolt(asked: Option<&str>) -> Result<Option<TcpListener>, Failure> {
+    match asked {
+        Some(OFF) => Ok(None),
+        Some(text) => listen(address(text)?).await.map(Some),
+        None => match TcpListener::bind(BOLT).await {
+            Ok(listener) => Ok(Some(listener)),
+            Err(error) => {
+                tracing::warn!("no Bolt: {BOLT}: {error}; --bolt names another address");
+                Ok(None)
+            }
+        },
+    }
 }
 
 /// Completes when the user or the system asks the process to end.
@@ -104,12 +143,17 @@ fn address(text: &str) -> Result<SocketAddr, Failure> {
 
 fn greet(config: &Config, node: &RunningNode, workspace: &str, is_demo: bool) -> Result<(), Failure> {
     let url = format!("http://{}", node.http);
-    let object = serde_json::json!({"http": url, "p2p": node.p2p.first(), "workspace": workspace});
+    let bolt = node.bolt.map(|bolt| format!("bolt://{bolt}"));
+    let object =
+        serde_json::json!({"http": url, "bolt": bolt, "p2p": node.p2p.first(), "workspace": workspace});
     output::print(config, &object, || {
         let peers = node.p2p.first().map_or_else(|| "offline".to_owned(), |p2p| format!("peers at {p2p}"));
         let mut text = format!("serving {workspace} at {url} ({peers}); Ctrl-C ends\n\n");
         for language in ["sparql", "cypher", "graphql"] {
             text.push_str(&format!("  {url}/{workspace}/{language}\n"));
+        }
+        if let Some(bolt) = &bolt {
+            text.push_str(&format!("  {bolt}   (Neo4j's drivers)\n"));
         }
         if is_demo {
             text.push_str(&format!("  {url}/{workspace}@{}/sparql   (the other branch)\n", demo::BRANCH));

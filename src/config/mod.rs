@@ -27,6 +27,8 @@ pub struct Config {
     /// Where `serve` listens, unless its flags say otherwise.
     pub http: String,
     pub p2p: String,
+    /// `None` if nobody said where: then where its clients look, if that is free.
+    pub bolt: Option<String>,
     pub memory: MemoryShares,
 }
 
@@ -53,6 +55,7 @@ impl Config {
             verbose: flags.verbose,
             http: file.http.unwrap_or_else(|| "127.0.0.1:4242".to_owned()),
             p2p: file.p2p.unwrap_or_else(|| "127.0.0.1:4243".to_owned()),
+            bolt: file.bolt,
             memory: MemoryShares::of(memory),
         })
     }
@@ -66,6 +69,7 @@ struct ConfigFile {
     workspace: Option<String>,
     http: Option<String>,
     p2p: Option<String>,
+    bolt: Option<String>,
     memory: Option<String>,
 }
 

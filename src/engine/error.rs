@@ -77,6 +77,10 @@ impl EngineError {
         }
     }
 
+    pub(super) fn read_only() -> EngineError {
+        EngineError::Forbidden("this door only reads; send writes where they belong".to_owned())
+    }
+
     pub(super) fn syntax(error: SyntaxError, text: &str) -> EngineError {
         EngineError::Syntax { errors: vec![error], text: text.to_owned() }
     }

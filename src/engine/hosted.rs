@@ -10,7 +10,7 @@ use super::{
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits};
+use crate::execute::{self, Context, Limits, UpdateSummary};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -26,7 +26,7 @@ pub struct Hosted {
     name: String,
     workspace: Workspace,
     /// Writers of this node take turns, so that they do not make each other start again.
-    writing: Turns<Write, Result<(Answer, Pending), EngineError>>,
+    writing: Turns<Job, Result<(Answer, Pending), EngineError>>,
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
@@ -118,6 +118,19 @@ impl Hosted {
     fn read(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
         let commit = self.resolve(request.at.as_deref())?;
         let dataset: Arc<dyn Dataset> = self.workspace.snapshot(commit)?;
+        match self.answer(request, settings, &dataset)? {
+            Some(answer) => Ok(self.response(request, settings, commit, answer)),
+            None => self.write(request, settings),
+        }
+    }
+
+    /// Answers what only reads, on a dataset; `None` if the statement turns out to write.
+    pub(super) fn answer(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        dataset: &Arc<dyn Dataset>,
+    ) -> Result<Option<Answer>, EngineError> {
         let session = session(request, settings, dataset.schema()?);
         let before = self.blocks_read();
         let mut answer = match request.language {
@@ -125,24 +138,25 @@ impl Hosted {
                 let base = Some(settings.vocabulary.base.as_str());
                 let query = sparql::parse_query(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
-                answer_query(query, request, request.explain, &session, &dataset)?
+                answer_query(query, request, request.explain, &session, dataset)?
             }
+            Language::SparqlUpdate => return Ok(None),
             Language::Cypher => {
                 let compiled = compile_cypher(request, &session)?;
                 if compiled.query.writes && compiled.explain.is_none() {
-                    return self.write(request, settings);
+                    return Ok(None);
                 }
                 let session = Session { default_graph: compiled.graph, ..session };
-                answer_query(compiled.query, request, compiled.explain, &session, &dataset)?
+                answer_query(compiled.query, request, compiled.explain, &session, dataset)?
             }
-            _ => self.answer_graphql(request, &session, &dataset)?,
+            Language::GraphQl => self.answer_graphql(request, &session, dataset)?,
         };
         if let Answer::Explanation(explanation) = &mut answer
             && explanation.is_profile()
         {
             explanation.blocks = Some(self.blocks_read().since(before));
         }
-        Ok(self.response(request, settings, commit, answer))
+        Ok(Some(answer))
     }
 
     /// Returns how many blocks were read so far, by whomever.
@@ -152,7 +166,13 @@ impl Hosted {
         BlocksRead { cached, read, fetched: self.fetched().blocks }
     }
 
-    fn response(&self, request: &Request, settings: &Settings, commit: CommitId, answer: Answer) -> Response {
+    pub(super) fn response(
+        &self,
+        request: &Request,
+        settings: &Settings,
+        commit: CommitId,
+        answer: Answer,
+    ) -> Response {
         Response {
             workspace: self.name.clone(),
             commit,
@@ -165,31 +185,45 @@ impl Hosted {
     /// Runs a writing statement on the branch that the request names, and publishes its commit.
     fn write(&self, request: &Request, settings: &Settings) -> Result<Response, EngineError> {
         if !request.may_write {
-            return Err(EngineError::Forbidden(
-                "this door only reads; send writes where they belong".to_owned(),
-            ));
+            return Err(EngineError::read_only());
         }
-        let branch = match &request.at {
-            None => self.workspace.default_branch()?,
-            Some(at) => match self.workspace.branch(at) {
-                Ok(_) => at.clone(),
-                Err(_) => {
-                    let commit = self.workspace.resolve(at)?;
-                    return Err(EngineError::Forbidden(format!(
-                        "'{at}' is commit {commit}; only branches can be written to"
-                    )));
-                }
-            },
+        let job = Job {
+            branch: self.branch_to_write(request.at.as_deref())?,
+            writes: vec![Write::new(request, settings)?],
+            told: Vec::new(),
+            only_at: request.only_at.clone(),
+            message: request.commit_message(),
+            now_ms: request.now_ms,
         };
-        let write = Write::new(request, settings, branch)?;
+        let (answer, pending) = self.take_turn(job)?;
+        let commit = self.settle(&pending)?;
+        Ok(self.response(request, settings, commit, answer))
+    }
+
+    /// Makes a commit when it is its turn; returns the last write's answer with it.
+    pub(super) fn take_turn(&self, job: Job) -> Result<(Answer, Pending), EngineError> {
         // Whoever writes next goes on meanwhile: one sync serves all who wait.
         let settle = |outcome: &Result<(Answer, Pending), EngineError>| {
             if let Ok((_, pending)) = outcome {
-                // A failure is told to whose commit it is, below.
+                // A failure is told to whose commit it is, when they wait themselves.
                 let _ = pending.wait();
             }
         };
-        let (answer, pending) = self.writing.take(write, |write| self.commit(&write), settle)?;
+        self.writing.take(job, |job| self.commit(&job), settle)
+    }
+
+    /// Returns the branch that a ref names; the default one if `None`.
+    pub(super) fn branch_to_write(&self, at: Option<&str>) -> Result<String, EngineError> {
+        let Some(at) = at else { return Ok(self.workspace.default_branch()?) };
+        if self.workspace.branch(at).is_ok() {
+            return Ok(at.to_owned());
+        }
+        let commit = self.workspace.resolve(at)?;
+        Err(EngineError::Forbidden(format!("'{at}' is commit {commit}; only branches can be written to")))
+    }
+
+    /// Waits for a commit to be durable, and folds what is due if nobody else does.
+    pub(super) fn settle(&self, pending: &Pending) -> Result<CommitId, EngineError> {
         let commit = pending.wait()?;
         if !self.is_upkept.load(Ordering::Relaxed)
             && let Err(error) = self.workspace.fold_due(false)
@@ -197,53 +231,37 @@ impl Hosted {
             // The commit stands; reading it is only slower than it could be.
             tracing::warn!(%commit, %error, "folding failed");
         }
-        Ok(self.response(request, settings, commit, answer))
+        Ok(commit)
     }
 
-    fn commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
+    fn commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
         for _ in 1..TRIES_MAX {
-            match self.try_commit(write) {
+            match self.try_commit(job) {
                 Err(EngineError::Conflict(_)) => {}
                 result => return result,
             }
         }
-        self.try_commit(write)
+        self.try_commit(job)
     }
 
-    fn try_commit(&self, write: &Write) -> Result<(Answer, Pending), EngineError> {
-        let Write { request, session, branch, statement } = write;
-        let transaction = Arc::new(self.workspace.begin(branch)?);
-        if let Some(commits) = &request.only_at {
-            let parent = transaction.parent().to_string();
-            if !commits.contains(&parent) {
-                return Err(EngineError::NotAt { branch: branch.clone(), commit: parent });
-            }
+    fn try_commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
+        let transaction = Arc::new(self.workspace.begin(&job.branch)?);
+        let parent = transaction.parent().to_string();
+        let elsewhere = || EngineError::NotAt { branch: job.branch.clone(), commit: parent.clone() };
+        if job.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
+            return Err(elsewhere());
         }
-        let answer = match statement.clone() {
-            Statement::Update(update) => {
-                let update = optimize_update(update, &*transaction)?;
-                if request.explain.is_some() {
-                    Answer::Explanation(explain_update(update))
-                } else {
-                    let graph_existed = match &request.graph {
-                        Some(graph) => holds_graph(graph, &*transaction)?,
-                        None => true,
-                    };
-                    let context = writing_context(request, session, &transaction);
-                    let summary = execute::execute_update(&update, context)?;
-                    Answer::Updated { summary, graph_existed }
-                }
+        let mut last = None;
+        for (place, write) in job.writes.iter().enumerate() {
+            let answer = write.perform(&transaction)?;
+            if job.told.get(place).is_some_and(|told| answer.changes().as_ref() != Some(told)) {
+                return Err(elsewhere());
             }
-            Statement::Query(query) => {
-                let query = optimize(query, &*transaction)?;
-                // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&query, writing_context(request, session, &transaction))?;
-                Answer::Rows(rows.buffered()?)
-            }
-        };
+            last = Some(answer);
+        }
         // What is only explained changes nothing, and nothing is no commit.
-        let pending = publish(&transaction, request)?;
-        Ok((answer, pending))
+        let pending = transaction.append(&job.message, job.now_ms)?;
+        Ok((last.expect("a job has a write at least"), pending))
     }
 
     fn answer_graphql(
@@ -262,16 +280,27 @@ impl Hosted {
     }
 }
 
+/// What is to become one commit of a branch.
+pub(super) struct Job {
+    pub branch: String,
+    pub writes: Vec<Write>,
+    /// What the writes are known to have changed, if they were run before: they must change as much again.
+    pub told: Vec<UpdateSummary>,
+    /// The commits at which the branch may stand; any if `None`.
+    pub only_at: Option<Vec<String>>,
+    pub message: String,
+    pub now_ms: i64,
+}
+
 /// A statement that writes, understood: all that can be done before it is its turn.
-struct Write {
+pub(super) struct Write {
     request: Request,
-    branch: String,
     session: Session,
     statement: Statement,
 }
 
 impl Write {
-    fn new(request: &Request, settings: &Settings, branch: String) -> Result<Write, EngineError> {
+    pub fn new(request: &Request, settings: &Settings) -> Result<Write, EngineError> {
         // Of the data nothing may be promised: other writers come first.
         let session = session(request, settings, Arc::default());
         let (session, statement) = match request.language {
@@ -287,7 +316,34 @@ impl Write {
                 (session, Statement::Query(compiled.query))
             }
         };
-        Ok(Write { request: request.clone(), branch, session, statement })
+        Ok(Write { request: request.clone(), session, statement })
+    }
+
+    /// Writes into a transaction; all rows are at hand then.
+    pub fn perform(&self, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
+        let Write { request, session, statement } = self;
+        Ok(match statement.clone() {
+            Statement::Update(update) => {
+                let update = optimize_update(update, &**transaction)?;
+                if request.explain.is_some() {
+                    Answer::Explanation(explain_update(update))
+                } else {
+                    let graph_existed = match &request.graph {
+                        Some(graph) => holds_graph(graph, &**transaction)?,
+                        None => true,
+                    };
+                    let context = writing_context(request, session, transaction);
+                    let summary = execute::execute_update(&update, context)?;
+                    Answer::Updated { summary, graph_existed }
+                }
+            }
+            Statement::Query(query) => {
+                let query = optimize(query, &**transaction)?;
+                // All rows are pulled before the commit: a failure on the way must leave no trace.
+                let rows = execute::execute(&query, writing_context(request, session, transaction))?;
+                Answer::Rows(rows.buffered()?)
+            }
+        })
     }
 }
 
@@ -306,12 +362,6 @@ fn explain_update(update: Update) -> Explanation {
     });
     let optimised_plan = queries.collect::<Vec<_>>().join("\n");
     Explanation { logical_plan: String::new(), optimised_plan, physical_plan: None, blocks: None }
-}
-
-fn publish(transaction: &Transaction, request: &Request) -> Result<Pending, EngineError> {
-    let first_line = || request.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
-    let message = request.message.clone().unwrap_or_else(first_line);
-    Ok(transaction.append(&message, request.now_ms)?)
 }
 
 fn answer_query(
@@ -438,6 +488,24 @@ impl From<WorkspaceError> for EngineError {
             WorkspaceError::Dataset(error) => error.into(),
             WorkspaceError::Store(error) => error.into(),
             WorkspaceError::Term(_) => EngineError::Invalid(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, WorkspaceSettings};
+
+    #[test]
+    fn every_procedure_that_the_language_knows_can_be_called() {
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
+        for (name, signature) in cypher::built_in_procedures() {
+            let request = Request::new(Language::Cypher, format!("CALL {name}()"), 0);
+            let Answer::Rows(mut rows) = engine.run(&request).unwrap().answer else { panic!("{name}") };
+            assert_eq!(rows.columns(), signature.results);
+            rows.next_batch().unwrap();
         }
     }
 }

@@ -17,6 +17,7 @@ mod request;
 mod running;
 mod sharing;
 mod status;
+mod transaction;
 mod turns;
 mod upkeep;
 mod xml_literal;
@@ -39,6 +40,7 @@ pub use request::{Answer, Explain, GraphRef, Language, Request, RequestLimits, R
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};
+pub use transaction::OpenTransaction;
 pub use upkeep::{CollectOptions, Collected, Optimized, Upkeep};
 
 pub use crate::replication::Consignment;

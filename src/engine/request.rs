@@ -114,6 +114,12 @@ impl Request {
             now_ms,
         }
     }
+
+    /// Returns the message of the commit that this makes.
+    pub(super) fn commit_message(&self) -> String {
+        let first_line = || self.text.trim().lines().next().unwrap_or_default().chars().take(72).collect();
+        self.message.clone().unwrap_or_else(first_line)
+    }
 }
 
 /// An answer, and the commit it was read at or made.
@@ -144,4 +150,15 @@ pub enum Answer {
         rows: Rows,
         shape: Shape,
     },
+}
+
+impl Answer {
+    /// Returns what was changed, where that is all that the answer tells; `None` if it tells more.
+    pub(super) fn changes(&self) -> Option<UpdateSummary> {
+        match self {
+            Answer::Updated { summary, .. } => Some(summary.clone()),
+            Answer::Rows(rows) if rows.columns().is_empty() => Some(rows.context().summary()),
+            _ => None,
+        }
+    }
 }

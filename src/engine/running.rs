@@ -19,6 +19,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
 pub struct RunningNode {
     pub pid: u32,
     pub http: SocketAddr,
+    /// `None` if it is off.
+    pub bolt: Option<SocketAddr>,
     /// For peers, as HOST:PORT.
     pub p2p: Vec<String>,
 }

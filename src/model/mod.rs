@@ -14,7 +14,7 @@ mod value;
 pub use inline::{civil_from_days, days_from_civil};
 pub use order::compare_terms;
 pub use permutation::{Permutation, PermutationSet, UnknownPermutation};
-pub use property_graph::{Vocabulary, pg};
+pub use property_graph::{Vocabulary, element_id, number_of_id, pg};
 pub use quad::{Edge, EdgePattern, GraphFilter, Quad, QuadPattern};
 pub use term::{
     BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, rename_blank_nodes, xsd,

@@ -4,7 +4,7 @@
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::term::{NamedNode, Term};
+use super::term::{NamedNode, NamedOrBlankNode, Term};
 
 /// Our own vocabulary: markers and datatypes that no standard has.
 pub mod pg {
@@ -115,6 +115,22 @@ impl Vocabulary {
         });
         prefixed.min_by_key(String::len).unwrap_or_else(|| iri.to_owned())
     }
+}
+
+/// Returns the element id of a node or relationship: an IRI as it is, a blank node with its `_:`.
+pub fn element_id(id: &NamedOrBlankNode) -> String {
+    match id {
+        NamedOrBlankNode::NamedNode(node) => node.as_str().to_owned(),
+        NamedOrBlankNode::BlankNode(node) => node.to_string(),
+    }
+}
+
+/// Returns the number that goes with an element id, for clients that know nodes by number: 53 bits, so
+/// that any of them can hold it.
+pub fn number_of_id(element_id: &str) -> i64 {
+    let digest = blake3::hash(element_id.as_bytes());
+    let word = digest.as_bytes().iter().take(8).fold(0u64, |word, byte| word << 8 | u64::from(*byte));
+    (word >> 11) as i64
 }
 
 #[cfg(test)]

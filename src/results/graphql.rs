@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::json::{id_text, is_json_number, is_numeric, term_text, write_string, write_value};
-use crate::model::{Literal, Term, Value, xsd};
+use super::json::{is_json_number, is_numeric, term_text, write_string, write_value};
+use crate::model::{Literal, Term, Value, element_id, xsd};
 use crate::plan::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, ValueShape};
 
 const ERRORS_MAX: usize = 100;
@@ -259,8 +259,8 @@ fn text_of(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Term(term) => term_text(term),
-        Value::Node(node) => id_text(&node.id),
-        Value::Relationship(relationship) => id_text(&relationship.id),
+        Value::Node(node) => element_id(&node.id),
+        Value::Relationship(relationship) => element_id(&relationship.id),
         other => {
             let mut bytes = Vec::new();
             match write_value(&mut bytes, other) {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::model::{
-    Duration, Literal, NamedOrBlankNode, NodeValue, PathValue, RelationshipValue, Term, Value, xsd,
+    Duration, Literal, NodeValue, PathValue, RelationshipValue, Term, Value, element_id, xsd,
 };
 
 /// Writes a value as JSON. Lists and maps nest no deeper than the value does.
@@ -34,14 +34,6 @@ pub fn write_value(writer: &mut dyn Write, value: &Value) -> io::Result<()> {
 /// Writes a JSON string.
 pub(super) fn write_string(writer: &mut dyn Write, text: &str) -> io::Result<()> {
     serde_json::to_writer(writer, text).map_err(io::Error::from)
-}
-
-/// Returns the text of an id: an IRI as it is, a blank node with its `_:`.
-pub(super) fn id_text(id: &NamedOrBlankNode) -> String {
-    match id {
-        NamedOrBlankNode::NamedNode(node) => node.as_str().to_owned(),
-        NamedOrBlankNode::BlankNode(node) => node.to_string(),
-    }
 }
 
 /// Returns the text of a term without quotes or brackets: what a person would call its value.
@@ -161,7 +153,7 @@ fn write_properties(writer: &mut dyn Write, properties: &crate::model::Map) -> i
 
 fn write_node(writer: &mut dyn Write, node: &NodeValue) -> io::Result<()> {
     writer.write_all(b"{\"elementId\":")?;
-    write_string(writer, &id_text(&node.id))?;
+    write_string(writer, &element_id(&node.id))?;
     writer.write_all(b",\"labels\":")?;
     write_list(writer, node.labels.iter(), |writer, label| write_string(writer, label))?;
     write_properties(writer, &node.properties)
@@ -169,13 +161,13 @@ fn write_node(writer: &mut dyn Write, node: &NodeValue) -> io::Result<()> {
 
 fn write_relationship(writer: &mut dyn Write, relationship: &RelationshipValue) -> io::Result<()> {
     writer.write_all(b"{\"elementId\":")?;
-    write_string(writer, &id_text(&relationship.id))?;
+    write_string(writer, &element_id(&relationship.id))?;
     writer.write_all(b",\"type\":")?;
     write_string(writer, &relationship.name)?;
     writer.write_all(b",\"startNodeElementId\":")?;
-    write_string(writer, &id_text(&relationship.start))?;
+    write_string(writer, &element_id(&relationship.start))?;
     writer.write_all(b",\"endNodeElementId\":")?;
-    write_string(writer, &id_text(&relationship.end))?;
+    write_string(writer, &element_id(&relationship.end))?;
     write_properties(writer, &relationship.properties)
 }
 

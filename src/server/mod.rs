@@ -1,7 +1,15 @@
 //! The server: protocols in front of the engine. It reads bytes from sockets and the wall clock,
 //! and knows nothing of plans or storage.
 
+pub mod bolt;
 #[expect(clippy::result_large_err, reason = "a problem is made at most once for a request")]
 mod http;
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+pub use bolt::{BoltOptions, serve as serve_bolt};
 pub use http::{HttpOptions, HttpServices, serve};
+
+fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
+}

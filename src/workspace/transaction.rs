@@ -55,6 +55,13 @@ impl Transaction {
         (added as u64, (state.changes.len() - added) as u64)
     }
 
+    /// Returns the data as it stands now: what is changed later is not in it.
+    pub fn as_of_now(&self) -> Arc<dyn Dataset> {
+        let state = State { view: self.read().view.clone(), changes: BTreeMap::new(), written: None };
+        let (workspace, branch, parent) = (self.workspace.clone(), self.branch.clone(), self.parent.clone());
+        Arc::new(Transaction { workspace, branch, parent, state: RwLock::new(state) })
+    }
+
     /// Makes the changes a commit: sealed, stored and durable, but on no branch yet. Returns the
     /// parent if nothing changed in effect.
     pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {

@@ -14,7 +14,7 @@ use crate::batch::BATCH_ROWS;
 use crate::execute::{Context, ExecuteError, Local};
 use crate::model::{
     GraphFilter, Map, NamedNode, NamedOrBlankNode, NodeValue, PathValue, Permutation, Quad, QuadPattern,
-    RelationshipValue, Term, TermId, TermKind, Value, compare_terms, pg, rdf,
+    RelationshipValue, Term, TermId, TermKind, Value, compare_terms, number_of_id, pg, rdf,
 };
 use crate::plan::GraphSelector;
 
@@ -450,14 +450,12 @@ pub(super) fn element_id(arguments: &Arguments<'_>, context: &Context) -> Outcom
     }
 }
 
-/// A number derived from the element id: 53 bits, so that any client can hold it.
+/// A number derived from the element id.
 pub(super) fn id(arguments: &Arguments<'_>, context: &Context) -> Outcome {
     let Some(text) = element_text(&arguments[0], context)? else {
         return Err(no_entity("id", &arguments[0]));
     };
-    let digest = blake3::hash(text.as_bytes());
-    let bytes = digest.as_bytes().iter().take(8).fold(0u64, |word, byte| word << 8 | u64::from(*byte));
-    Ok(Datum::integer((bytes >> 11) as i64))
+    Ok(Datum::integer(number_of_id(&text)))
 }
 
 fn no_entity(function: &str, datum: &Datum) -> ExecuteError {

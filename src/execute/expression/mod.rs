@@ -43,6 +43,8 @@ pub use graph::{derived_iri, graph_filter};
 pub use list::{elements, map_entries};
 pub use number::Number;
 pub use order::{Key, sort_keys};
+pub use spatial::Point;
+pub use temporal::Temporal;
 pub use value::{cypher_text, id_of_value, storable_term, values_of_ids};
 
 use datum::Datum;

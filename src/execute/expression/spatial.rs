@@ -18,18 +18,22 @@ const CARTESIAN_3D: &str = "https://reefloom.org/ns/pg#cartesian-3d";
 /// The mean radius that Cypher implementations use, in metres.
 const EARTH_RADIUS_M: f64 = 6_378_140.0;
 
+/// A point; its SRID is 4326 or 4979 (geographic), or 7203 or 9157 (cartesian), the latter of each with z.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Point {
-    srid: i64,
-    x: f64,
-    y: f64,
-    z: Option<f64>,
+    pub srid: i64,
+    pub x: f64,
+    pub y: f64,
+    pub z: Option<f64>,
 }
 
 impl Point {
-    /// Reads a point from its literal.
     pub(super) fn of(datum: &Datum) -> Option<Point> {
-        let literal = datum.as_decoded()?.literal()?;
+        Point::of_literal(datum.as_decoded()?.literal()?)
+    }
+
+    /// Reads a point from its literal; `None` if it is none.
+    pub fn of_literal(literal: &Literal) -> Option<Point> {
         if literal.datatype().as_str() != WKT {
             return None;
         }
@@ -56,7 +60,13 @@ impl Point {
         Some(Point { srid, x, y, z })
     }
 
-    fn to_datum(self) -> Datum {
+    /// Returns the literal that stores this point; `None` if there is no such SRID, or it has other dimensions.
+    pub fn to_literal(self) -> Option<Literal> {
+        let has_z = matches!(self.srid, 4979 | 9157);
+        (matches!(self.srid, 4326 | 4979 | 7203 | 9157) && has_z == self.z.is_some()).then(|| self.literal())
+    }
+
+    fn literal(self) -> Literal {
         let crs = match self.srid {
             4326 => WGS_84,
             4979 => WGS_84_3D,
@@ -67,7 +77,7 @@ impl Point {
             Some(z) => format!("<{crs}> POINT Z({} {} {z})", self.x, self.y),
             None => format!("<{crs}> POINT({} {})", self.x, self.y),
         };
-        Datum::term(Literal::new_typed_literal(text, NamedNode::new_unchecked(WKT)))
+        Literal::new_typed_literal(text, NamedNode::new_unchecked(WKT))
     }
 
     fn is_geographic(self) -> bool {
@@ -135,7 +145,7 @@ pub(super) fn point(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     if matches!(srid, 4326 | 4979) && !(-90.0..=90.0).contains(&y) {
         return Err(argument_error("InvalidArgumentValue", "a latitude lies between -90 and 90 degrees"));
     }
-    Ok(Point { srid, x, y, z }.to_datum())
+    Ok(Datum::term(Point { srid, x, y, z }.literal()))
 }
 
 /// Distance in metres (geographic, on a sphere) or in the unit of the coordinates; null between

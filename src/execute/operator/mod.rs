@@ -23,6 +23,7 @@ mod metered;
 mod minus;
 mod modify;
 mod path;
+mod procedure;
 mod project;
 mod row_index;
 mod semi_join;

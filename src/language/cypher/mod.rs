@@ -19,7 +19,7 @@ use crate::model::Value;
 use crate::plan::{GraphSelector, Session};
 
 pub use ast::Mode;
-pub use procedure::{ProcedureSignature, ProcedureSignatures, ProcedureType};
+pub use procedure::{ProcedureSignature, ProcedureSignatures, ProcedureType, built_in_procedures};
 
 use ast::Statement;
 use parser::{Depth, Refusal};
@@ -37,7 +37,7 @@ pub struct Compiled {
     pub graph: GraphSelector,
 }
 
-/// Compiles a statement.
+/// Compiles a statement, which may CALL the procedures that every session has.
 ///
 /// # Errors
 /// Where the text leaves the grammar or its names make no sense, by the codes of the openCypher TCK.
@@ -46,10 +46,10 @@ pub fn compile(
     session: &Session,
     parameters: &BTreeMap<String, Value>,
 ) -> Result<Compiled, SyntaxError> {
-    compile_with(text, session, parameters, &ProcedureSignatures::new())
+    compile_with(text, session, parameters, built_in_procedures())
 }
 
-/// Compiles a statement that may CALL these procedures.
+/// Compiles a statement that may CALL these procedures and no others.
 ///
 /// # Errors
 /// As [`compile`].

@@ -1,6 +1,7 @@
 //! Signatures of the procedures that CALL may name.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use super::kind::Kind;
 
@@ -32,6 +33,24 @@ pub enum ProcedureType {
 
 /// Signatures by full name.
 pub type ProcedureSignatures = BTreeMap<String, ProcedureSignature>;
+
+/// Returns the procedures that every session has; whoever runs the plan has their bodies.
+pub fn built_in_procedures() -> &'static ProcedureSignatures {
+    const RESULTS: [(&str, &[&str]); 4] = [
+        ("db.labels", &["label"]),
+        ("db.propertyKeys", &["propertyKey"]),
+        ("db.relationshipTypes", &["relationshipType"]),
+        ("dbms.components", &["name", "versions", "edition"]),
+    ];
+    static BUILT_IN: LazyLock<ProcedureSignatures> = LazyLock::new(|| {
+        let signature = |results: &[&str]| ProcedureSignature {
+            arguments: Vec::new(),
+            results: results.iter().map(|field| (*field).to_owned()).collect(),
+        };
+        RESULTS.iter().map(|(name, results)| ((*name).to_owned(), signature(results))).collect()
+    });
+    &BUILT_IN
+}
 
 impl ProcedureType {
     pub fn accepts(self, kind: Kind) -> bool {

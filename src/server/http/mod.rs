@@ -26,7 +26,7 @@ use std::future::Future;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
@@ -47,6 +47,7 @@ pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
 use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
 use crate::execute::ServiceHandler;
+use crate::server::now_ms;
 
 /// The header that names the commit an answer was read at, or that a write made.
 pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
@@ -285,10 +286,6 @@ impl Call {
     fn known_commits(&self) -> Option<String> {
         self.is_get().then(|| header_text(&self.parts.headers, header::IF_NONE_MATCH)).flatten()
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as i64)
 }
 
 type Reply = Response<Body>;

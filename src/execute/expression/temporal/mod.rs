@@ -19,7 +19,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::datum::Datum;
-use crate::model::{Duration, Literal, TermId, pg, xsd};
+use crate::model::{Duration, Literal, TermId, days_from_civil, pg, xsd};
 
 pub(super) const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
 pub(super) const SECONDS_PER_DAY: i64 = 86_400;
@@ -64,7 +64,7 @@ impl Temporal {
     }
 
     /// Reads a literal; `None` if it is no date, time or duration.
-    pub(super) fn of_literal(literal: &Literal) -> Option<Temporal> {
+    pub fn of_literal(literal: &Literal) -> Option<Temporal> {
         let text = literal.value();
         match literal.datatype() {
             xsd::DATE => parse::xsd_date(text).map(Temporal::Date),
@@ -77,12 +77,65 @@ impl Temporal {
         }
     }
 
+    /// Makes the date-time that clocks at an offset show at an instant, in seconds since 1970 and
+    /// nanoseconds below 10^9; `None` if it is out of range.
+    pub fn at_offset(seconds: i64, nanoseconds: i64, offset: i32) -> Option<Temporal> {
+        let (days, nanoseconds) = day_and_time(seconds.checked_add(offset.into())?, nanoseconds)?;
+        Temporal::DateTime { days, nanoseconds, offset, zone: None }.checked()
+    }
+
+    /// Makes the date-time that clocks of a zone show at an instant; `None` if there is no such zone.
+    pub fn in_zone(seconds: i64, nanoseconds: i64, zone: &str) -> Option<Temporal> {
+        let zone = zone::known(zone)?;
+        let offset = zone::offset_of_instant(&zone, seconds)?;
+        let (days, nanoseconds) = day_and_time(seconds.checked_add(offset.into())?, nanoseconds)?;
+        Temporal::DateTime { days, nanoseconds, offset, zone: Some(zone) }.checked()
+    }
+
+    /// Makes the date-time at which clocks of a zone show these seconds since 1970.
+    pub fn of_local_in_zone(seconds: i64, nanoseconds: i64, zone: &str) -> Option<Temporal> {
+        let zone = zone::known(zone)?;
+        let (days, nanoseconds) = day_and_time(seconds, nanoseconds)?;
+        let day_is_known = Temporal::Date(days).checked().is_some();
+        let offset = day_is_known.then(|| zone::offset_of_local(&zone, days, nanoseconds))??;
+        Some(Temporal::DateTime { days, nanoseconds, offset, zone: Some(zone) })
+    }
+
+    /// Makes a date-time without a zone from the seconds that a clock shows, counted from 1970.
+    pub fn local(seconds: i64, nanoseconds: i64) -> Option<Temporal> {
+        let (days, nanoseconds) = day_and_time(seconds, nanoseconds)?;
+        Temporal::LocalDateTime { days, nanoseconds }.checked()
+    }
+
+    /// Returns the value if its parts are in range: years to +-999,999,999, times within a day, offsets
+    /// to 18 hours, a duration's nanoseconds below a second and of the sign of its seconds.
+    pub fn checked(self) -> Option<Temporal> {
+        let first = days_from_civil(-YEAR_MAX, 1, 1);
+        let has_day = |days: &i64| (first..=days_from_civil(YEAR_MAX, 12, 31)).contains(days);
+        let has_time = |nanoseconds: &i64| (0..NANOSECONDS_PER_DAY).contains(nanoseconds);
+        let has_offset = |offset: &i32| offset.unsigned_abs() <= 18 * 3600;
+        let is_valid = match &self {
+            Temporal::Date(days) => has_day(days),
+            Temporal::LocalTime(nanoseconds) => has_time(nanoseconds),
+            Temporal::Time { nanoseconds, offset } => has_time(nanoseconds) && has_offset(offset),
+            Temporal::LocalDateTime { days, nanoseconds } => has_day(days) && has_time(nanoseconds),
+            Temporal::DateTime { days, nanoseconds, offset, .. } => {
+                has_day(days) && has_time(nanoseconds) && has_offset(offset)
+            }
+            Temporal::Duration(Duration { seconds, nanoseconds, .. }) => {
+                i64::from(nanoseconds.unsigned_abs()) < NANOSECONDS_PER_SECOND
+                    && seconds.signum() * i64::from(nanoseconds.signum()) >= 0
+            }
+        };
+        is_valid.then_some(self)
+    }
+
     pub(super) fn to_datum(&self) -> Datum {
         Datum::term(self.to_literal())
     }
 
     /// Returns the literal that stores this value.
-    pub(super) fn to_literal(&self) -> Literal {
+    pub fn to_literal(&self) -> Literal {
         let datatype = match self {
             Temporal::Date(_) => xsd::DATE,
             Temporal::LocalTime(_) => xsd::TIME,
@@ -138,6 +191,13 @@ impl Temporal {
             _ => self.compare(other) == Some(Ordering::Equal),
         }
     }
+}
+
+/// Returns the day number and the nanosecond of the day; `None` unless nanoseconds are below a second.
+fn day_and_time(seconds: i64, nanoseconds: i64) -> Option<(i64, i64)> {
+    let of_day = seconds.rem_euclid(SECONDS_PER_DAY) * NANOSECONDS_PER_SECOND;
+    let is_fraction = (0..NANOSECONDS_PER_SECOND).contains(&nanoseconds);
+    is_fraction.then(|| (seconds.div_euclid(SECONDS_PER_DAY), of_day + nanoseconds))
 }
 
 fn fits_xsd(offset: i32) -> bool {

@@ -268,7 +268,10 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     if body.is_empty() || time == Some("") {
         return None;
     }
-    if date.len() > 4 && date.as_bytes().get(4) == Some(&b'-') {
+    let begins_with_year = date
+        .split_once('-')
+        .is_some_and(|(year, _)| year.len() == 4 && year.bytes().all(|byte| byte.is_ascii_digit()));
+    if begins_with_year {
         return dated_duration(date, time);
     }
     let mut parts = Parts { sign, ..Parts::default() };
@@ -445,6 +448,7 @@ mod tests {
             ("P12Y5M14DT16H12M70S", "P12Y5M14DT16H13M10S"),
             ("P2012-02-02T14:37:21.545", "P2012Y2M2DT14H37M21.545S"),
             ("-P1DT2H", "P-1DT-2H"),
+            ("P1Y2M-3DT4S", "P1Y2M-3DT4S"),
             ("PT-0.5S", "PT-0.5S"),
             ("PT0S", "PT0S"),
         ] {

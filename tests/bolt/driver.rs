@@ -1,0 +1,79 @@
+//! Neo4j's drivers: installed once, then run against a node.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Runs the cases of `driver.py` with a version of the Python driver.
+pub fn python(version: &str, address: SocketAddr) {
+    match install_python(version) {
+        Ok(python) => {
+            let mut cases = Command::new(python);
+            check(cases.args(["-W", "ignore", "tests/bolt/driver.py"]).arg(address.to_string()));
+        }
+        Err(error) => skip(&format!("the Python driver {version}"), &error),
+    }
+}
+
+/// Runs the cases of `driver.mjs` with a version of the JavaScript driver.
+pub fn javascript(version: &str, address: SocketAddr) {
+    match install_javascript(version) {
+        Ok(folder) => {
+            let mut cases = Command::new("node");
+            check(cases.arg("tests/bolt/driver.mjs").arg(folder).arg(address.to_string()));
+        }
+        Err(error) => skip(&format!("the JavaScript driver {version}"), &error),
+    }
+}
+
+fn check(cases: &mut Command) {
+    let output = cases.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(text.lines().count() >= 8, "{text}");
+}
+
+/// Says what is not tested.
+fn skip(what: &str, error: &str) {
+    let is_required = std::env::var("REEFLOOM_DRIVERS").is_ok_and(|value| value == "required");
+    assert!(!is_required, "{what} could not be installed: {error}");
+    eprintln!("\nSKIPPED: {what} is not tested, since it could not be installed: {error}\n");
+}
+
+/// Returns the interpreter of an environment that has the driver, made if need be.
+fn install_python(version: &str) -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("neo4j-python-{version}"));
+    let python = folder.join("bin/python");
+    let is_there = Command::new(&python).args(["-c", "import neo4j, pytz"]).output();
+    if is_there.is_ok_and(|output| output.status.success()) {
+        return Ok(python);
+    }
+    run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+    run(Command::new(&python).args(install).args([&format!("neo4j=={version}"), "pytz==2025.2"]))?;
+    Ok(python)
+}
+
+/// Returns the folder that the driver is installed in.
+fn install_javascript(version: &str) -> Result<PathBuf, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("neo4j-javascript-{version}"));
+    let package = folder.join("package.json");
+    // Written last: an install that broke off is begun again.
+    if package.exists() {
+        return Ok(folder);
+    }
+    run(Command::new("npm")
+        .args(["install", "--silent", "--no-package-lock", "--no-save", "--prefix"])
+        .arg(&folder)
+        .arg(format!("neo4j-driver@{version}")))?;
+    std::fs::write(&package, "{}").map_err(|error| error.to_string())?;
+    Ok(folder)
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| format!("{command:?}: {error}"))?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    }
+}
