@@ -221,7 +221,8 @@ fn object() -> impl Strategy<Value = String> {
     prop_oneof![4 => iri(), 3 => literal()]
 }
 
-/// Literals of every kind that an id tells from the others, as SPARQL and N-Quads both write them.
+/// Literals of every kind that an id tells from the others, as SPARQL and N-Quads both write them. All
+/// dateTimes have a zone: whether one without is equal to one with, the oracle and XML Schema do not agree.
 fn literal() -> impl Strategy<Value = String> {
     let typed = |(text, name): (&str, &str)| format!("\"{text}\"^^<http://www.w3.org/2001/XMLSchema#{name}>");
     prop_oneof![
@@ -232,7 +233,6 @@ fn literal() -> impl Strategy<Value = String> {
             ("true", "boolean"),
             ("2024-02-29", "date"),
             ("2024-02-29T12:00:00Z", "dateTime"),
-            ("2024-02-29T12:00:00", "dateTime"),
             ("x", "integer"),
         ])
         .prop_map(typed),
