@@ -65,6 +65,7 @@ fn run(url: &str, texts: &[String], client: usize) -> io::Result<Vec<Duration>> 
     let requests: Vec<String> = texts.iter().map(|text| request(host, path, text)).collect();
     let mut stream = BufReader::new(TcpStream::connect(host)?);
     stream.get_ref().set_nodelay(true)?;
+    stream.get_ref().set_read_timeout(Some(FOR))?;
     let (started, mut times) = (Instant::now(), Vec::new());
     let mut next = client;
     while started.elapsed() < FOR {
