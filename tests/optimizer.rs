@@ -371,7 +371,8 @@ fn is_read_otherwise(text: &str) -> bool {
         // It gives a row once that both sides of an alternative give, which is a union (18.2.2.6).
         || text.contains(" | ")
         // It evaluates what is in GRAPH ?g and does not mention ?g once, not for each graph (18.6).
-        || text.contains("GRAPH ?g") && (text.contains("{ SELECT") || text.contains("GRAPH <"))
+        // And it binds ?g within, where the sides of a MINUS share it then; here it is bound around.
+        || text.contains("GRAPH ?g") && ["{ SELECT", "GRAPH <", "MINUS"].iter().any(|part| text.contains(part))
 }
 
 proptest! {
