@@ -166,7 +166,7 @@ impl PathProbe {
             None => Steps::new(&self.path.step, scope.clone(), self.context.clone())?,
         };
         let ends = Ends { subject, object };
-        if !self.may_start(ends, scope)? {
+        if !self.may_start(&steps, ends, scope)? {
             self.steps.insert(graph, steps);
             return Ok(());
         }
@@ -184,9 +184,9 @@ impl PathProbe {
     /// Returns whether the ends that a key gives are nodes of the graph. A path of length zero
     /// between two variables is evaluated before it is joined, so other terms have none; between
     /// a constant and a variable any term has one.
-    fn may_start(&self, ends: Ends, scope: &GraphScope) -> Result<bool, ExecuteError> {
+    fn may_start(&self, steps: &Steps, ends: Ends, scope: &GraphScope) -> Result<bool, ExecuteError> {
         let is_open = self.path.subject.variable().is_some() && self.path.object.variable().is_some();
-        if self.path.min > 0 || !is_open || self.path.mode != PathMode::Reachable {
+        if !steps.may_stay(self.path.min) || !is_open || self.path.mode != PathMode::Reachable {
             return Ok(true);
         }
         for end in [ends.subject, ends.object].into_iter().flatten() {

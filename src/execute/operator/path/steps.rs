@@ -97,7 +97,7 @@ impl Steps {
         for leaf in 0..self.leaves.len() {
             self.preload_leaf(leaf)?;
         }
-        if min == 0 || self.skips(&self.root) {
+        if self.may_stay(min) {
             return self.all_nodes();
         }
         let root = self.root.clone();
@@ -105,6 +105,11 @@ impl Steps {
         starts.sort_unstable();
         starts.dedup();
         Ok(starts)
+    }
+
+    /// Returns whether a path of `min` steps or more may be of length zero.
+    pub fn may_stay(&self, min: u32) -> bool {
+        min == 0 || self.skips(&self.root)
     }
 
     /// Returns every subject and object, sorted.
