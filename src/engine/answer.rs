@@ -96,7 +96,7 @@ impl Response {
 }
 
 /// Refuses a result that its cap cut off: what is there would pass for the whole.
-fn check_whole(is_cut_off: bool, context: &Context) -> Result<(), EngineError> {
+pub fn check_whole(is_cut_off: bool, context: &Context) -> Result<(), EngineError> {
     match context.limits.rows_max {
         Some(rows_max) if is_cut_off => Err(EngineError::TooManyRows { rows_max }),
         _ => Ok(()),

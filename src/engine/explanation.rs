@@ -32,13 +32,6 @@ pub struct BlocksRead {
     pub fetched: u64,
 }
 
-impl Explanation {
-    /// Returns whether the query was run.
-    pub fn is_profile(&self) -> bool {
-        self.physical_plan.as_ref().is_some_and(|plan| plan.meter.is_some())
-    }
-}
-
 impl BlocksRead {
     /// Returns what was read after `before`.
     pub fn since(self, before: BlocksRead) -> BlocksRead {

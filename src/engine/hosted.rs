@@ -132,13 +132,12 @@ impl Hosted {
         dataset: &Arc<dyn Dataset>,
     ) -> Result<Option<Answer>, EngineError> {
         let session = session(request, settings, dataset.schema()?);
-        let before = self.blocks_read();
-        let mut answer = match request.language {
+        Ok(Some(match request.language {
             Language::SparqlQuery => {
                 let base = Some(settings.vocabulary.base.as_str());
                 let query = sparql::parse_query(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
-                answer_query(query, request, request.explain, &session, dataset)?
+                self.answer_query(query, request, request.explain, &session, dataset)?
             }
             Language::SparqlUpdate => return Ok(None),
             Language::Cypher => {
@@ -147,16 +146,10 @@ impl Hosted {
                     return Ok(None);
                 }
                 let session = Session { default_graph: compiled.graph, ..session };
-                answer_query(compiled.query, request, compiled.explain, &session, dataset)?
+                self.answer_query(compiled.query, request, compiled.explain, &session, dataset)?
             }
             Language::GraphQl => self.answer_graphql(request, &session, dataset)?,
-        };
-        if let Answer::Explanation(explanation) = &mut answer
-            && explanation.is_profile()
-        {
-            explanation.blocks = Some(self.blocks_read().since(before));
-        }
-        Ok(Some(answer))
+        }))
     }
 
     /// Returns how many blocks were read so far, by whomever.
@@ -246,9 +239,9 @@ impl Hosted {
 
     fn try_commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
         let transaction = Arc::new(self.workspace.begin(&job.branch)?);
-        let parent = transaction.parent().to_string();
-        let elsewhere = || EngineError::NotAt { branch: job.branch.clone(), commit: parent.clone() };
-        if job.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent)) {
+        let parent = || transaction.parent().to_string();
+        let elsewhere = || EngineError::NotAt { branch: job.branch.clone(), commit: parent() };
+        if job.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent())) {
             return Err(elsewhere());
         }
         let mut last = None;
@@ -273,10 +266,52 @@ impl Hosted {
         let name = request.operation.as_deref();
         let compiled = graphql::compile(&request.text, name, &request.parameters, session, &self.schemas)
             .map_err(|errors| EngineError::Syntax { errors, text: request.text.clone() })?;
-        Ok(match answer_query(compiled.query, request, request.explain, session, dataset)? {
+        Ok(match self.answer_query(compiled.query, request, request.explain, session, dataset)? {
             Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
             other => other,
         })
+    }
+
+    fn answer_query(
+        &self,
+        query: Query,
+        request: &Request,
+        explain: Option<Explain>,
+        session: &Session,
+        dataset: &Arc<dyn Dataset>,
+    ) -> Result<Answer, EngineError> {
+        debug_assert_eq!(plan::validate(&query), Ok(()));
+        let explained = explain.map(|explain| (explain, plan::explain(&query)));
+        let optimized = optimize(query, dataset.as_ref())?;
+        let context = reading_context(request, session, dataset.clone());
+        if let Some((explain, logical_plan)) = explained {
+            return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
+        }
+        Ok(match &optimized.form {
+            Form::Rows => Answer::Rows(execute::execute(&optimized, context)?),
+            Form::Ask => Answer::Boolean(execute::ask(&optimized, context)?),
+            Form::Construct(_) | Form::Describe { .. } => {
+                Answer::Graph(execute::triples(&optimized, context)?)
+            }
+        })
+    }
+
+    fn explain(
+        &self,
+        optimized: &Query,
+        explain: Explain,
+        logical_plan: String,
+        context: Arc<Context>,
+    ) -> Result<Explanation, EngineError> {
+        let (physical_plan, blocks) = match explain {
+            Explain::Profile if !optimized.writes => {
+                let before = self.blocks_read();
+                (execute::profile(optimized, context)?, Some(self.blocks_read().since(before)))
+            }
+            _ => (execute::explain(optimized, context)?, None),
+        };
+        let (optimised_plan, physical_plan) = (plan::explain(optimized), Some(physical_plan));
+        Ok(Explanation { logical_plan, optimised_plan, physical_plan, blocks })
     }
 }
 
@@ -362,33 +397,6 @@ fn explain_update(update: Update) -> Explanation {
     });
     let optimised_plan = queries.collect::<Vec<_>>().join("\n");
     Explanation { logical_plan: String::new(), optimised_plan, physical_plan: None, blocks: None }
-}
-
-fn answer_query(
-    query: Query,
-    request: &Request,
-    explain: Option<Explain>,
-    session: &Session,
-    dataset: &Arc<dyn Dataset>,
-) -> Result<Answer, EngineError> {
-    debug_assert_eq!(plan::validate(&query), Ok(()));
-    let explained = explain.map(|explain| (explain, plan::explain(&query)));
-    let optimized = optimize(query, dataset.as_ref())?;
-    let context = reading_context(request, session, dataset.clone());
-    if let Some((explain, logical_plan)) = explained {
-        let optimised_plan = plan::explain(&optimized);
-        let physical_plan = Some(match explain {
-            Explain::Profile if !optimized.writes => execute::profile(&optimized, context)?,
-            _ => execute::explain(&optimized, context)?,
-        });
-        let explanation = Explanation { logical_plan, optimised_plan, physical_plan, blocks: None };
-        return Ok(Answer::Explanation(explanation));
-    }
-    Ok(match &optimized.form {
-        Form::Rows => Answer::Rows(execute::execute(&optimized, context)?),
-        Form::Ask => Answer::Boolean(execute::ask(&optimized, context)?),
-        Form::Construct(_) | Form::Describe { .. } => Answer::Graph(execute::triples(&optimized, context)?),
-    })
 }
 
 /// Returns whether there is a quad in a graph; a graph without one is not there.

@@ -28,14 +28,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-pub use answer::{AnswerFormat, WriteError};
+pub use answer::{AnswerFormat, WriteError, check_whole};
 pub use carrier::{ExportOptions, ImportOptions, Imported};
 pub use error::EngineError;
 pub use explanation::{BlocksRead, Explanation};
 pub use hosted::Hosted;
 pub use keyring::Keyring;
-pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped, parse_bytes};
-pub use rdf_document::quads_of;
+pub use load::{Fault, LoadError, LoadInput, LoadOptions, Loaded, Skipped};
+pub use rdf_document::{parse_bytes, quads_of};
 pub use request::{Answer, Explain, GraphRef, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
