@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::packstream::{Entries, Packed};
 use super::version::Version;
-use crate::engine::{Answer, CommitId, EngineError, Response};
+use crate::engine::{Answer, CommitId, EngineError, Response, check_whole};
 use crate::execute::{Rows, UpdateSummary};
 use crate::model::Value;
 
@@ -100,7 +100,10 @@ impl QueryResult {
             match rows.next_values()? {
                 // A statement that returns nothing has rows without columns.
                 Some(batch) => self.ahead.extend(batch.into_iter().filter(|row| !row.is_empty())),
-                None => self.rows = None,
+                None => {
+                    check_whole(rows.is_cut_off(), rows.context())?;
+                    self.rows = None;
+                }
             }
         }
         Ok(true)
@@ -173,4 +176,26 @@ fn plan(text: &str) -> Packed {
         ("args".to_owned(), Packed::Map(arguments)),
         ("children".to_owned(), Packed::List(Vec::new())),
     ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Engine, Language, Request};
+
+    #[test]
+    fn a_result_that_its_cap_cut_off_does_not_end_as_if_it_were_whole() {
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", Default::default(), 0).unwrap();
+        for (rows_max, is_whole) in [(2, false), (3, true)] {
+            let mut request = Request::new(Language::Cypher, "UNWIND [1, 2, 3] AS n RETURN n", 0);
+            request.limits.rows_max = Some(rows_max);
+            let mut result = QueryResult::new(engine.run(&request).unwrap(), "w".to_owned());
+            match result.fetch(None, &AtomicBool::new(false), |_| Ok(())) {
+                Ok(has_more) => assert!(is_whole && !has_more),
+                Err(EngineError::TooManyRows { rows_max: 2 }) => assert!(!is_whole),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
 }
