@@ -17,7 +17,8 @@ pub use permutation::{Permutation, PermutationSet, UnknownPermutation};
 pub use property_graph::{Vocabulary, element_id, number_of_id, pg};
 pub use quad::{Edge, EdgePattern, GraphFilter, Quad, QuadPattern};
 pub use term::{
-    BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, rename_blank_nodes, xsd,
+    BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, rdf, rename_blank_nodes,
+    rename_blank_nodes_of_term, xsd,
 };
 pub use term_id::{DictionaryId, TermId, TermKind};
 pub use value::{Duration, Map, NodeValue, PathValue, RelationshipValue, Value};

@@ -11,15 +11,19 @@ pub fn rename_blank_nodes(quad: &mut oxrdf::Quad, mut rename: impl FnMut(&mut Bl
     if let GraphName::BlankNode(node) = &mut quad.graph_name {
         rename(node);
     }
-    let mut object = &mut quad.object;
+    rename_blank_nodes_of_term(&mut quad.object, rename);
+}
+
+/// As [`rename_blank_nodes`], of one term.
+pub fn rename_blank_nodes_of_term(mut term: &mut Term, mut rename: impl FnMut(&mut BlankNode)) {
     loop {
-        match object {
+        match term {
             Term::BlankNode(node) => return rename(node),
             Term::Triple(triple) => {
                 if let NamedOrBlankNode::BlankNode(node) = &mut triple.subject {
                     rename(node);
                 }
-                object = &mut triple.object;
+                term = &mut triple.object;
             }
             Term::NamedNode(_) | Term::Literal(_) => return,
         }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use sparesults::{QueryResultsFormat, QueryResultsParser, ReaderQueryResultsParserOutput};
 
 use crate::execute::ServiceHandler;
-use crate::model::{BlankNode, NamedNode, NamedOrBlankNode, Term};
+use crate::model::{BlankNode, NamedNode, Term, rename_blank_nodes_of_term};
 
 const ACCEPT: &str = "application/sparql-results+json, application/sparql-results+xml;q=0.9";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -78,35 +78,15 @@ fn read_rows(body: impl Read, format: QueryResultsFormat, columns: usize) -> Res
     if solutions.variables().len() != columns {
         return Err(format!("it answered with {} columns, not {columns}", solutions.variables().len()));
     }
-    let mut names = BlankNames::default();
+    let mut names: HashMap<BlankNode, BlankNode> = HashMap::new();
     let mut rows = Vec::new();
     for solution in solutions {
         let solution = solution.map_err(|error| error.to_string())?;
-        rows.push(solution.values().iter().map(|term| term.clone().map(|term| names.rename(term))).collect());
+        let mut row = solution.values().to_vec();
+        for term in row.iter_mut().flatten() {
+            rename_blank_nodes_of_term(term, |node| *node = names.entry(node.clone()).or_default().clone());
+        }
+        rows.push(row);
     }
     Ok(rows)
-}
-
-/// Fresh blank nodes for those of one answer.
-#[derive(Default)]
-struct BlankNames(HashMap<BlankNode, BlankNode>);
-
-impl BlankNames {
-    fn rename(&mut self, term: Term) -> Term {
-        match term {
-            Term::BlankNode(node) => self.fresh(node).into(),
-            Term::Triple(mut triple) => {
-                if let NamedOrBlankNode::BlankNode(node) = triple.subject {
-                    triple.subject = self.fresh(node).into();
-                }
-                triple.object = self.rename(triple.object);
-                Term::Triple(triple)
-            }
-            term => term,
-        }
-    }
-
-    fn fresh(&mut self, node: BlankNode) -> BlankNode {
-        self.0.entry(node).or_default().clone()
-    }
 }
