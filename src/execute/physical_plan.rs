@@ -413,14 +413,10 @@ impl Planner {
     ) -> Result<BoxOperator, ExecuteError> {
         let context = self.context.clone();
         let own = self.build(input)?;
-        let matcher: Box<dyn Matcher> = match kind {
-            ApplyKind::Exists(_) | ApplyKind::Count(_) => {
-                self.exists_matcher(subplan, own.layout(), self.estimate(input))?
-            }
-            _ if is_correlated(subplan) || has_writes(subplan) => {
-                Box::new(SubplanMatcher::correlated(subplan, own.layout(), self)?)
-            }
-            _ => self.matcher(own.layout(), self.estimate(input), subplan)?,
+        let rows = self.estimate(input);
+        let matcher = match kind {
+            ApplyKind::Exists(_) | ApplyKind::Count(_) => self.exists_matcher(subplan, own.layout(), rows)?,
+            _ => self.subplan_matcher(subplan, own.layout(), rows)?,
         };
         Ok(match kind {
             ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
@@ -463,7 +459,8 @@ impl Planner {
         Ok(own)
     }
 
-    /// Returns what finds the rows of a plan that are compatible with rows of `left`.
+    /// As [`Planner::subplan_matcher`], for those who only ask whether there are rows, or how many: no
+    /// subplan is run where a condition on both rows will do.
     pub fn exists_matcher(
         &self,
         plan: &LogicalPlan,
@@ -476,6 +473,16 @@ impl Planner {
             let condition = self.compile(condition, &shape.layout)?;
             return Ok(Box::new(FilteredMatcher::new(matcher, shape, condition, self.context.clone())));
         }
+        self.subplan_matcher(plan, left, rows)
+    }
+
+    /// Returns what finds the rows of a plan, given rows of `left`, that are compatible with them.
+    fn subplan_matcher(
+        &self,
+        plan: &LogicalPlan,
+        left: &Layout,
+        rows: f64,
+    ) -> Result<Box<dyn Matcher>, ExecuteError> {
         if is_correlated(plan) || has_writes(plan) {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }

@@ -43,9 +43,7 @@ impl View {
         permutation: Permutation,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         let added = self.overlay.added.cursor(pattern, permutation);
-        let in_base =
-            ![pattern.subject, pattern.predicate, pattern.object].into_iter().flatten().any(is_of_overlay);
-        if !in_base {
+        if names_overlay(pattern) {
             return Ok(Box::new(MergeScan::new(None, permutation, added, removed_none())));
         }
         let base = self.base.scan(pattern, permutation)?;
@@ -130,10 +128,7 @@ impl View {
 
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         let base = if names_overlay(pattern) { 0 } else { self.base.estimate(pattern)? };
-        let (added, removed) = match pattern == &QuadPattern::default() {
-            true => (self.overlay.added.len() as u64, self.overlay.removed.len() as u64),
-            false => self.overlay_counts(pattern, COUNTED_MAX),
-        };
+        let (added, removed) = self.overlay_counts(pattern, COUNTED_MAX);
         Ok((base + added).saturating_sub(removed))
     }
 
@@ -144,8 +139,12 @@ impl View {
         Ok(base.and_then(|base| (base + added).checked_sub(removed)))
     }
 
-    /// Returns how many of the quads that match were added and removed, each at most `max`.
+    /// Returns how many of the quads that match were added and removed; each at most `max`, where they
+    /// have to be counted one by one.
     fn overlay_counts(&self, pattern: &QuadPattern, max: usize) -> (u64, u64) {
+        if pattern == &QuadPattern::default() {
+            return (self.overlay.added.len() as u64, self.overlay.removed.len() as u64);
+        }
         let permutation = self.permutations().best_for(pattern);
         let count = |set: &QuadSet| set.scan(pattern, permutation).take(max).count() as u64;
         (count(&self.overlay.added), count(&self.overlay.removed))
