@@ -35,3 +35,24 @@ pub fn seal(bytes: &[u8]) {
 fn key() -> EpochKey {
     EpochKey::from_secret([3; 32], WorkspaceId([9; 32]))
 }
+
+/// Hands each target what its name's seeds are, and every single-bit change of them: none may do harm.
+/// For the tests of all rooms that have targets.
+#[cfg(test)]
+pub fn change_every_bit(targets: &[(&str, fn(&[u8]))], seeds: Vec<(&'static str, Vec<u8>)>) {
+    for (name, seed) in seeds {
+        let (_, target) = targets.iter().find(|(other, _)| *other == name).expect("a seed is of a target");
+        target(&seed);
+        change_bits(&seed, 1, target);
+    }
+}
+
+/// Hands `target` the seed with one bit changed, for each `step`th bit.
+#[cfg(test)]
+pub fn change_bits(seed: &[u8], step: usize, target: impl Fn(&[u8])) {
+    for bit in (0..seed.len() * 8).step_by(step) {
+        let mut changed = seed.to_vec();
+        changed[bit / 8] ^= 1 << (bit % 8);
+        target(&changed);
+    }
+}

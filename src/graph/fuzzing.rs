@@ -462,6 +462,7 @@ fn key() -> &'static EpochKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::fuzzing::change_bits;
 
     /// Every single-bit change of a real encoding is refused, or is well-formed itself. The first seed
     /// of a target is changed in every bit, others in some;
@@ -478,11 +479,7 @@ mod tests {
             };
             seen.push(name);
             target(&seed);
-            for bit in (0..seed.len() * 8).step_by(step) {
-                let mut changed = seed.clone();
-                changed[bit / 8] ^= 1 << (bit % 8);
-                target(&changed);
-            }
+            change_bits(&seed, step, target);
             for len in (0..seed.len()).step_by(step) {
                 target(&seed[..len]);
             }
