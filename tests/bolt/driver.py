@@ -40,6 +40,15 @@ def fails(kind, work):
     raise AssertionError(f"no {kind.__name__}")
 
 
+def at_once(count, work):
+    """Calls work(0), work(1), .. each on a thread of its own, and waits for all."""
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
 def value(session, text, **parameters):
     return session.run(text, parameters).single()[0]
 
@@ -128,16 +137,12 @@ def conflicts_are_tried_again():
             time.sleep(0.01)
             tx.run("MATCH (c:Counter) SET c.n = $n", n=n + 1).consume()
 
-        def work():
+        def work(_):
             with driver.session() as session:
                 for _ in range(4):
                     write(session, add)
 
-        threads = [threading.Thread(target=work) for _ in range(3)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(3, work)
         with driver.session() as session:
             assert value(session, "MATCH (c:Counter) RETURN c.n") == 13
             assert len(tries) >= 12, tries
@@ -155,16 +160,12 @@ def writes_that_tell_nothing_do_not_conflict():
             tx.run("MATCH (b:Blind) SET b.n = b.n + 1").consume()
             time.sleep(0.01)
 
-        def work():
+        def work(_):
             with driver.session() as session:
                 for _ in range(5):
                     write(session, add)
 
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(4, work)
         with driver.session() as session:
             assert value(session, "MATCH (b:Blind) RETURN b.n") == 20 == len(tries)
             session.run("MATCH (b:Blind) DELETE b").consume()
@@ -336,11 +337,7 @@ def many_sessions_at_once():
                     session.run("CREATE (:Many {n: $n})", n=number).consume()
                 seen.append(value(session, "MATCH (m:Many {n: $n}) RETURN count(m)", n=number))
 
-        threads = [threading.Thread(target=work, args=(number,)) for number in range(20)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once(20, work)
         assert seen == [10] * 20, seen
         with driver.session() as session:
             session.run("MATCH (m:Many) DELETE m").consume()
@@ -348,7 +345,7 @@ def many_sessions_at_once():
 
 CASES = [case for name, case in list(globals().items())
          if callable(case) and getattr(case, "__module__", "") == "__main__"
-         and name not in ("connect", "write", "read", "fails", "value")]
+         and name not in ("connect", "write", "read", "fails", "at_once", "value")]
 
 for case in CASES:
     began = time.monotonic()
