@@ -97,12 +97,16 @@ const FUNCTIONAL: u8 = 1;
 const NODE_OBJECTS: u8 = 2;
 const LITERAL_OBJECTS: u8 = 4;
 const EDGES: u8 = 8;
+const PARALLEL_EDGES: u8 = 16;
+const LOOPS: u8 = 32;
+const OPAQUE_NUMBERS: u8 = 64;
 
 /// Encodes a schema: a table of its IRIs, sorted, then predicates and classes that point into it.
 pub fn encode_schema(schema: &Schema) -> Vec<u8> {
     let mut names: Vec<&NamedNode> = schema.predicates.keys().chain(schema.classes.keys()).collect();
     for info in schema.predicates.values() {
-        names.extend(info.datatypes.iter().chain(&info.object_classes));
+        names
+            .extend(info.datatypes.iter().chain(&info.object_classes).chain(&info.domain).chain(&info.range));
     }
     for info in schema.classes.values() {
         names.extend(info.predicates.iter().chain(&info.inverse_predicates));
@@ -126,10 +130,14 @@ pub fn encode_schema(schema: &Schema) -> Vec<u8> {
             flag(info.is_functional, FUNCTIONAL)
                 | flag(info.has_node_objects, NODE_OBJECTS)
                 | flag(info.has_literal_objects, LITERAL_OBJECTS)
-                | flag(info.has_edges, EDGES),
+                | flag(info.has_edges, EDGES)
+                | flag(info.has_parallel_edges, PARALLEL_EDGES)
+                | flag(info.has_loops, LOOPS)
+                | flag(info.has_opaque_numbers, OPAQUE_NUMBERS),
         );
-        put_names(&mut out, &info.datatypes);
-        put_names(&mut out, &info.object_classes);
+        for list in [&info.datatypes, &info.object_classes, &info.domain, &info.range] {
+            put_names(&mut out, list);
+        }
     }
     put_varint(&mut out, schema.classes.len() as u64);
     for (name, info) in &schema.classes {
@@ -146,7 +154,7 @@ pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
     let mut cursor = Cursor::new(content);
     let mut names = Names::decode(&mut cursor)?;
     let mut schema = Schema { is_complete: true, ..Schema::default() };
-    for _ in 0..cursor.count(5)? {
+    for _ in 0..cursor.count(7)? {
         let name = names.take(&mut cursor)?;
         let (quads, flags) = (cursor.varint()?, cursor.u8()?);
         let info = PredicateInfo {
@@ -155,8 +163,13 @@ pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
             has_node_objects: flags & NODE_OBJECTS != 0,
             has_literal_objects: flags & LITERAL_OBJECTS != 0,
             has_edges: flags & EDGES != 0,
+            has_parallel_edges: flags & PARALLEL_EDGES != 0,
+            has_loops: flags & LOOPS != 0,
+            has_opaque_numbers: flags & OPAQUE_NUMBERS != 0,
             datatypes: names.take_list(&mut cursor)?,
             object_classes: names.take_list(&mut cursor)?,
+            domain: names.take_list(&mut cursor)?,
+            range: names.take_list(&mut cursor)?,
         };
         schema.predicates.insert(name, info);
     }
@@ -218,8 +231,13 @@ mod tests {
             has_node_objects: true,
             has_literal_objects: false,
             has_edges: true,
+            has_parallel_edges: true,
+            has_loops: true,
+            has_opaque_numbers: true,
             datatypes: vec![name("d")],
             object_classes: vec![name("c"), name("e")],
+            domain: vec![name("f")],
+            range: vec![name("c")],
         };
         schema.predicates.insert(name("p"), info);
         schema.predicates.insert(name("q"), PredicateInfo::default());
@@ -279,9 +297,14 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_predicate()(quads: u64, flags: [bool; 4], datatypes in any_names(), object_classes in any_names()) -> PredicateInfo {
-            let [is_functional, has_node_objects, has_literal_objects, has_edges] = flags;
-            PredicateInfo { quads, is_functional, has_node_objects, has_literal_objects, has_edges, datatypes, object_classes }
+        fn any_predicate()(quads: u64, flags: [bool; 7], lists in [any_names(), any_names(), any_names(), any_names()]) -> PredicateInfo {
+            let [is_functional, has_node_objects, has_literal_objects, has_edges, ..] = flags;
+            let [.., has_parallel_edges, has_loops, has_opaque_numbers] = flags;
+            let [datatypes, object_classes, domain, range] = lists;
+            PredicateInfo {
+                quads, is_functional, has_node_objects, has_literal_objects, has_edges, has_parallel_edges, has_loops,
+                has_opaque_numbers, datatypes, object_classes, domain, range,
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use super::WriteError;
 use super::facts::RunStatistics;
 use super::term_merge::MergedTerms;
 use crate::dataset::{PredicateStatistics, Statistics};
-use crate::model::{NamedNode, TermId, TermKind};
+use crate::model::{NamedNode, TermId, TermKind, is_numeric_datatype};
 use crate::plan::{ClassInfo, PredicateInfo, Schema};
 
 /// Which classes each node has; nodes with the same classes share a set.
@@ -65,6 +65,35 @@ impl ClassSets {
         };
         pairs.iter().flat_map(classes).collect()
     }
+}
+
+/// The classes that all of some nodes have.
+#[derive(Default)]
+struct CommonClasses {
+    /// Those of the nodes so far; `None` before the first.
+    classes: Option<Vec<u64>>,
+    /// The set of the last node.
+    last: u32,
+}
+
+impl CommonClasses {
+    fn note(&mut self, node: u64, sets: &ClassSets) {
+        let set = sets.set_of(node);
+        match &mut self.classes {
+            Some(_) if set == self.last => {}
+            Some(classes) => classes.retain(|class| sets.sets[set as usize].contains(class)),
+            None => self.classes = Some(sets.sets[set as usize].clone()),
+        }
+        self.last = set;
+    }
+}
+
+/// The edges of a predicate.
+#[derive(Clone, Copy, Default)]
+pub struct EdgesOf {
+    pub count: u64,
+    /// Whether a triple has two in one graph.
+    pub has_parallels: bool,
 }
 
 /// Surveys rows of subject, predicate, object, graph.
@@ -147,23 +176,34 @@ impl SubjectSurvey {
 }
 
 /// Surveys rows of predicate, subject, object, graph.
-#[derive(Default)]
 pub struct PredicateSurvey {
+    class_sets: Arc<ClassSets>,
     predicates: BTreeMap<u64, OfSubjects>,
     predicate: Option<u64>,
     current: OfSubjects,
 }
 
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct OfSubjects {
     quads: u64,
     subjects: u64,
     has_two_objects: bool,
+    has_loops: bool,
+    classes: CommonClasses,
     /// The last subject with its first object.
     last: Option<(u64, u64)>,
 }
 
 impl PredicateSurvey {
+    pub fn new(class_sets: Arc<ClassSets>) -> PredicateSurvey {
+        PredicateSurvey {
+            class_sets,
+            predicates: BTreeMap::new(),
+            predicate: None,
+            current: OfSubjects::default(),
+        }
+    }
+
     pub fn rows(&mut self, rows: &[[u64; 4]]) {
         for [predicate, subject, object, _] in rows {
             if self.predicate != Some(*predicate) {
@@ -172,10 +212,12 @@ impl PredicateSurvey {
             }
             let current = &mut self.current;
             current.quads += 1;
+            current.has_loops |= subject == object;
             match current.last {
                 Some((last, first)) if last == *subject => current.has_two_objects |= first != *object,
                 _ => {
                     current.subjects += 1;
+                    current.classes.note(*subject, &self.class_sets);
                     current.last = Some((*subject, *object));
                 }
             }
@@ -205,6 +247,7 @@ pub struct ObjectSurvey<'a> {
 #[derive(Default)]
 struct OfObjects {
     objects: u64,
+    classes: CommonClasses,
     has_nodes: bool,
     has_literals: bool,
     /// One object for each kind that tells its datatype.
@@ -237,6 +280,7 @@ impl<'a> ObjectSurvey<'a> {
             let last_object = self.last.map(|(object, _)| object);
             if last_object != Some(*object) {
                 self.current.note(*object, self.terms);
+                self.current.classes.note(*object, &self.class_sets);
                 let set = self.class_sets.set_of(*object);
                 if set != 0 {
                     self.class_inverses.insert((set, *predicate));
@@ -274,6 +318,10 @@ impl OfObjects {
         }
     }
 
+    fn has_opaque_numbers(&self, terms: &MergedTerms<'_>) -> bool {
+        self.datatypes.iter().any(|index| is_numeric_datatype(terms.datatype_at(*index).as_ref()))
+    }
+
     fn datatypes(&self, terms: &MergedTerms<'_>) -> Vec<NamedNode> {
         let told = self.datatype_samples.values().filter_map(|object| terms.datatype(*object));
         let others = self.datatypes.iter().map(|index| terms.datatype_at(*index).clone());
@@ -281,13 +329,13 @@ impl OfObjects {
     }
 }
 
-/// Puts together what all surveys found; `edges` counts the edges of each predicate.
+/// Puts together what all surveys found; `edges` are those of each predicate.
 pub fn facts(
     by_subject: &BySubject,
     mut by_predicate: PredicateSurvey,
     mut by_object: ObjectSurvey<'_>,
     distinct_objects: u64,
-    edges: &BTreeMap<u64, u64>,
+    edges: &BTreeMap<u64, EdgesOf>,
 ) -> Result<(RunStatistics, Schema), WriteError> {
     by_predicate.end();
     by_object.end();
@@ -299,7 +347,7 @@ struct Facts<'a> {
     by_subject: &'a BySubject,
     by_predicate: &'a BTreeMap<u64, OfSubjects>,
     by_object: &'a ObjectSurvey<'a>,
-    edges: &'a BTreeMap<u64, u64>,
+    edges: &'a BTreeMap<u64, EdgesOf>,
 }
 
 impl Facts<'_> {
@@ -323,8 +371,8 @@ impl Facts<'_> {
             };
             statistics.predicates.insert(id(*predicate), figures);
         }
-        for (predicate, count) in self.edges {
-            statistics.predicates.entry(id(*predicate)).or_default().edges = *count;
+        for (predicate, edges) in self.edges {
+            statistics.predicates.entry(id(*predicate)).or_default().edges = edges.count;
         }
         RunStatistics {
             statistics,
@@ -359,21 +407,32 @@ impl Facts<'_> {
         for (predicate, figures) in self.by_predicate {
             let Some(predicate_name) = name(predicate) else { continue };
             let Some(of_objects) = by_object.predicates.get(predicate) else { continue };
+            let edges = self.edges.get(predicate);
+            let common = |classes: &CommonClasses| -> Vec<NamedNode> {
+                classes.classes.iter().flatten().filter_map(name).collect()
+            };
             let info = PredicateInfo {
                 quads: figures.quads,
                 is_functional: !figures.has_two_objects,
                 has_node_objects: of_objects.has_nodes,
                 has_literal_objects: of_objects.has_literals,
-                has_edges: self.edges.contains_key(predicate),
+                has_opaque_numbers: of_objects.has_opaque_numbers(by_object.terms),
+                has_edges: edges.is_some(),
+                has_parallel_edges: edges.is_some_and(|edges| edges.has_parallels),
+                has_loops: figures.has_loops,
                 datatypes: of_objects.datatypes(by_object.terms),
                 object_classes: object_classes.remove(predicate).unwrap_or_default(),
+                domain: common(&figures.classes),
+                range: common(&of_objects.classes),
             };
             schema.predicates.insert(predicate_name, info);
         }
-        for predicate in self.edges.keys() {
+        for (predicate, edges) in self.edges {
             // A reified triple need not be asserted; its predicate is known all the same.
             if let Some(predicate_name) = name(predicate) {
-                schema.predicates.entry(predicate_name).or_insert_with(unasserted).has_edges = true;
+                let info = schema.predicates.entry(predicate_name).or_insert_with(unasserted);
+                info.has_edges = true;
+                info.has_parallel_edges = edges.has_parallels;
             }
         }
         Ok(schema)

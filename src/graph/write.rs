@@ -13,7 +13,7 @@ use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
 use super::row_sort::{RowRun, RowSorter, SortedRows};
 use super::rows::WIDTH_MAX;
-use super::survey::{self, BySubject, ClassSets, ObjectSurvey, PredicateSurvey, SubjectSurvey};
+use super::survey::{self, BySubject, ClassSets, EdgesOf, ObjectSurvey, PredicateSurvey, SubjectSurvey};
 use super::term_merge::{MergedTerms, merge_terms};
 use super::{WriteError, facts};
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
@@ -224,7 +224,7 @@ fn write_rows(
         let chunks = content.chunks(CHUNK_BYTES).map(|chunk| encode_chunk(section, chunk));
         pages.extend(output.put_pages(section, chunks)?);
     }
-    let edges = of_subjects.edges_of.values().sum();
+    let edges = of_subjects.edges_of.values().map(|edges| edges.count).sum();
     Ok(WrittenRows { pages, quads: of_subjects.found.quads, edges })
 }
 
@@ -242,7 +242,7 @@ struct OfSubjects {
     found: BySubject,
     survey: PredicateSurvey,
     /// Edges by predicate.
-    edges_of: BTreeMap<u64, u64>,
+    edges_of: BTreeMap<u64, EdgesOf>,
 }
 
 struct OfObjects<'a> {
@@ -280,8 +280,9 @@ impl<'a> Side<'a, '_, '_> {
         })?;
         let (found, classes) = by_subject.finish();
         // The other side is gone if it failed; then its error is the one that counts.
-        let _ = tell_classes.send(Arc::new(classes));
-        let mut survey = PredicateSurvey::default();
+        let classes = Arc::new(classes);
+        let _ = tell_classes.send(Arc::clone(&classes));
+        let mut survey = PredicateSurvey::new(classes);
         let (mut pages, _) = writer.finish_pages()?;
         pages.extend(self.write(Section::Pso, pso, |rows| survey.rows(rows))?);
         let (more, edges_of) = self.write_edges(edges.finish())?;
@@ -343,13 +344,16 @@ impl<'a> Side<'a, '_, '_> {
     fn write_edges(
         &self,
         pso: SortedRows<WIDTH_MAX>,
-    ) -> Result<(Vec<PageEntry>, BTreeMap<u64, u64>), WriteError> {
-        let mut edges_of = BTreeMap::new();
+    ) -> Result<(Vec<PageEntry>, BTreeMap<u64, EdgesOf>), WriteError> {
+        let mut edges_of: BTreeMap<u64, EdgesOf> = BTreeMap::new();
+        let mut last = None;
         let (mut pos, mut by_edge) = (self.sorter(), self.sorter());
         let mut writer = RowWriter::new(self.output, Section::EdgesPso);
         for_each(&pso, |rows| {
             for [p, s, o, g, e] in rows {
-                *edges_of.entry(*p).or_default() += 1;
+                let of_predicate = edges_of.entry(*p).or_default();
+                of_predicate.count += 1;
+                of_predicate.has_parallels |= last.replace([*p, *s, *o, *g]) == Some([*p, *s, *o, *g]);
                 pos.push([*p, *o, *s, *g, *e])?;
                 by_edge.push([*e, *s, *p, *o, *g])?;
             }

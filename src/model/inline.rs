@@ -64,6 +64,12 @@ impl TermId {
         .then(|| TermId::pack(TermKind::Double, (sortable >> 5) << 1))
     }
 
+    /// Returns the inline ids of an `xsd:double`, one for each form that it may stand in; none if it does not fit.
+    pub fn inline_doubles(value: f64) -> impl Iterator<Item = TermId> {
+        let forms = [value.to_string(), canonical_double(value)];
+        forms.into_iter().filter_map(|text| encode_double(&text))
+    }
+
     /// Returns the inline id of the `xsd:decimal` mantissa / 10^scale, if it fits and has a
     /// canonical form: no zero at the end of its fraction.
     pub fn from_decimal(mantissa: i64, scale: u32) -> Option<TermId> {

@@ -88,6 +88,12 @@ impl Vocabulary {
         NamedNode::new_unchecked(format!("{}{}", self.base, utf8_percent_encode(name, NAME)))
     }
 
+    /// Returns the IRIs of imported nodes of an id space, but for the id that [`push_node_id`] puts behind:
+    /// no name has an IRI that begins like this.
+    pub fn node_iri_start(&self, space: &str) -> String {
+        format!("{}{}/", self.base, utf8_percent_encode(space, NAME))
+    }
+
     /// Returns the IRI that stands for the plain relationship `subject predicate object` in a graph
     /// (`None` is the default graph), and that becomes its reifier when it needs one.
     pub fn relationship_iri(&self, graph: Option<&Term>, triple: [&Term; 3]) -> NamedNode {
@@ -115,6 +121,11 @@ impl Vocabulary {
         });
         prefixed.min_by_key(String::len).unwrap_or_else(|| iri.to_owned())
     }
+}
+
+/// Appends the id of an imported node to what [`Vocabulary::node_iri_start`] returns.
+pub fn push_node_id(iri: &mut String, id: &str) {
+    iri.extend(utf8_percent_encode(id, NAME));
 }
 
 /// Returns the element id of a node or relationship: an IRI as it is, a blank node with its `_:`.

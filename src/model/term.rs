@@ -29,3 +29,29 @@ pub fn rename_blank_nodes_of_term(mut term: &mut Term, mut rename: impl FnMut(&m
         }
     }
 }
+
+/// Returns whether a datatype is one of XSD's numeric types.
+pub fn is_numeric_datatype(datatype: oxrdf::NamedNodeRef<'_>) -> bool {
+    let Some(name) = datatype.as_str().strip_prefix("http://www.w3.org/2001/XMLSchema#") else {
+        return false;
+    };
+    matches!(
+        name,
+        "integer"
+            | "decimal"
+            | "double"
+            | "float"
+            | "int"
+            | "long"
+            | "short"
+            | "byte"
+            | "nonNegativeInteger"
+            | "positiveInteger"
+            | "nonPositiveInteger"
+            | "negativeInteger"
+            | "unsignedLong"
+            | "unsignedInt"
+            | "unsignedShort"
+            | "unsignedByte"
+    )
+}

@@ -27,12 +27,22 @@ pub struct PredicateInfo {
     pub has_node_objects: bool,
     /// Some object is a literal (or triple term).
     pub has_literal_objects: bool,
+    /// Some object is a number whose id does not tell its value: one too large, or in no canonical form.
+    pub has_opaque_numbers: bool,
     /// Some quad of this predicate is reified.
     pub has_edges: bool,
+    /// Some triple has two reifiers in one graph.
+    pub has_parallel_edges: bool,
+    /// Some subject is its own object.
+    pub has_loops: bool,
     /// The datatypes of literal objects, sorted; `rdf:langString` for language-tagged ones.
     pub datatypes: Vec<NamedNode>,
     /// Classes of the node objects, sorted.
     pub object_classes: Vec<NamedNode>,
+    /// Classes that every subject has, sorted.
+    pub domain: Vec<NamedNode>,
+    /// Classes that every object has, sorted; no object is a literal if there are any.
+    pub range: Vec<NamedNode>,
 }
 
 /// Facts about one class (an object of `rdf:type`).

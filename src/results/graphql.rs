@@ -2,8 +2,8 @@
 
 use std::io::{self, Write};
 
-use super::json::{is_json_number, is_numeric, term_text, write_string, write_value};
-use crate::model::{Literal, Term, Value, element_id, xsd};
+use super::json::{is_json_number, term_text, write_string, write_value};
+use crate::model::{Literal, Term, Value, element_id, is_numeric_datatype, xsd};
 use crate::plan::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, ValueShape};
 
 const ERRORS_MAX: usize = 100;
@@ -280,7 +280,7 @@ fn write_natural(writer: &mut dyn Write, value: &Value) -> io::Result<()> {
 
 fn numeric(value: &Value) -> Option<&Literal> {
     match value {
-        Value::Term(Term::Literal(literal)) if is_numeric(literal) => Some(literal),
+        Value::Term(Term::Literal(literal)) if is_numeric_datatype(literal.datatype()) => Some(literal),
         _ => None,
     }
 }

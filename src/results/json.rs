@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use crate::model::{
-    Duration, Literal, NodeValue, PathValue, RelationshipValue, Term, Value, element_id, xsd,
+    Duration, NodeValue, PathValue, RelationshipValue, Term, Value, element_id, is_numeric_datatype, xsd,
 };
 
 /// Writes a value as JSON. Lists and maps nest no deeper than the value does.
@@ -53,33 +53,6 @@ pub(super) fn is_json_number(text: &str) -> bool {
         && serde_json::from_str::<serde_json::Number>(text).is_ok()
 }
 
-/// Returns whether a literal is of a numeric XSD type.
-pub(super) fn is_numeric(literal: &Literal) -> bool {
-    let datatype = literal.datatype();
-    let Some(name) = datatype.as_str().strip_prefix("http://www.w3.org/2001/XMLSchema#") else {
-        return false;
-    };
-    matches!(
-        name,
-        "integer"
-            | "decimal"
-            | "double"
-            | "float"
-            | "int"
-            | "long"
-            | "short"
-            | "byte"
-            | "nonNegativeInteger"
-            | "positiveInteger"
-            | "nonPositiveInteger"
-            | "negativeInteger"
-            | "unsignedLong"
-            | "unsignedInt"
-            | "unsignedShort"
-            | "unsignedByte"
-    )
-}
-
 pub(super) fn write_float(writer: &mut dyn Write, value: f64) -> io::Result<()> {
     if value.is_finite() {
         serde_json::to_writer(writer, &value).map_err(io::Error::from)
@@ -93,7 +66,7 @@ pub(super) fn write_float(writer: &mut dyn Write, value: f64) -> io::Result<()> 
 fn write_term(writer: &mut dyn Write, term: &Term) -> io::Result<()> {
     if let Term::Literal(literal) = term {
         let text = literal.value();
-        if is_numeric(literal) {
+        if is_numeric_datatype(literal.datatype()) {
             if is_json_number(text) {
                 return writer.write_all(text.as_bytes());
             }
@@ -215,7 +188,7 @@ fn duration_text(duration: &Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BlankNode, NamedNode};
+    use crate::model::{BlankNode, Literal, NamedNode};
 
     fn check(value: Value, expected: &str) {
         let mut bytes = Vec::new();

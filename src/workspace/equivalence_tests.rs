@@ -12,7 +12,7 @@ use crate::blockstore::MemoryStore;
 use crate::dataset::{Dataset, DatasetMut, MemoryDataset};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
-    Quad, QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
+    Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
 };
 
 fn subject(n: u8) -> NamedOrBlankNode {
@@ -232,6 +232,25 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
         }
         names
     };
+    let parallel: BTreeSet<String> = {
+        let mut scan = dataset.scan_edges(&EdgePattern::default()).unwrap();
+        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(batch) = scan.next_batch().unwrap() {
+            for row in 0..batch.rows() {
+                let quad: Vec<TermId> = (0..4).map(|column| batch.column(column)[row]).collect();
+                if !seen.insert(quad) {
+                    names.insert(dataset.term(batch.column(1)[row]).unwrap().to_string());
+                }
+            }
+        }
+        names
+    };
+    let mut instances: BTreeMap<NamedNode, BTreeSet<TermId>> = BTreeMap::new();
+    for quad in by_predicate.get(&rdf::TYPE.into_owned()).into_iter().flatten() {
+        if let Term::NamedNode(class) = dataset.term(quad.object).unwrap() {
+            instances.entry(class).or_default().insert(quad.subject);
+        }
+    }
     for (name, info) in &schema.predicates {
         let quads = by_predicate.get(name).map_or(&[][..], Vec::as_slice);
         assert_eq!(info.quads, quads.len() as u64, "{name}");
@@ -248,9 +267,24 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
         assert!(info.has_node_objects || !quads.iter().any(is_node), "{name}");
         assert!(info.has_literal_objects || quads.iter().all(is_node), "{name}");
         assert!(info.has_edges || !reified.contains(&name.to_string()), "{name}");
+        assert!(info.has_parallel_edges || !parallel.contains(&name.to_string()), "{name} has no parallels");
+        assert!(
+            info.has_loops || quads.iter().all(|quad| quad.subject != quad.object),
+            "{name} has no loops"
+        );
+        for quad in quads {
+            for (classes, end) in [(&info.domain, quad.subject), (&info.range, quad.object)] {
+                let is_class =
+                    |class: &NamedNode| instances.get(class).is_some_and(|nodes| nodes.contains(&end));
+                assert!(classes.iter().all(is_class), "all ends of {name} are {classes:?}");
+            }
+        }
         for quad in quads {
             if let Term::Literal(literal) = dataset.term(quad.object).unwrap() {
                 assert!(info.datatypes.contains(&literal.datatype().into_owned()), "{name} {literal}");
+                let is_opaque =
+                    is_numeric_datatype(literal.datatype()) && quad.object.as_dictionary().is_some();
+                assert!(info.has_opaque_numbers || !is_opaque, "{name} {literal}");
             }
         }
     }

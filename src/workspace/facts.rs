@@ -1,7 +1,7 @@
 //! The figures and the schema of a view: those of what it was made from, brought up to date.
 //!
-//! Whatever the schema promises (an absent predicate, a functional one, plain relationships) is
-//! proven against the data after the change, or given up. What it only mentions (classes, datatypes,
+//! Whatever the schema promises (an absent predicate, a functional one, plain relationships, what all ends of
+//! a predicate are) is proven against the data after the change, or given up. What it only mentions (classes, datatypes,
 //! a class's predicates) grows with additions and may outlive a removal until the next fold.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -10,7 +10,10 @@ use super::change_set::Changes;
 use super::overlay::Overlay;
 use super::view::View;
 use crate::dataset::{DatasetError, PredicateStatistics, Scan, Statistics};
-use crate::model::{NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind, pg, rdf, xsd};
+use crate::model::{
+    EdgePattern, GraphFilter, NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind, Triple,
+    is_numeric_datatype, pg, rdf, xsd,
+};
 use crate::plan::{PredicateInfo, Schema};
 
 /// From how many lookups on one predicate is a scan of it cheaper?
@@ -65,6 +68,7 @@ pub fn adjust(
     adjuster.functional(added)?;
     adjuster.edges(added)?;
     adjuster.classes(added, removed)?;
+    adjuster.lost_classes(removed)?;
     adjuster.schema.predicates.retain(|_, info| info.quads > 0 || info.has_edges);
     adjuster.schema.classes.retain(|_, info| info.instances > 0);
     Ok(Adjusted { schema: adjuster.schema, is_final: adjuster.is_final })
@@ -95,6 +99,7 @@ impl Adjuster<'_> {
         for quad in added {
             if let Some(info) = self.predicate(quad.predicate) {
                 info.quads += 1;
+                info.has_loops |= quad.subject == quad.object;
             }
         }
         for quad in removed {
@@ -128,6 +133,7 @@ impl Adjuster<'_> {
             let literals: Vec<TermId> = literals.into_iter().collect();
             for term in self.after.terms(&literals)? {
                 if let (Term::Literal(literal), Some(info)) = (term, self.predicate(predicate)) {
+                    info.has_opaque_numbers |= is_numeric_datatype(literal.datatype());
                     insert_sorted(&mut info.datatypes, literal.datatype().into_owned());
                 }
             }
@@ -176,20 +182,56 @@ impl Adjuster<'_> {
             }
             let Some(Term::Triple(triple)) = self.after.terms(&[quad.object])?.pop() else { continue };
             if self.schema.is_complete || self.schema.predicates.contains_key(&triple.predicate) {
-                let info = self.schema.predicates.entry(triple.predicate);
-                info.or_insert_with(|| PredicateInfo { is_functional: true, ..PredicateInfo::default() })
-                    .has_edges = true;
+                let info = self.schema.predicates.entry(triple.predicate.clone());
+                let info =
+                    info.or_insert_with(|| PredicateInfo { is_functional: true, ..PredicateInfo::default() });
+                info.has_edges = true;
+                if !info.has_parallel_edges {
+                    let has_twin = self.has_twin(&triple, quad.graph);
+                    let has_twin = self.within_reach(has_twin)?.unwrap_or(true);
+                    if let Some(info) = self.schema.predicates.get_mut(&triple.predicate) {
+                        info.has_parallel_edges = has_twin;
+                    }
+                }
             }
         }
         Ok(())
+    }
+
+    /// Returns whether a triple has two reifiers in a graph.
+    fn has_twin(&self, triple: &Triple, graph: TermId) -> Result<bool, DatasetError> {
+        let Triple { subject, predicate, object } = triple.clone();
+        let id = |term: Term| self.after.term_id(&term);
+        let pattern = EdgePattern {
+            subject: id(subject.into())?,
+            predicate: id(predicate.into())?,
+            object: id(object)?,
+            edge: None,
+            graph: GraphFilter::One(graph),
+        };
+        let mut scan = self.after.scan_edges(&pattern)?;
+        let mut count = 0;
+        while let Some(batch) = scan.next_batch()? {
+            count += batch.rows();
+            if count > 1 {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn classes(&mut self, added: &[Quad], removed: &[Quad]) -> Result<(), DatasetError> {
         let Some(rdf_type) = self.rdf_type else { return Ok(()) };
         let ends = added.iter().flat_map(|quad| [quad.subject, quad.object]).filter(is_node);
         let result = types(self.after, rdf_type, ends.collect());
-        let Some(types) = self.within_reach(result)? else { return Ok(()) };
+        let types = self.within_reach(result)?;
+        let is_known = types.is_some();
+        let types = types.unwrap_or_default();
         self.name(types.values().flatten().copied())?;
+        self.common_classes(added, &types);
+        if !is_known {
+            return Ok(());
+        }
         for quad in added {
             for class in types.get(&quad.subject).into_iter().flatten() {
                 self.note_outgoing(*class, quad.predicate);
@@ -215,6 +257,68 @@ impl Adjuster<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Takes from domains and ranges what not all ends of the new quads are.
+    fn common_classes(&mut self, added: &[Quad], types: &HashMap<TermId, BTreeSet<TermId>>) {
+        let Adjuster { names, schema, .. } = self;
+        let has = |node: &TermId, class: &NamedNode| {
+            types.get(node).is_some_and(|classes| classes.iter().any(|id| names.get(id) == Some(class)))
+        };
+        for quad in added {
+            let Some(info) = names.get(&quad.predicate).and_then(|name| schema.predicates.get_mut(name))
+            else {
+                continue;
+            };
+            info.domain.retain(|class| has(&quad.subject, class));
+            info.range.retain(|class| has(&quad.object, class));
+        }
+    }
+
+    /// Takes a class from domains and ranges if a node that is no longer of it is still an end there.
+    fn lost_classes(&mut self, removed: &[Quad]) -> Result<(), DatasetError> {
+        let Some(rdf_type) = self.rdf_type else { return Ok(()) };
+        let mut lookups = 0;
+        for quad in removed.iter().filter(|quad| quad.predicate == rdf_type) {
+            let Some(class) = self.names.get(&quad.object).cloned() else { continue };
+            let concerned =
+                |info: &PredicateInfo| info.domain.contains(&class) || info.range.contains(&class);
+            if !self.schema.predicates.values().any(concerned) {
+                continue;
+            }
+            lookups += 1;
+            let ends = match lookups <= LOOKUPS_MAX {
+                true => self.within_reach(self.ends_without(quad, rdf_type))?,
+                false => None,
+            };
+            let names: Option<[BTreeSet<NamedNode>; 2]> = match ends {
+                Some(ends) => {
+                    self.name(ends.iter().flatten().copied())?;
+                    Some(ends.map(|ids| ids.iter().filter_map(|id| self.names.get(id).cloned()).collect()))
+                }
+                None => None,
+            };
+            for (name, info) in &mut self.schema.predicates {
+                let is_end = |side: usize| names.as_ref().is_none_or(|names| names[side].contains(name));
+                info.domain.retain(|other| *other != class || !is_end(0));
+                info.range.retain(|other| *other != class || !is_end(1));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the predicates that lead from the subject of a class that was taken away, and those that lead to
+    /// it; none if it still has that class.
+    fn ends_without(&self, removed: &Quad, rdf_type: TermId) -> Result<[BTreeSet<TermId>; 2], DatasetError> {
+        if has_type(self.after, removed.subject, rdf_type, removed.object)? {
+            return Ok([BTreeSet::new(), BTreeSet::new()]);
+        }
+        let from = QuadPattern { subject: Some(removed.subject), ..QuadPattern::default() };
+        let to = QuadPattern { object: Some(removed.subject), ..QuadPattern::default() };
+        Ok([
+            predicates(&mut *self.after.scan(&from, Permutation::Spo)?)?,
+            predicates(&mut *self.after.scan(&to, Permutation::Ops)?)?,
+        ])
     }
 
     /// Notes a new instance of a class, with all that points from it and to it.
