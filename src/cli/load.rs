@@ -4,25 +4,42 @@ use std::time::{Duration, Instant};
 
 use super::{Failure, output, place};
 use crate::config::Config;
-use crate::engine::{LoadInput, LoadOptions};
+use crate::engine::{CsvSyntax, LoadInput, LoadOptions, TableOptions, TableRows};
 use crate::model::NamedNode;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
 Formats go by the file's name: .nq .nt .ttl .trig .rdf .jsonld, also with .gz or .zst after it.
 A statement that does not parse stops the load and nothing of it is kept, unless --lenient.
+Tables of nodes and relationships are CSV, with typed headers: docs/csv_import.md.
 
-Example: reefloom load ports.ttl calls.nq.zst -m 'ports and calls'")]
+Examples: reefloom load ports.ttl calls.nq.zst -m 'ports and calls'
+          reefloom load --nodes Person=person.csv --relationships KNOWS=knows.csv")]
 pub struct Arguments {
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(required_unless_present_any = ["nodes", "relationships"], value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// A CSV table of nodes; the first file's first line is the header
+    #[arg(long, value_name = "[LABEL:..=]FILE,..", value_parser = nodes)]
+    nodes: Vec<TableOptions>,
+    /// A CSV table of relationships; the first file's first line is the header
+    #[arg(long, value_name = "[TYPE=]FILE,..", value_parser = relationships)]
+    relationships: Vec<TableOptions>,
+    /// What stands between the cells of CSV tables: one character, or TAB
+    #[arg(long, value_name = "CHARACTER", default_value = ",", value_parser = delimiter)]
+    delimiter: u8,
+    /// What stands between the items of a list in a cell
+    #[arg(long, value_name = "CHARACTER", default_value = ";")]
+    array_delimiter: char,
+    /// Skip a line that repeats the header's names at the start of a table's other files
+    #[arg(long)]
+    auto_skip_subsequent_headers: bool,
     /// Where triples go that name no graph themselves
     #[arg(long, value_name = "IRI")]
     graph: Option<String>,
     /// The branch to load into [default: the workspace's default branch]
     #[arg(long, short)]
     branch: Option<String>,
-    /// The format, whatever the names say: nq, nt, ttl, trig, rdf, jsonld
+    /// The format of FILE, whatever the names say: nq, nt, ttl, trig, rdf, jsonld
     #[arg(long)]
     format: Option<String>,
     /// Skip statements that do not parse; count and show them
@@ -36,11 +53,19 @@ pub struct Arguments {
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     let graph = arguments.graph.as_deref().map(NamedNode::new).transpose();
     let graph = graph.map_err(|error| Failure::usage(format!("--graph: {error}")))?;
-    let files: Vec<String> = arguments.files.iter().map(|file| file.display().to_string()).collect();
+    let tables: Vec<TableOptions> = arguments.nodes.into_iter().chain(arguments.relationships).collect();
+    let files = arguments.files.iter().chain(tables.iter().flat_map(|table| &table.files));
+    let files: Vec<String> = files.map(|file| file.display().to_string()).collect();
     let message = arguments.message.unwrap_or_else(|| format!("load {}", files.join(", ")));
     let engine = place::take(config)?;
     let input = LoadInput::open(&LoadOptions {
         files: arguments.files,
+        tables,
+        csv: CsvSyntax {
+            delimiter: arguments.delimiter,
+            list_delimiter: arguments.array_delimiter,
+            skips_headers: arguments.auto_skip_subsequent_headers,
+        },
         format: arguments.format,
         graph,
         lenient: arguments.lenient,
@@ -76,7 +101,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     output::print(config, &object, || {
         let skipped = match loaded.skipped.count {
             0 => String::new(),
-            count => format!(", {count} bad statement(s) skipped"),
+            count => format!(", {count} bad statement(s) or row(s) skipped"),
         };
         format!(
             "{} quads added to {}@{} in {:.1} s{skipped}\ncommit {}",
@@ -87,4 +112,38 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
             loaded.commit
         )
     })
+}
+
+/// Reads `LABEL:LABEL=FILE,FILE`.
+fn nodes(text: &str) -> Result<TableOptions, String> {
+    let (labels, files) = table(text)?;
+    let labels = labels.unwrap_or_default().split(':').filter(|label| !label.is_empty());
+    Ok(TableOptions { rows: TableRows::Nodes { labels: labels.map(str::to_owned).collect() }, files })
+}
+
+/// Reads `TYPE=FILE,FILE`.
+fn relationships(text: &str) -> Result<TableOptions, String> {
+    let (relationship_type, files) = table(text)?;
+    let relationship_type = relationship_type.filter(|name| !name.is_empty()).map(str::to_owned);
+    Ok(TableOptions { rows: TableRows::Relationships { relationship_type }, files })
+}
+
+fn table(text: &str) -> Result<(Option<&str>, Vec<PathBuf>), String> {
+    let (name, files) = match text.split_once('=') {
+        Some((name, files)) => (Some(name), files),
+        None => (None, text),
+    };
+    let files: Vec<PathBuf> = files.split(',').filter(|file| !file.is_empty()).map(PathBuf::from).collect();
+    match files.is_empty() {
+        true => Err("no file is named".to_owned()),
+        false => Ok((name, files)),
+    }
+}
+
+fn delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        _ if text.eq_ignore_ascii_case("tab") || text == "\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+        _ => Err("one ASCII character, or TAB".to_owned()),
+    }
 }

@@ -224,7 +224,7 @@ impl Lines<'_> {
 }
 
 /// Checks what a plain line leaves unchecked: IRIs and language tags.
-fn is_valid(term: PlainTerm<'_>) -> bool {
+pub(super) fn is_valid(term: PlainTerm<'_>) -> bool {
     match term {
         PlainTerm::Node(PlainNode::Iri(iri)) | PlainTerm::Typed(_, iri) => Iri::parse(iri).is_ok(),
         PlainTerm::LangString(_, language) => Literal::new_language_tagged_literal("", language).is_ok(),

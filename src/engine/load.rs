@@ -1,4 +1,5 @@
-//! RDF files as a stream of quads: compression and format by name, errors with their place.
+//! Files as a stream of quads, RDF documents and CSV tables: compression and format by name, errors with
+//! their place.
 //!
 //! Knows files and formats, not what becomes of the quads.
 
@@ -13,22 +14,27 @@ use std::time::Duration;
 
 use oxrdfio::RdfFormat;
 
+use super::csv::{CsvSyntax, TableContext, TableLayout, TableOptions};
 use super::lines::{BadLine, LineFormat, PARSERS, gather_lines};
 use super::rdf_document::Document;
 use super::{CommitId, Engine, EngineError};
 use crate::graph::WriteError;
-use crate::model::{BlankNode, GraphName, NamedNode, rename_blank_nodes};
+use crate::model::{BlankNode, GraphName, NamedNode, Vocabulary, rename_blank_nodes};
 use crate::workspace::{FeedError, Intake};
 
 /// How many bad statements are shown in full; all are counted.
-const FAULTS_SHOWN_MAX: usize = 20;
+pub(super) const FAULTS_SHOWN_MAX: usize = 20;
 pub(super) const READ_BUFFER_BYTES: usize = 256 << 10;
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// What to read, and how.
 #[derive(Clone, Debug, Default)]
 pub struct LoadOptions {
+    /// RDF documents.
     pub files: Vec<PathBuf>,
+    /// CSV tables, after the documents.
+    pub tables: Vec<TableOptions>,
+    pub csv: CsvSyntax,
     /// A file extension or media type that stands for the format; from each file's name if `None`.
     pub format: Option<String>,
     /// Where triples go that name no graph; the default graph if `None`.
@@ -65,9 +71,16 @@ impl Skipped {
         }
         Ok(())
     }
+
+    /// Takes note of what else was skipped.
+    fn add(&mut self, other: Skipped) {
+        self.count += other.count;
+        self.shown.extend(other.shown);
+        self.shown.truncate(FAULTS_SHOWN_MAX);
+    }
 }
 
-/// A statement that did not parse. Line and column count from 1; 0 where the format cannot tell: an
+/// A statement, or a row, that is none. Line and column count from 1; 0 where the format cannot tell: an
 /// RDF/XML parser knows no columns, and its line is the one where the faulty piece ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -107,23 +120,39 @@ pub struct LoadInput {
 struct InputFile {
     path: PathBuf,
     file: File,
-    format: RdfFormat,
+    content: Content,
+}
+
+enum Content {
+    Rdf(RdfFormat),
+    /// One file of a table; the header is in the first.
+    Table {
+        layout: Arc<TableLayout>,
+        is_first: bool,
+    },
 }
 
 impl LoadInput {
-    /// Checks that all files exist and have a known format.
+    /// Checks that all files exist and have a known format, and tables a header that makes sense.
     pub fn open(options: &LoadOptions) -> Result<LoadInput, LoadError> {
         let (mut files, mut bytes_total) = (Vec::new(), 0);
+        let mut add = |path: &Path, content: Content| {
+            let (file, bytes) = open_file(path)?;
+            bytes_total += bytes;
+            files.push(InputFile { path: path.to_owned(), file, content });
+            Ok(())
+        };
         for path in &options.files {
-            let format = format_of(path, options.format.as_deref())?;
-            let unreadable = |source| LoadError::Unreadable { path: path.clone(), source };
-            let file = File::open(path).map_err(unreadable)?;
-            let metadata = file.metadata().map_err(unreadable)?;
-            if metadata.is_dir() {
-                return Err(unreadable(io::Error::new(io::ErrorKind::IsADirectory, "is a folder")));
+            add(path, Content::Rdf(format_of(path, options.format.as_deref())?))?;
+        }
+        for TableOptions { rows, files } in &options.tables {
+            let Some(first) = files.first() else { continue };
+            let bytes_read = Arc::default();
+            let header = open_compressed(first, Counted { inner: open_file(first)?.0, bytes: bytes_read })?;
+            let layout = Arc::new(TableLayout::read(first, header, rows, options.csv)?);
+            for (index, path) in files.iter().enumerate() {
+                add(path, Content::Table { layout: Arc::clone(&layout), is_first: index == 0 })?;
             }
-            bytes_total += metadata.len();
-            files.push(InputFile { path: path.clone(), file, format });
         }
         Ok(LoadInput {
             files,
@@ -143,11 +172,12 @@ impl LoadInput {
         self.bytes_total
     }
 
-    /// Gathers the quads of all files, in order; returns the statements that were skipped.
-    pub fn feed(self, intake: &Intake<'_>) -> Result<Skipped, FeedError<LoadError>> {
+    /// Gathers the quads of all files, in order; returns the statements that were skipped. The names of tables
+    /// are those of a vocabulary.
+    pub fn feed(self, vocabulary: &Vocabulary, intake: &Intake<'_>) -> Result<Skipped, FeedError<LoadError>> {
         let mut skipped = Skipped::default();
         let has_several_files = self.files.len() > 1;
-        for (index, InputFile { path, file, format }) in self.files.into_iter().enumerate() {
+        for (index, InputFile { path, file, content }) in self.files.into_iter().enumerate() {
             // Within one file equal labels mean one node, across files they do not.
             let prefix = match has_several_files {
                 true => format!("{}f{index}", intake.blank_prefix()),
@@ -155,6 +185,15 @@ impl LoadInput {
             };
             let reader = Counted { inner: file, bytes: self.bytes_read.clone() };
             let reader = open_compressed(&path, reader).map_err(FeedError::Input)?;
+            let format = match content {
+                Content::Rdf(format) => format,
+                Content::Table { layout, is_first } => {
+                    let (graph, lenient) = (&self.graph, self.lenient);
+                    let context = TableContext { vocabulary, graph, lenient };
+                    skipped.add(layout.feed(&path, reader, is_first, &context, &prefix, intake)?);
+                    continue;
+                }
+            };
             if matches!(format, RdfFormat::NTriples | RdfFormat::NQuads) {
                 let format = LineFormat {
                     has_graphs: format == RdfFormat::NQuads,
@@ -169,6 +208,17 @@ impl LoadInput {
             }
         }
         Ok(skipped)
+    }
+}
+
+/// Opens a file; returns how long it is.
+fn open_file(path: &Path) -> Result<(File, u64), LoadError> {
+    let unreadable = |source| LoadError::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let metadata = file.metadata().map_err(unreadable)?;
+    match metadata.is_dir() {
+        true => Err(unreadable(io::Error::new(io::ErrorKind::IsADirectory, "is a folder"))),
+        false => Ok((file, metadata.len())),
     }
 }
 
@@ -255,9 +305,10 @@ impl Engine {
             Some(branch) => branch.to_owned(),
             None => workspace.default_branch()?,
         };
+        let vocabulary = workspace.settings()?.vocabulary.clone();
         let mut skipped = Skipped::default();
         let feed = |intake: &Intake<'_>| {
-            skipped = watched(intake, progress, || input.feed(intake))?;
+            skipped = watched(intake, progress, || input.feed(&vocabulary, intake))?;
             Ok(())
         };
         let loaded = workspace.load_from(&branch, PARSERS, feed, message, now_ms)?;
@@ -347,7 +398,7 @@ mod tests {
         let hosted = engine.create_workspace("w", Default::default(), 0).unwrap();
         let mut skipped = Skipped::default();
         let feed = |intake: &Intake<'_>| {
-            skipped = input.feed(intake)?;
+            skipped = input.feed(&Vocabulary::default(), intake)?;
             Ok(())
         };
         match hosted.workspace().load_from("main", PARSERS, feed, "load", 1) {

@@ -6,10 +6,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::interner::Interner;
 use super::part::Part;
-use super::term_key::{put_lang_string_key, put_typed_literal_key};
+use super::term_key::{TERM_BYTES_MAX, put_lang_string_key, put_triple_start_key, put_typed_literal_key};
 use super::{Malformed, WriteError};
 use crate::block::Scratch;
-use crate::model::{GraphName, Literal, NamedNode, NamedOrBlankNode, TermId, TermKind};
+use crate::model::{GraphName, Literal, NamedNode, NamedOrBlankNode, TermId, TermKind, pg};
 
 /// A memory budget below this is taken for this.
 const MEMORY_BYTES_MIN: usize = 1 << 20;
@@ -179,33 +179,8 @@ impl Gatherer<'_> {
         }
         let key = &mut self.key;
         key.clear();
-        let kind = match term {
-            PlainTerm::Node(PlainNode::Iri(iri)) => {
-                key.push(TermKind::NamedNode as u8);
-                key.extend_from_slice(iri.as_bytes());
-                TermKind::NamedNode
-            }
-            PlainTerm::Node(PlainNode::Blank(prefix, label)) => {
-                key.push(TermKind::BlankNode as u8);
-                key.extend_from_slice(prefix.as_bytes());
-                key.extend_from_slice(label.as_bytes());
-                TermKind::BlankNode
-            }
-            PlainTerm::String(value) => {
-                key.push(TermKind::String as u8);
-                key.extend_from_slice(value.as_bytes());
-                TermKind::String
-            }
-            PlainTerm::LangString(value, language) => {
-                put_lang_string_key(key, value, language, None);
-                TermKind::LangString
-            }
-            PlainTerm::Typed(value, datatype) => {
-                put_typed_literal_key(key, value, datatype);
-                TermKind::TypedLiteral
-            }
-        };
-        if key.len() > super::term_key::TERM_BYTES_MAX {
+        let kind = put_plain_key(key, term);
+        if key.len() > TERM_BYTES_MAX {
             return Err(Refused::Term);
         }
         let found = self.interner.insert_key_if(key, |_| is_valid(term));
@@ -213,9 +188,66 @@ impl Gatherer<'_> {
         Ok((kind as u64) << 60 | u64::from(number))
     }
 
+    /// Adds a quad whose triple a node reifies, and quads of that node: keys and values of an edge. IRIs are
+    /// asked about as by [`Gatherer::insert_plain`].
+    pub fn insert_edge(
+        &mut self,
+        quad: &PlainQuad<'_>,
+        reifier: PlainNode<'_>,
+        properties: &[(&str, PlainTerm<'_>)],
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<(), Refused> {
+        let start = self.rows.len();
+        let rows = self.put_edge(quad, reifier, properties, is_valid);
+        if rows.is_err() {
+            self.rows.truncate(start);
+        }
+        rows?;
+        self.pushed(start).map_err(Refused::Write)
+    }
+
+    fn put_edge(
+        &mut self,
+        quad: &PlainQuad<'_>,
+        reifier: PlainNode<'_>,
+        properties: &[(&str, PlainTerm<'_>)],
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<(), Refused> {
+        let graph = match quad.graph {
+            Some(graph) => self.plain(PlainTerm::Node(graph), is_valid)?,
+            None => 0,
+        };
+        let subject = self.plain(PlainTerm::Node(quad.subject), is_valid)?;
+        let predicate = self.plain(PlainTerm::Node(PlainNode::Iri(quad.predicate)), is_valid)?;
+        let object = self.plain(quad.object, is_valid)?;
+        self.rows.push([subject, predicate, object, graph]);
+        self.key.clear();
+        put_triple_start(&mut self.key, quad.subject, quad.predicate);
+        put_plain_key(&mut self.key, quad.object);
+        if self.key.len() > TERM_BYTES_MAX {
+            return Err(Refused::Term);
+        }
+        let triple = self.interner.insert_triple_key(&self.key, [subject, predicate, object]);
+        let reifier = self.plain(PlainTerm::Node(reifier), is_valid)?;
+        let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
+        self.rows.push([reifier, reifies, triple.to_bits(), graph]);
+        for (key, value) in properties {
+            let key = self.plain(PlainTerm::Node(PlainNode::Iri(key)), is_valid)?;
+            let value = self.plain(*value, is_valid)?;
+            self.rows.push([reifier, key, value, graph]);
+        }
+        Ok(())
+    }
+
     fn push(&mut self, row: [u64; 4]) -> Result<(), WriteError> {
         self.rows.push(row);
-        if !self.rows.len().is_multiple_of(1024) {
+        self.pushed(self.rows.len() - 1)
+    }
+
+    /// Looks at memory from time to time; the rows from `start` on are new.
+    fn pushed(&mut self, start: usize) -> Result<(), WriteError> {
+        const ROWS_BETWEEN: usize = 1024;
+        if self.rows.len() / ROWS_BETWEEN == start / ROWS_BETWEEN {
             return Ok(());
         }
         self.count();
@@ -243,6 +275,46 @@ impl Gatherer<'_> {
     pub fn finish(mut self) -> Result<(), WriteError> {
         self.count();
         if self.rows.is_empty() { Ok(()) } else { self.end_part(false) }
+    }
+}
+
+/// Appends the key of a term; returns its kind.
+fn put_plain_key(key: &mut Vec<u8>, term: PlainTerm<'_>) -> TermKind {
+    match term {
+        PlainTerm::Node(PlainNode::Iri(iri)) => {
+            key.push(TermKind::NamedNode as u8);
+            key.extend_from_slice(iri.as_bytes());
+            TermKind::NamedNode
+        }
+        PlainTerm::Node(PlainNode::Blank(prefix, label)) => {
+            key.push(TermKind::BlankNode as u8);
+            key.extend_from_slice(prefix.as_bytes());
+            key.extend_from_slice(label.as_bytes());
+            TermKind::BlankNode
+        }
+        PlainTerm::String(value) => {
+            key.push(TermKind::String as u8);
+            key.extend_from_slice(value.as_bytes());
+            TermKind::String
+        }
+        PlainTerm::LangString(value, language) => {
+            put_lang_string_key(key, value, language, None);
+            TermKind::LangString
+        }
+        PlainTerm::Typed(value, datatype) => {
+            put_typed_literal_key(key, value, datatype);
+            TermKind::TypedLiteral
+        }
+    }
+}
+
+/// Appends what the key of a triple term has before its object.
+fn put_triple_start(key: &mut Vec<u8>, subject: PlainNode<'_>, predicate: &str) {
+    match subject {
+        PlainNode::Iri(iri) => put_triple_start_key(key, TermKind::NamedNode, [iri, ""], predicate),
+        PlainNode::Blank(prefix, label) => {
+            put_triple_start_key(key, TermKind::BlankNode, [prefix, label], predicate);
+        }
     }
 }
 

@@ -91,6 +91,15 @@ impl Interner {
         Ok(found.unwrap_or(innermost))
     }
 
+    /// Returns the id of the triple term of a key, whose parts have the ids `parts`.
+    pub fn insert_triple_key(&mut self, key: &[u8], parts: [u64; 3]) -> TermId {
+        let (number, is_new) = self.insert_key(key);
+        if is_new {
+            self.triples.push((u64::from(number), parts));
+        }
+        TermId::dictionary(DictionaryId { kind: TermKind::Triple, layer: 0, rank: u64::from(number) })
+    }
+
     /// Returns the number of a key, and whether it is new.
     pub fn insert_key(&mut self, key: &[u8]) -> (u32, bool) {
         self.insert_key_if(key, |_| true).expect("nothing was refused")

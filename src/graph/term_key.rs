@@ -120,14 +120,28 @@ pub fn triple_parts(key: &[u8]) -> Result<[Vec<u8>; 3], Malformed> {
     Ok([subject, predicate, object.to_vec()])
 }
 
+/// Appends what the key of a triple term has before its object: a subject, in two pieces, and a predicate.
+pub fn put_triple_start_key(out: &mut Vec<u8>, kind: TermKind, subject: [&str; 2], predicate: &str) {
+    out.push(TermKind::Triple as u8);
+    out.push(kind as u8);
+    let [start, end] = subject;
+    put_field_part(out, start);
+    put_field(out, end);
+    put_field(out, predicate);
+}
+
 fn put_field(out: &mut Vec<u8>, text: &str) {
+    put_field_part(out, text);
+    out.extend_from_slice(&END);
+}
+
+fn put_field_part(out: &mut Vec<u8>, text: &str) {
     for (index, part) in text.as_bytes().split(|byte| *byte == 0).enumerate() {
         if index > 0 {
             out.extend_from_slice(&ESCAPED_ZERO);
         }
         out.extend_from_slice(part);
     }
-    out.extend_from_slice(&END);
 }
 
 fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {

@@ -142,7 +142,8 @@ impl Number {
         self.compare_exactly(other).unwrap_or_else(|| self.is_nan().cmp(&other.is_nan()))
     }
 
-    pub(super) fn to_literal(self) -> Literal {
+    /// Returns the literal that stores this number.
+    pub fn to_literal(self) -> Literal {
         match self {
             Number::Integer(value) => Literal::from(value),
             Number::Decimal(value) => Literal::new_typed_literal(value.to_string(), xsd::DECIMAL),

@@ -116,8 +116,17 @@ pub fn storable_term(id: TermId, context: &Context) -> Result<Option<Term>, Exec
                 "a property cannot hold a list of maps, entities or lists",
             ));
         }
-        let text = list_literal::format(items).ok_or_else(refused)?;
-        return Ok(Some(Literal::new_typed_literal(text, pg::LIST).into()));
+        return list_literal(items).map(|list| Some(list.into())).ok_or_else(refused);
     }
     datum.to_literal().map(|literal| Some(literal.into())).ok_or_else(refused)
+}
+
+/// Returns the literal that stores a list of literals.
+pub fn list_of_literals(items: impl IntoIterator<Item = Literal>) -> Literal {
+    let items: Vec<Datum> = items.into_iter().map(Datum::term).collect();
+    list_literal(&items).expect("literals can stand in a list")
+}
+
+fn list_literal(items: &[Datum]) -> Option<Literal> {
+    Some(Literal::new_typed_literal(list_literal::format(items)?, pg::LIST))
 }

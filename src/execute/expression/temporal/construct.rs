@@ -15,7 +15,7 @@ use crate::plan::Function;
 
 /// What a constructor makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     Date,
     LocalTime,
     Time,
@@ -178,7 +178,7 @@ fn construct(kind: Kind, argument: Option<&Datum>, context: &Context) -> Outcome
     .ok_or_else(|| invalid(format!("{kind:?} cannot be made of {value}")))
 }
 
-fn of_text(kind: Kind, text: &str) -> Option<Temporal> {
+pub(super) fn of_text(kind: Kind, text: &str) -> Option<Temporal> {
     let text = text.trim();
     match kind {
         Kind::Date => parse::date_text(text).map(Temporal::Date),

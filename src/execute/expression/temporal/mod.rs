@@ -13,6 +13,7 @@ mod truncate;
 mod zone;
 
 pub(super) use arithmetic::{add, add_durations, negate, scale, subtract};
+pub use construct::Kind as TemporalKind;
 pub(super) use construct::constructor;
 
 use std::cmp::Ordering;
@@ -75,6 +76,11 @@ impl Temporal {
             }
             _ => None,
         }
+    }
+
+    /// Reads a text as the constructor of a kind does; `None` if it is none of it.
+    pub fn of_text(kind: TemporalKind, text: &str) -> Option<Temporal> {
+        construct::of_text(kind, text)
     }
 
     /// Makes the date-time that clocks at an offset show at an instant, in seconds since 1970 and

@@ -1,0 +1,212 @@
+//! `Chunk`: rows of a CSV table, cells back to back; and the reader that cuts a table into them.
+
+use std::cell::Cell;
+use std::io::{self, Read};
+use std::rc::Rc;
+
+use csv::{ByteRecord, Reader, ReaderBuilder, Terminator};
+
+/// No row is longer; memory is bounded by it, whatever a quote that nobody closed takes in.
+const ROW_BYTES_MAX: usize = 16 << 20;
+const READ_BUFFER_BYTES: usize = 256 << 10;
+
+/// Some rows.
+#[derive(Default)]
+pub struct Chunk {
+    text: String,
+    /// Where each cell ends, row by row.
+    ends: Vec<u32>,
+    columns: usize,
+    /// The line in which each row begins, from 1.
+    lines: Vec<u64>,
+}
+
+impl Chunk {
+    pub fn rows(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+
+    pub fn cell(&self, row: usize, column: usize) -> &str {
+        let index = row * self.columns + column;
+        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
+        &self.text[start..self.ends[index] as usize]
+    }
+}
+
+/// What is wrong with a row: its line, and why.
+pub type BadRow = (u64, String);
+
+/// A CSV table, read in chunks.
+pub struct Table<R> {
+    reader: Reader<Bounded<R>>,
+    progress: Rc<Progress>,
+    record: ByteRecord,
+}
+
+/// What was read of a table: the bytes since the last row began, and the last byte.
+#[derive(Default)]
+struct Progress {
+    row_bytes: Cell<usize>,
+    last: Cell<u8>,
+}
+
+impl<R: Read> Table<R> {
+    /// Reads cells that are separated by `delimiter` and quoted, if need be, with double quotes.
+    pub fn new(reader: R, delimiter: u8) -> Table<R> {
+        let progress = Rc::new(Progress::default());
+        let reader = ReaderBuilder::new()
+            .has_headers(false)
+            .flexible(true)
+            .delimiter(delimiter)
+            // Not by CR too: lines could not be counted then.
+            .terminator(Terminator::Any(b'\n'))
+            .buffer_capacity(READ_BUFFER_BYTES)
+            .from_reader(Bounded { inner: reader, progress: Rc::clone(&progress) });
+        Table { reader, progress, record: ByteRecord::new() }
+    }
+
+    /// Returns the next row; `None` at the end.
+    ///
+    /// # Errors
+    /// Those of the reader, and rows that are too long.
+    pub fn next_row(&mut self) -> io::Result<Option<&ByteRecord>> {
+        loop {
+            self.progress.row_bytes.set(0);
+            if !self.reader.read_byte_record(&mut self.record)? {
+                return Ok(None);
+            }
+            if self.record.as_slice().ends_with(b"\r") {
+                self.strip_return();
+            }
+            if self.record.len() != 1 || !self.record.as_slice().is_empty() {
+                return Ok(Some(&self.record));
+            }
+        }
+    }
+
+    /// Takes the CR of a line's end from the last cell.
+    fn strip_return(&mut self) {
+        let mut stripped = ByteRecord::with_capacity(self.record.as_slice().len(), self.record.len());
+        let last = self.record.len() - 1;
+        for (index, cell) in self.record.iter().enumerate() {
+            stripped.push_field(if index == last { &cell[..cell.len() - 1] } else { cell });
+        }
+        self.record = stripped;
+    }
+
+    /// Returns the line in which the row that was read last begins.
+    fn line(&self) -> u64 {
+        let within = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
+        let is_ended = !self.reader.is_done() || self.progress.last.get() == b'\n';
+        self.reader.position().line() - within - u64::from(is_ended)
+    }
+
+    /// Reads rows of so many columns until they take `bytes`; `None` at the end. Tells `bad` of those that have
+    /// other columns, or are no UTF-8.
+    pub fn next_chunk(
+        &mut self,
+        columns: usize,
+        bytes: usize,
+        mut bad: impl FnMut(BadRow),
+    ) -> io::Result<Option<Chunk>> {
+        let mut chunk = Chunk { columns, ..Chunk::default() };
+        while chunk.text.len() < bytes {
+            if self.next_row()?.is_none() {
+                break;
+            }
+            let (record, line) = (&self.record, self.line());
+            if record.len() != columns {
+                bad((line, format!("a row of {} cells, where the header has {columns}", record.len())));
+                continue;
+            }
+            let Ok(text) = std::str::from_utf8(record.as_slice()) else {
+                bad((line, "a row is not UTF-8".to_owned()));
+                continue;
+            };
+            // Each cell must be text, not only all of them together.
+            let start = chunk.text.len();
+            let ends = (0..columns).map(|column| record.range(column).map_or(0, |range| range.end));
+            if !ends.clone().all(|end| text.is_char_boundary(end)) {
+                bad((line, "a row is not UTF-8".to_owned()));
+                continue;
+            }
+            chunk.ends.extend(ends.map(|end| (start + end) as u32));
+            chunk.text.push_str(text);
+            chunk.lines.push(line);
+        }
+        Ok((chunk.rows() > 0).then_some(chunk))
+    }
+}
+
+/// A reader that refuses to go on once a row has become too long.
+struct Bounded<R> {
+    inner: R,
+    progress: Rc<Progress>,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let row_bytes = &self.progress.row_bytes;
+        if row_bytes.get() > ROW_BYTES_MAX {
+            let message = "a row is longer than 16 MiB: perhaps a quote was not closed";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+        }
+        let count = self.inner.read(buffer)?;
+        row_bytes.set(row_bytes.get() + count);
+        if let Some(last) = buffer[..count].last() {
+            self.progress.last.set(*last);
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the rows of a text, as lines and cells, and the lines that are bad.
+    fn read(text: &[u8], columns: usize) -> (Vec<(u64, Vec<String>)>, Vec<u64>) {
+        let mut table = Table::new(text, b',');
+        let (mut rows, mut bad) = (Vec::new(), Vec::new());
+        while let Some(chunk) = table.next_chunk(columns, 4, |(line, _)| bad.push(line)).unwrap() {
+            rows.extend((0..chunk.rows()).map(|row| {
+                let cells = (0..columns).map(|column| chunk.cell(row, column).to_owned());
+                (chunk.line(row), cells.collect())
+            }));
+        }
+        (rows, bad)
+    }
+
+    #[test]
+    fn rows_have_their_lines() {
+        let text = "\u{FEFF}a,b\n\"c\nc\",\"d \"\"d\"\"\"\r\n\r\ne,\nf\né,g,h\n\ni,ö";
+        let (rows, bad) = read(text.as_bytes(), 2);
+        let row = |line, a: &str, b: &str| (line, vec![a.to_owned(), b.to_owned()]);
+        assert_eq!(rows, [row(1, "a", "b"), row(2, "c\nc", "d \"d\""), row(5, "e", ""), row(9, "i", "ö")]);
+        assert_eq!(bad, [6, 7]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_bad() {
+        // The second row is text as a whole, and no cell of it is.
+        let (rows, bad) = read(b"a,\xFF\n\xC3,\xB6\nb,c\n", 2);
+        assert_eq!((rows.len(), bad), (1, vec![1, 2]));
+    }
+
+    #[test]
+    fn a_quote_that_is_not_closed_takes_no_more_than_a_row() {
+        let endless = b"a,b\n\"c,d\n".chain(io::repeat(b'x'));
+        let mut table = Table::new(endless, b',');
+        let error = loop {
+            match table.next_chunk(2, 1, |_| {}) {
+                Ok(chunk) => assert!(chunk.is_some()),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.to_string().contains("quote"), "{error}");
+    }
+}

@@ -1,0 +1,323 @@
+//! `RowWriter`: rows of a table as quads.
+
+use super::cell::CellType;
+use super::chunk::Chunk;
+use super::header::{Column, Header, Property, TableRows};
+use super::{CsvSyntax, TableContext, Work};
+use crate::engine::lines::is_valid;
+use crate::execute::expression::list_of_literals;
+use crate::graph::{Gatherer, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
+use crate::model::{GraphName, Literal, Vocabulary, pg, push_node_id, rdf, xsd};
+
+/// What is wrong with a row, and if nothing is, how its writing went.
+type Written = Result<Result<(), String>, WriteError>;
+
+/// Turns the rows of one file into quads.
+pub struct RowWriter<'a> {
+    /// Where each column's cells go.
+    cells: Vec<CellWriter>,
+    rows: RowKind,
+    list_delimiter: char,
+    vocabulary: &'a Vocabulary,
+    graph: Option<PlainNode<'a>>,
+    /// What the labels of reifiers begin with.
+    blank_prefix: &'a str,
+    header: &'a Header,
+}
+
+/// Where the cells of a column go.
+struct CellWriter {
+    target: Target,
+    property: Option<PropertyWriter>,
+}
+
+enum Target {
+    Nothing,
+    Labels,
+    Reference { iri_start: String, predicate: String, is_incoming: bool },
+}
+
+struct PropertyWriter {
+    predicate: String,
+    cell_type: CellType,
+    is_list: bool,
+}
+
+enum RowKind {
+    Nodes {
+        id: usize,
+        iri_start: String,
+        labels: Vec<String>,
+    },
+    Relationships {
+        start: (usize, String),
+        end: (usize, String),
+        /// The column of types, and the type where it is empty.
+        type_column: Option<usize>,
+        predicate: Option<String>,
+        has_properties: bool,
+    },
+}
+
+/// The literal of a cell.
+enum CellValue<'a> {
+    /// The text as it stands, and its datatype.
+    Plain(&'a str, &'static str),
+    Literal(Literal),
+}
+
+impl CellValue<'_> {
+    fn term(&self) -> PlainTerm<'_> {
+        match self {
+            CellValue::Plain(text, datatype) if *datatype == xsd::STRING.as_str() => PlainTerm::String(text),
+            CellValue::Plain(text, datatype) => PlainTerm::Typed(text, datatype),
+            CellValue::Literal(literal) if literal.datatype() == xsd::STRING => {
+                PlainTerm::String(literal.value())
+            }
+            CellValue::Literal(literal) => PlainTerm::Typed(literal.value(), literal.datatype().as_str()),
+        }
+    }
+}
+
+impl<'a> RowWriter<'a> {
+    pub fn new(
+        header: &'a Header,
+        rows: &TableRows,
+        syntax: CsvSyntax,
+        context: &TableContext<'a>,
+        blank_prefix: &'a str,
+    ) -> RowWriter<'a> {
+        let vocabulary = context.vocabulary;
+        let iri = |name: &str| vocabulary.iri(name).into_string();
+        let cells: Vec<_> = header
+            .fields
+            .iter()
+            .map(|field| CellWriter {
+                target: match &field.column {
+                    Column::Labels => Target::Labels,
+                    Column::Reference { space, relationship_type, is_incoming } => Target::Reference {
+                        iri_start: vocabulary.node_iri_start(space),
+                        predicate: iri(relationship_type),
+                        is_incoming: *is_incoming,
+                    },
+                    _ => Target::Nothing,
+                },
+                property: field.property.as_ref().map(|Property { key, cell_type, is_list }| {
+                    PropertyWriter { predicate: iri(key), cell_type: *cell_type, is_list: *is_list }
+                }),
+            })
+            .collect();
+        let end = |wanted: fn(&Column) -> Option<&String>| {
+            let found = header.fields.iter().enumerate();
+            let mut found = found.filter_map(|(index, field)| Some((index, wanted(&field.column)?)));
+            let (index, space) = found.next().expect("a header has an id, or a start and an end");
+            (index, vocabulary.node_iri_start(space))
+        };
+        let rows = match rows {
+            TableRows::Nodes { labels } => {
+                let (id, iri_start) = end(|column| match column {
+                    Column::Id { space } => Some(space),
+                    _ => None,
+                });
+                RowKind::Nodes { id, iri_start, labels: labels.iter().map(|label| iri(label)).collect() }
+            }
+            TableRows::Relationships { relationship_type } => RowKind::Relationships {
+                start: end(|column| match column {
+                    Column::Start { space } => Some(space),
+                    _ => None,
+                }),
+                end: end(|column| match column {
+                    Column::End { space } => Some(space),
+                    _ => None,
+                }),
+                type_column: header.position(|column| *column == Column::RelationshipType),
+                predicate: relationship_type.as_deref().map(iri),
+                has_properties: cells.iter().any(|cell| cell.property.is_some()),
+            },
+        };
+        let graph = match context.graph {
+            GraphName::NamedNode(name) => Some(PlainNode::Iri(name.as_str())),
+            _ => None,
+        };
+        RowWriter {
+            cells,
+            rows,
+            list_delimiter: syntax.list_delimiter,
+            vocabulary,
+            graph,
+            blank_prefix,
+            header,
+        }
+    }
+
+    /// Writes the row that is the `at`th of a piece of work.
+    pub fn write(&self, work: &Work, at: usize, gatherer: &mut Gatherer<'_>) -> Written {
+        let written = match &self.rows {
+            RowKind::Nodes { id, iri_start, labels } => {
+                self.write_node(&work.chunk, work.order[at] as usize, (*id, iri_start), labels, gatherer)
+            }
+            RowKind::Relationships { .. } => self.write_relationship(work, at, gatherer),
+        };
+        match written {
+            Ok(()) => Ok(Ok(())),
+            Err(BadRow::Cell(message)) => Ok(Err(message)),
+            Err(BadRow::Refused(Refused::Term)) => {
+                Ok(Err("an id or a value is too long, or makes no IRI".to_owned()))
+            }
+            Err(BadRow::Refused(Refused::Write(error))) => Err(error),
+        }
+    }
+
+    fn write_node(
+        &self,
+        chunk: &Chunk,
+        row: usize,
+        (id, iri_start): (usize, &str),
+        labels: &[String],
+        gatherer: &mut Gatherer<'_>,
+    ) -> Result<(), BadRow> {
+        let subject = self.node_iri(chunk.cell(row, id), id, iri_start)?;
+        // A row is written whole or not at all.
+        let values = self.values(chunk, row)?;
+        let mut has_quads = !labels.is_empty();
+        let mut put = |subject: &str, predicate: &str, object: PlainTerm<'_>| {
+            let quad = PlainQuad { subject: PlainNode::Iri(subject), predicate, object, graph: self.graph };
+            gatherer.insert_plain(&quad, &is_valid)
+        };
+        for label in labels {
+            put(&subject, rdf::TYPE.as_str(), node(label))?;
+        }
+        for (predicate, value) in &values {
+            put(&subject, predicate, value.term())?;
+            has_quads = true;
+        }
+        for (column, cell) in self.cells.iter().enumerate() {
+            let text = chunk.cell(row, column);
+            match &cell.target {
+                Target::Nothing => {}
+                Target::Labels => {
+                    for label in self.items(text) {
+                        let label = self.vocabulary.iri(label);
+                        put(&subject, rdf::TYPE.as_str(), node(label.as_str()))?;
+                        has_quads = true;
+                    }
+                }
+                Target::Reference { .. } if text.is_empty() => {}
+                Target::Reference { iri_start, predicate, is_incoming } => {
+                    let other = self.node_iri(text, column, iri_start)?;
+                    match is_incoming {
+                        true => put(&other, predicate, node(&subject))?,
+                        false => put(&subject, predicate, node(&other))?,
+                    }
+                    has_quads = true;
+                }
+            }
+        }
+        if !has_quads {
+            put(&subject, rdf::TYPE.as_str(), node(pg::NODE.as_str()))?;
+        }
+        Ok(())
+    }
+
+    fn write_relationship(&self, work: &Work, at: usize, gatherer: &mut Gatherer<'_>) -> Result<(), BadRow> {
+        let RowKind::Relationships { start, end, type_column, predicate, has_properties } = &self.rows else {
+            return Ok(());
+        };
+        let (chunk, row) = (&work.chunk, work.order[at] as usize);
+        let subject = self.node_iri(chunk.cell(row, start.0), start.0, &start.1)?;
+        let object = self.node_iri(chunk.cell(row, end.0), end.0, &end.1)?;
+        let named = type_column.map(|column| chunk.cell(row, column).trim()).filter(|name| !name.is_empty());
+        let named = named.map(|name| self.vocabulary.iri(name).into_string());
+        let predicate = named.as_ref().or(predicate.as_ref());
+        let predicate = predicate.ok_or_else(|| BadRow::Cell("the relationship has no type".to_owned()))?;
+        let quad = PlainQuad {
+            subject: PlainNode::Iri(&subject),
+            predicate,
+            object: PlainTerm::Node(PlainNode::Iri(&object)),
+            graph: self.graph,
+        };
+        if !has_properties && !self.has_twin(work, at) {
+            return Ok(gatherer.insert_plain(&quad, &is_valid)?);
+        }
+        let values = self.values(chunk, row)?;
+        let properties: Vec<_> = values.iter().map(|(predicate, value)| (*predicate, value.term())).collect();
+        let label = format!("e{:09x}", work.first_number + at as u64);
+        let reifier = PlainNode::Blank(self.blank_prefix, &label);
+        Ok(gatherer.insert_edge(&quad, reifier, &properties, &is_valid)?)
+    }
+
+    /// Returns whether a neighbour in the order is a relationship of the same ends and type.
+    fn has_twin(&self, work: &Work, at: usize) -> bool {
+        let key = |at: usize| {
+            let row = work.order[at] as usize;
+            let ends = self.header.ends().map(|ends| ends.map(|column| work.chunk.cell(row, column)));
+            (ends, self.header.type_cell(&work.chunk, row))
+        };
+        at > 0 && key(at - 1) == key(at) || at + 1 < work.order.len() && key(at + 1) == key(at)
+    }
+
+    fn node_iri(&self, id: &str, column: usize, iri_start: &str) -> Result<String, BadRow> {
+        if id.is_empty() {
+            return Err(BadRow::Cell(format!("{} holds no id", self.place(column))));
+        }
+        let mut iri = iri_start.to_owned();
+        push_node_id(&mut iri, id);
+        Ok(iri)
+    }
+
+    /// Returns the properties of a row; empty cells are absent ones.
+    fn values<'r>(&'r self, chunk: &'r Chunk, row: usize) -> Result<Vec<(&'r str, CellValue<'r>)>, BadRow> {
+        let mut values = Vec::with_capacity(self.cells.len());
+        for (column, cell) in self.cells.iter().enumerate() {
+            let text = chunk.cell(row, column);
+            if let Some(property) = cell.property.as_ref().filter(|_| !text.is_empty()) {
+                let value = self.value(property, text).ok_or_else(|| {
+                    let name = property.cell_type.name();
+                    let list = if property.is_list { "[]" } else { "" };
+                    BadRow::Cell(format!("{}: '{text}' is no {name}{list}", self.place(column)))
+                })?;
+                values.push((property.predicate.as_str(), value));
+            }
+        }
+        Ok(values)
+    }
+
+    fn value<'r>(&self, property: &PropertyWriter, text: &'r str) -> Option<CellValue<'r>> {
+        if property.is_list {
+            let items: Option<Vec<_>> =
+                self.items(text).map(|item| property.cell_type.literal(item)).collect();
+            return Some(CellValue::Literal(list_of_literals(items?)));
+        }
+        if let Some(datatype) = property.cell_type.plain_datatype(text) {
+            return Some(CellValue::Plain(text, datatype));
+        }
+        property.cell_type.literal(text).map(CellValue::Literal)
+    }
+
+    fn items<'r>(&self, text: &'r str) -> impl Iterator<Item = &'r str> + use<'r> {
+        text.split(self.list_delimiter).filter(|item| !item.is_empty())
+    }
+
+    fn place(&self, column: usize) -> String {
+        match self.header.names[column].as_str() {
+            "" => format!("column {}", column + 1),
+            name => format!("column {} ({name})", column + 1),
+        }
+    }
+}
+
+fn node(iri: &str) -> PlainTerm<'_> {
+    PlainTerm::Node(PlainNode::Iri(iri))
+}
+
+/// Why a row was not written.
+enum BadRow {
+    Cell(String),
+    Refused(Refused),
+}
+
+impl From<Refused> for BadRow {
+    fn from(refused: Refused) -> BadRow {
+        BadRow::Refused(refused)
+    }
+}
