@@ -14,7 +14,7 @@ use crate::execute::{self, Context, Limits, UpdateSummary};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
-use crate::plan::{self, Form, GraphSelector, Query, Schema, Session, Statement, Update};
+use crate::plan::{self, Form, GraphSelector, LogicalPlan, Query, Schema, Session, Statement, Update};
 use crate::replication::Replica;
 use crate::workspace::{CommitId, Pending, Settings, Transaction, Verification, Workspace, WorkspaceError};
 
@@ -282,7 +282,7 @@ impl Hosted {
     ) -> Result<Answer, EngineError> {
         debug_assert_eq!(plan::validate(&query), Ok(()));
         let explained = explain.map(|explain| (explain, plan::explain(&query)));
-        let optimized = optimize(query, dataset.as_ref())?;
+        let optimized = optimize(bind(query, request), dataset.as_ref())?;
         let context = reading_context(request, session, dataset.clone());
         if let Some((explain, logical_plan)) = explained {
             return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
@@ -336,7 +336,7 @@ pub(super) struct Write {
 
 impl Write {
     pub fn new(request: &Request, settings: &Settings) -> Result<Write, EngineError> {
-        // Of the data nothing may be promised: other writers come first.
+        // Of the data nothing may be promised yet: other writers come first.
         let session = session(request, settings, Arc::default());
         let (session, statement) = match request.language {
             Language::SparqlUpdate => {
@@ -373,7 +373,18 @@ impl Write {
                 }
             }
             Statement::Query(query) => {
-                let query = optimize(query, &**transaction)?;
+                // What it reads is read by the facts of what it is read from.
+                let query = match reads_graph(&query.root) {
+                    true => {
+                        compile_cypher(
+                            request,
+                            &Session { schema: transaction.schema()?, ..session.clone() },
+                        )?
+                        .query
+                    }
+                    false => query,
+                };
+                let query = optimize(bind(query, request), &**transaction)?;
                 // All rows are pulled before the commit: a failure on the way must leave no trace.
                 let rows = execute::execute(&query, writing_context(request, session, transaction))?;
                 Answer::Rows(rows.buffered()?)
@@ -424,6 +435,20 @@ fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Sessi
     };
     let named_graphs: Option<Vec<NamedNode>> = chosen.then(|| request.named_graphs.clone());
     Session { default_graph, named_graphs, vocabulary: settings.vocabulary.clone(), schema }
+}
+
+/// Returns whether a plan scans anything.
+fn reads_graph(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) | LogicalPlan::Path(_))
+        || plan.inputs().into_iter().any(reads_graph)
+}
+
+/// Puts the request's parameters into a query, so that it is planned for their values.
+fn bind(mut query: Query, request: &Request) -> Query {
+    if !request.parameters.is_empty() {
+        query.root.bind(&request.parameters);
+    }
+    query
 }
 
 /// A Cypher statement, ready to be optimised.

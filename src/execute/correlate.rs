@@ -88,7 +88,7 @@ pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<
     let mut carrying = plan.clone();
     match &mut carrying {
         Argument { variables } => variables.push(number),
-        QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Service { .. } => {
+        QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) | Values { .. } | Service { .. } => {
             let argument = Argument { variables: vec![number] };
             return Some(Join { left: Box::new(argument), right: Box::new(plan.clone()) });
         }
@@ -218,7 +218,7 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
             **input = reduce(input, &kept);
         }
         Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
-        QuadScan(_) | EdgeScan(_) | Path(_) => {
+        QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) => {
             let variables = plan.variables().intersection(keys).copied().collect();
             let argument = Argument { variables };
             return Join { left: Box::new(argument), right: Box::new(plan.clone()) };

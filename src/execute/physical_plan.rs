@@ -12,17 +12,21 @@ use rustc_hash::FxHashMap;
 use super::correlate::{detach, has_writes, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
-    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
-    DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
-    InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
-    PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
-    SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, Distinct,
+    DistinctEdges, DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher,
+    IndexScan, InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify,
+    MultiwayJoin, PathProbe, PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service,
+    ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation,
+    counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
 use crate::dataset::Statistics;
 use crate::model::{QuadPattern, Term, TermId};
-use crate::plan::{ApplyKind, Expression, Function, LogicalPlan, QuadScan, Slot, SortKey, Variable};
+use crate::plan::{
+    Aggregate as AggregatePlan, AggregateFunction, ApplyKind, Expression, Function, LogicalPlan, QuadScan,
+    Slot, SortKey, Variable,
+};
 
 /// What the planner thinks that things cost.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +118,7 @@ impl Planner {
                 let permutation = choose_permutation(scan, wanted, context.dataset.permutations());
                 Box::new(IndexScan::new(scan, permutation, context))
             }
+            LogicalPlan::MultiwayJoin(scans) => Box::new(MultiwayJoin::new(scans, context)),
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
             LogicalPlan::Values { variables, rows } => {
@@ -188,7 +193,14 @@ impl Planner {
             }
             LogicalPlan::Aggregate { input, keys, aggregates } => {
                 let own = self.build_sorted(input, keys.first().copied())?;
-                Box::new(Aggregate::new(own, keys, aggregates, context)?)
+                match keys.as_slice() {
+                    [key] if own.sorted_by().first() == Some(key) && only_counts_rows(aggregates) => {
+                        let counts: Vec<Variable> =
+                            aggregates.iter().map(|(variable, _)| *variable).collect();
+                        Box::new(CountRuns::new(own, *key, &counts, context))
+                    }
+                    _ => Box::new(Aggregate::new(own, keys, aggregates, context)?),
+                }
             }
             LogicalPlan::Sort { input, keys } => {
                 let own = self.build(input)?;
@@ -296,10 +308,9 @@ impl Planner {
             false => (left, right, few, many),
         };
         let shared: BTreeSet<Variable> = left.variables().intersection(&right.variables()).copied().collect();
-        if let LogicalPlan::QuadScan(scan) = right
-            && !must_be_first
+        if !must_be_first
             && many <= few * self.costs.lookup
-            && let Some(merged) = self.build_merge_join(left, scan, &shared, wanted)?
+            && let Some(merged) = self.build_merge_join(left, right, &shared, wanted)?
         {
             return Ok(merged);
         }
@@ -319,28 +330,44 @@ impl Planner {
     fn build_merge_join(
         &self,
         left: &LogicalPlan,
-        scan: &QuadScan,
+        right: &LogicalPlan,
         shared: &BTreeSet<Variable>,
         wanted: Option<Variable>,
     ) -> Result<Option<BoxOperator>, ExecuteError> {
         for variable in wanted.iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
-            let permutations = self.context.dataset.permutations();
-            let permutation = choose_permutation(scan, Some(*variable), permutations);
-            let right: BoxOperator = Box::new(IndexScan::new(scan, permutation, self.context.clone()));
-            if right.sorted_by().first() != Some(variable) {
-                continue;
-            }
+            let Some(right) = self.build_sorted_relation(right, *variable)? else { continue };
             let own = self.build_sorted(left, Some(*variable))?;
             if own.sorted_by().first() == Some(variable)
                 && shared.iter().all(|variable| own.layout().is_defined(*variable))
             {
-                self.note_scan(scan);
-                let right = self.metered(right, || self.estimate_scan(scan) as f64);
                 let join = MergeJoin::new(own, right, *variable, self.context.clone());
                 return Ok(Some(Box::new(join)));
             }
         }
         Ok(None)
+    }
+
+    /// Builds a scan, or the groups of one, if they come sorted by a variable.
+    fn build_sorted_relation(
+        &self,
+        plan: &LogicalPlan,
+        variable: Variable,
+    ) -> Result<Option<BoxOperator>, ExecuteError> {
+        let is_grouped = |keys: &[Variable]| keys == [variable];
+        match plan {
+            LogicalPlan::QuadScan(scan) => {
+                let permutation =
+                    choose_permutation(scan, Some(variable), self.context.dataset.permutations());
+                let scan: BoxOperator = Box::new(IndexScan::new(scan, permutation, self.context.clone()));
+                if scan.sorted_by().first() != Some(&variable) {
+                    return Ok(None);
+                }
+            }
+            LogicalPlan::Aggregate { keys, .. } if is_grouped(keys) => {}
+            _ => return Ok(None),
+        }
+        let operator = self.build_sorted(plan, Some(variable))?;
+        Ok((operator.sorted_by().first() == Some(&variable)).then_some(operator))
     }
 
     /// Chooses how the right side of a join is found for rows of `left`, about `rows` of them.
@@ -520,7 +547,9 @@ impl Planner {
     fn largest_scan(&self, plan: &LogicalPlan) -> f64 {
         match plan {
             LogicalPlan::Path(_) => f64::MAX,
-            LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) => self.estimate(plan),
+            LogicalPlan::QuadScan(_) | LogicalPlan::MultiwayJoin(_) | LogicalPlan::EdgeScan(_) => {
+                self.estimate(plan)
+            }
             _ => plan.inputs().into_iter().map(|input| self.largest_scan(input)).fold(0.0, f64::max),
         }
     }
@@ -530,6 +559,9 @@ impl Planner {
         use LogicalPlan::*;
         match plan {
             QuadScan(scan) => self.estimate_scan(scan) as f64,
+            MultiwayJoin(scans) => {
+                scans.iter().map(|scan| self.estimate_scan(scan) as f64).fold(0.0, f64::max)
+            }
             EdgeScan(scan) => self.estimate_scan(&as_quad_scan(scan)) as f64,
             // To read all paths is the last thing to do.
             Path(path) => match (&path.subject, &path.object) {
@@ -615,6 +647,12 @@ fn flatten<'a>(condition: &'a Expression, conjuncts: &mut Vec<&'a Expression>) {
         Expression::Call(Function::And, parts) => parts.iter().for_each(|part| flatten(part, conjuncts)),
         other => conjuncts.push(other),
     }
+}
+
+fn only_counts_rows(aggregates: &[(Variable, AggregatePlan)]) -> bool {
+    aggregates.iter().all(|(_, aggregate)| {
+        aggregate.function == AggregateFunction::Count && !aggregate.distinct && aggregate.argument.is_none()
+    })
 }
 
 /// Returns the variable of a condition that looks at one only. Sorted by it, terms are decoded in

@@ -7,7 +7,7 @@ use crate::plan::{ApplyKind, Expression, LogicalPlan, Slot};
 pub fn certain(plan: &LogicalPlan) -> Set {
     use LogicalPlan::*;
     match plan {
-        QuadScan(_) => plan.variables(),
+        QuadScan(_) | MultiwayJoin(_) => plan.variables(),
         EdgeScan(_) => plan.variables(),
         Path(path) => {
             let ends = [&path.subject, &path.object].into_iter().filter_map(Slot::variable);

@@ -1,6 +1,6 @@
 //! Estimates: how many rows a plan yields, and how many distinct values its variables take.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, DatasetError, Statistics};
@@ -32,6 +32,20 @@ impl<'a> Estimator<'a> {
         use LogicalPlan::*;
         Ok(match plan {
             QuadScan(scan) => self.scan(scan)?,
+            MultiwayJoin(scans) => {
+                let mut all: Option<(Estimate, BTreeSet<Variable>)> = None;
+                for scan in scans {
+                    let (next, own) = (self.scan(scan)?, QuadScan(scan.clone()).variables());
+                    all = Some(match all {
+                        None => (next, own),
+                        Some((before, variables)) => {
+                            let shared: Vec<Variable> = variables.intersection(&own).copied().collect();
+                            (joined(&before, &next, &shared), variables.union(&own).copied().collect())
+                        }
+                    });
+                }
+                all.map(|(estimate, _)| estimate).unwrap_or_default()
+            }
             EdgeScan(scan) => {
                 let quads = crate::plan::QuadScan {
                     subject: scan.subject.clone(),

@@ -6,10 +6,12 @@ use super::canonical::plan_keys;
 use super::estimate::{Estimate, Estimator, joined};
 use super::filter::{conjoin, split};
 use crate::dataset::{Dataset, DatasetError};
-use crate::plan::{Expression, LogicalPlan, Variable};
+use crate::plan::{Expression, LogicalPlan, Slot, Variable};
 
 /// Up to here all orders are weighed; beyond, the next relation is the one that costs least.
 const EXHAUSTIVE_MAX: usize = 10;
+/// Cycles are joined a variable at a time if the best order costs so many times what it takes to read them.
+const CYCLE_COST: f64 = 4.0;
 
 /// Orders every join of a plan.
 pub fn order(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
@@ -88,8 +90,12 @@ impl Orderer<'_> {
             let (estimate, variables) = (self.estimator.plan(&plan)?, plan.variables());
             relations.push(Relation { plan, estimate, variables });
         }
-        let order =
-            if relations.len() <= EXHAUSTIVE_MAX { exhaustive(&relations) } else { greedy(&relations) };
+        let mut best = best(&relations);
+        if let Some(closed) = self.close_cycles(&relations, &best)? {
+            relations = closed;
+            best = self::best(&relations);
+        }
+        let order = best.map(|prefix| prefix.order).unwrap_or_default();
         let mut plans: Vec<Option<LogicalPlan>> =
             relations.into_iter().map(|relation| Some(relation.plan)).collect();
         let ordered = order.into_iter().filter_map(|index| plans.get_mut(index)?.take());
@@ -97,6 +103,60 @@ impl Orderer<'_> {
             .reduce(|left, right| LogicalPlan::Join { left: Box::new(left), right: Box::new(right) })
             .unwrap_or_else(LogicalPlan::unit);
         Ok(conjoin(tree, filters))
+    }
+}
+
+impl Orderer<'_> {
+    /// Makes the relations that form cycles one, if joining them two by two would make far more rows than they have.
+    fn close_cycles(
+        &self,
+        relations: &[Relation],
+        best: &Option<Prefix>,
+    ) -> Result<Option<Vec<Relation>>, DatasetError> {
+        let core = cyclic_core(relations);
+        let read: f64 = core.iter().map(|index| relations[*index].estimate.rows).sum();
+        let is_dear = best.as_ref().is_some_and(|prefix| prefix.cost > read * CYCLE_COST);
+        if core.is_empty() || !is_dear {
+            return Ok(None);
+        }
+        let scans = core.iter().filter_map(|index| match &relations[*index].plan {
+            LogicalPlan::QuadScan(scan) => Some(scan.clone()),
+            _ => None,
+        });
+        let plan = LogicalPlan::MultiwayJoin(scans.collect());
+        let (estimate, variables) = (self.estimator.plan(&plan)?, plan.variables());
+        let mut closed = vec![Relation { plan, estimate, variables }];
+        for (index, Relation { plan, estimate, variables }) in relations.iter().enumerate() {
+            if !core.contains(&index) {
+                let (plan, estimate, variables) = (plan.clone(), estimate.clone(), variables.clone());
+                closed.push(Relation { plan, estimate, variables });
+            }
+        }
+        Ok(Some(closed))
+    }
+}
+
+/// Returns the scans between two variables that lie on cycles, or between cycles.
+fn cyclic_core(relations: &[Relation]) -> Vec<usize> {
+    let ends = |index: usize| match &relations[index].plan {
+        LogicalPlan::QuadScan(scan) if matches!(scan.predicate, Slot::Constant(_)) => {
+            let (a, b) = (scan.subject.variable()?, scan.object.variable()?);
+            (a != b && scan.graph.variable().is_none()).then_some([a, b])
+        }
+        _ => None,
+    };
+    let mut core: Vec<usize> = (0..relations.len()).filter(|index| ends(*index).is_some()).collect();
+    loop {
+        let degree = |variable: &Variable| {
+            core.iter().filter(|index| ends(**index).is_some_and(|ends| ends.contains(variable))).count()
+        };
+        let is_inside =
+            |index: &usize| ends(*index).is_some_and(|ends| ends.iter().all(|end| degree(end) > 1));
+        let inside: Vec<usize> = core.iter().copied().filter(is_inside).collect();
+        if inside.len() == core.len() {
+            return core;
+        }
+        core = inside;
     }
 }
 
@@ -160,8 +220,13 @@ fn rounded(cost: f64) -> f64 {
     (cost.max(0.0) + 1.0).ln() * 1e6_f64
 }
 
+/// Returns the best order of all relations.
+fn best(relations: &[Relation]) -> Option<Prefix> {
+    if relations.len() <= EXHAUSTIVE_MAX { exhaustive(relations) } else { greedy(relations) }
+}
+
 /// Weighs every connected left-deep order, by dynamic programming over sets of relations.
-fn exhaustive(relations: &[Relation]) -> Vec<usize> {
+fn exhaustive(relations: &[Relation]) -> Option<Prefix> {
     let count = relations.len();
     let mut best: Vec<Option<Prefix>> = vec![None; 1 << count];
     for (index, relation) in relations.iter().enumerate() {
@@ -182,10 +247,10 @@ fn exhaustive(relations: &[Relation]) -> Vec<usize> {
             }
         }
     }
-    best.pop().flatten().map(|prefix| prefix.order).unwrap_or_default()
+    best.pop().flatten()
 }
 
-fn greedy(relations: &[Relation]) -> Vec<usize> {
+fn greedy(relations: &[Relation]) -> Option<Prefix> {
     let mut best: Option<Prefix> = None;
     let firsts = relations.iter().enumerate().map(|(index, relation)| Prefix::first(index, relation));
     for first in firsts {
@@ -193,7 +258,7 @@ fn greedy(relations: &[Relation]) -> Vec<usize> {
             best = Some(first);
         }
     }
-    let Some(mut prefix) = best else { return Vec::new() };
+    let mut prefix = best?;
     while prefix.order.len() < relations.len() {
         let open = || (0..relations.len()).filter(|index| !prefix.order.contains(index));
         let any_connected = open().any(|index| prefix.is_connected(&relations[index]));
@@ -212,5 +277,5 @@ fn greedy(relations: &[Relation]) -> Vec<usize> {
             None => break,
         }
     }
-    prefix.order
+    Some(prefix)
 }

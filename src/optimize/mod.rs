@@ -12,25 +12,33 @@
 //!    scalar ones are left to move.
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
-//!    two alternate until neither finds anything. `strings`: what the data's schema proves to be
-//!    an equality of terms becomes one, and sinks too.
+//!    two alternate until neither finds anything. `strings` and `numbers`: what the data's schema proves to
+//!    be an equality of terms becomes one, and sinks too.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
-//! 6. `join_order`: by cost; ties by a key that no spelling changes.
-//! 7. `filter` again: filters sink into the tree that the order made.
-//! 8. `limit`: sort and slice become top-n; slices sink below what keeps rows one to one.
-//! 9. `prune`: what nobody reads is not computed. Last, since each pass before may leave something.
+//! 6. `implied`: what the data's schema proves is not asked: classes of the ends of a predicate, whether
+//!    relationships differ that cannot be one.
+//! 7. `counts`: relations that are only counted are grouped before they are joined.
+//! 8. `join_order`: by cost; ties by a key that no spelling changes.
+//! 9. `filter` again: filters sink into the tree that the order made.
+//! 10. `limit`: sort and slice become top-n; slices sink below what keeps rows one to one.
+//! 11. `prune`: what nobody reads is not computed. Last but one, since each pass before may leave something.
+//! 12. `duplicates`: where repeated rows do not count, nodes are reached, not paths enumerated.
 
 mod alias;
 mod bound;
 mod canonical;
 mod constants;
+mod counts;
+mod duplicates;
 mod estimate;
 mod exists;
 mod filter;
 mod flatten;
+mod implied;
 mod join_order;
 mod limit;
+mod numbers;
 mod outer;
 mod prune;
 mod strings;
@@ -60,13 +68,14 @@ pub fn optimize(mut query: Query, dataset: &dyn Dataset) -> Result<Query, Datase
         alias::remove(&mut query);
     }
     let root = std::mem::replace(&mut query.root, LogicalPlan::nothing());
-    let root = improve(root, &mut query.variables, dataset)?;
+    let needed: Set = query.columns.iter().map(|column| column.variable).collect();
+    let facts_for = (!query.writes).then_some(&needed);
+    let root = improve(root, &mut query.variables, facts_for, dataset)?;
     let root = match query.form {
         Form::Ask if !query.writes => limit::first_row(root),
         _ => root,
     };
-    let needed: Set = query.columns.iter().map(|column| column.variable).collect();
-    query.root = prune::root(limit::push(root), &query.columns, &needed);
+    query.root = duplicates::skip(prune::root(limit::push(root), &query.columns, &needed));
     Ok(query)
 }
 
@@ -75,28 +84,35 @@ pub fn optimize_update(mut update: Update, dataset: &dyn Dataset) -> Result<Upda
     let operations = std::mem::take(&mut update.operations);
     for operation in operations {
         let plan = constants::fold(pin(operation));
-        let plan = limit::push(improve(plan, &mut update.variables, dataset)?);
+        let plan = limit::push(improve(plan, &mut update.variables, None, dataset)?);
         update.operations.push(prune::plan(plan, &Set::new()));
     }
     Ok(update)
 }
 
+/// Runs the passes that an operation of an update has too. `needed` is read of a question's rows; `None` where
+/// the data may change while the plan runs.
 fn improve(
     plan: LogicalPlan,
     variables: &mut crate::plan::Variables,
+    needed: Option<&Set>,
     dataset: &dyn Dataset,
 ) -> Result<LogicalPlan, DatasetError> {
     let mut plan = exists::extract(plan, variables);
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
-        plan = filter::push(strings::settle(plan, dataset)?);
+        plan = filter::push(numbers::settle(strings::settle(plan, dataset)?, dataset)?);
         let (next, changed) = outer::to_joins(plan);
         plan = next;
         if !changed {
             break;
         }
     }
-    let plan = flatten::flatten(plan);
+    let mut plan = flatten::flatten(plan);
+    if let Some(needed) = needed {
+        plan = implied::remove(plan, variables, needed, dataset)?;
+    }
+    let plan = counts::push(plan, variables, dataset)?;
     let plan = join_order::order(plan, dataset)?;
     Ok(filter::push(plan))
 }

@@ -3,7 +3,7 @@
 use super::Set;
 use super::bound::writes;
 use super::filter::is_volatile;
-use crate::plan::{ApplyKind, Column, Expression, LogicalPlan, Variable};
+use crate::plan::{AggregateFunction, ApplyKind, Column, Expression, LogicalPlan, Variable};
 
 /// Prunes a query's plan down to its columns, and ends it with a projection if it has more.
 pub fn root(plan: LogicalPlan, columns: &[Column], needed: &Set) -> LogicalPlan {
@@ -61,6 +61,9 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
                     wanted.extend(input.variables());
                 }
                 wanted.extend(aggregate.expressions().into_iter().flat_map(Expression::variables));
+                if let AggregateFunction::CountTimes(times) = &aggregate.function {
+                    wanted.extend(times);
+                }
             }
             Aggregate { input: Box::new(self::plan(*input, &wanted)), keys, aggregates }
         }
@@ -123,9 +126,13 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
             let all = input.variables();
             self::plan(input, &all)
         }),
-        leaf @ (QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Argument { .. } | Service { .. }) => {
-            leaf
-        }
+        leaf @ (QuadScan(_)
+        | MultiwayJoin(_)
+        | EdgeScan(_)
+        | Path(_)
+        | Values { .. }
+        | Argument { .. }
+        | Service { .. }) => leaf,
     }
 }
 

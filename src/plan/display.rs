@@ -89,6 +89,10 @@ impl Printer {
         let mut exists = Vec::new();
         let (operator, detail) = match plan {
             LogicalPlan::QuadScan(scan) => ("Scan", self.scan(scan)),
+            LogicalPlan::MultiwayJoin(scans) => {
+                let scans: Vec<String> = scans.iter().map(|scan| self.scan(scan)).collect();
+                ("MultiwayJoin", scans.join("; "))
+            }
             LogicalPlan::EdgeScan(scan) => ("EdgeScan", self.edge_scan(scan)),
             LogicalPlan::Path(path) => ("Path", self.path(path)),
             LogicalPlan::Values { variables, rows } => ("Values", self.values(variables, rows)),
@@ -277,6 +281,10 @@ impl Printer {
             }
             AggregateFunction::PercentileCont(p) => {
                 format!("PercentileCont({distinct}{argument}, {})", self.expression(p, exists))
+            }
+            AggregateFunction::CountTimes(times) => {
+                let times: Vec<String> = times.iter().map(|variable| self.variable(*variable)).collect();
+                format!("CountTimes({})", times.join(", "))
             }
             function => format!("{function:?}({distinct}{argument})"),
         }

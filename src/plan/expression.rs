@@ -70,6 +70,9 @@ pub struct Aggregate {
 pub enum AggregateFunction {
     /// Rows, or rows whose argument is defined.
     Count,
+    /// Rows, each as often as the product of these variables says, which are whole numbers above 0: rows of groups
+    /// that were counted before they were joined. Takes no argument.
+    CountTimes(Vec<Variable>),
     /// SPARQL: undefined if any value is no number. The empty sum is 0 (xsd:integer).
     SparqlSum,
     SparqlAvg,

@@ -4,6 +4,7 @@
 //! and no language: where the languages differ in meaning, the difference is a named
 //! [`Function`] or an explicit operator, never a mode.
 
+mod bind;
 mod display;
 mod expression;
 mod function;

@@ -23,6 +23,9 @@ pub enum LogicalPlan {
         left: Box<LogicalPlan>,
         right: Box<LogicalPlan>,
     },
+    /// The join of scans whose subjects and objects are variables, two in each and no others, that form cycles:
+    /// joined a variable at a time.
+    MultiwayJoin(Vec<QuadScan>),
     /// As Join, and keeps each left row that no right row joins under `condition`.
     LeftJoin {
         left: Box<LogicalPlan>,

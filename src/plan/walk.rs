@@ -1,11 +1,11 @@
 //! Walks over plans and expressions: children, the expressions an operator holds, the variables
 //! they mention. What rewriting and printing stand on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    AggregateFunction, Change, Expression, GraphTemplate, LogicalPlan, QuadTemplate, Slot, TermTemplate,
-    Variable,
+    AggregateFunction, ApplyKind, Change, Expression, GraphTemplate, LogicalPlan, QuadTemplate, Slot,
+    TermTemplate, Variable,
 };
 
 impl LogicalPlan {
@@ -13,7 +13,13 @@ impl LogicalPlan {
     pub fn inputs(&self) -> Vec<&LogicalPlan> {
         use LogicalPlan::*;
         match self {
-            QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Argument { .. } | Service { .. } => vec![],
+            QuadScan(_)
+            | MultiwayJoin(_)
+            | EdgeScan(_)
+            | Path(_)
+            | Values { .. }
+            | Argument { .. }
+            | Service { .. } => vec![],
             Join { left, right }
             | LeftJoin { left, right, .. }
             | SemiJoin { left, right }
@@ -43,6 +49,10 @@ impl LogicalPlan {
         use LogicalPlan::*;
         let mut all = BTreeSet::new();
         match self {
+            MultiwayJoin(scans) => {
+                let ends = |scan: &super::QuadScan| [scan.subject.variable(), scan.object.variable()];
+                all.extend(scans.iter().flat_map(ends).flatten());
+            }
             QuadScan(scan) => {
                 all.extend(
                     [&scan.subject, &scan.predicate, &scan.object].iter().filter_map(|s| s.variable()),
@@ -69,7 +79,12 @@ impl LogicalPlan {
             SemiJoin { left, .. } | AntiJoin { left, .. } | Minus { left, .. } => all = left.variables(),
             Aggregate { keys, aggregates, .. } => {
                 all.extend(keys);
-                all.extend(aggregates.iter().map(|(variable, _)| variable));
+                for (variable, aggregate) in aggregates {
+                    all.insert(*variable);
+                    if let AggregateFunction::CountTimes(times) = &aggregate.function {
+                        all.extend(times);
+                    }
+                }
             }
             Apply { input, subplan, kind } => {
                 all = input.variables();
@@ -131,7 +146,13 @@ impl LogicalPlan {
     pub fn inputs_mut(&mut self) -> Vec<&mut LogicalPlan> {
         use LogicalPlan::*;
         match self {
-            QuadScan(_) | EdgeScan(_) | Path(_) | Values { .. } | Argument { .. } | Service { .. } => vec![],
+            QuadScan(_)
+            | MultiwayJoin(_)
+            | EdgeScan(_)
+            | Path(_)
+            | Values { .. }
+            | Argument { .. }
+            | Service { .. } => vec![],
             Join { left, right }
             | LeftJoin { left, right, .. }
             | SemiJoin { left, right }
@@ -183,6 +204,7 @@ impl LogicalPlan {
                 create.iter_mut().chain(on_match).chain(on_create).flat_map(Change::expressions_mut).collect()
             }
             QuadScan(_)
+            | MultiwayJoin(_)
             | EdgeScan(_)
             | Values { .. }
             | Join { .. }
@@ -228,9 +250,33 @@ impl LogicalPlan {
         collect_mentioned(self, &mut all);
         all
     }
+
+    /// Returns how many operators and expressions mention each variable that a row of this plan may meet: of the
+    /// branches of a union, a row meets one.
+    pub fn mentions(&self) -> BTreeMap<Variable, usize> {
+        let mut counts = BTreeMap::new();
+        let of_inputs: Vec<_> = self.inputs().into_iter().map(LogicalPlan::mentions).collect();
+        let is_union = matches!(self, LogicalPlan::Union(_));
+        for (variable, count) in of_inputs.into_iter().flatten() {
+            let all = counts.entry(variable).or_default();
+            *all = if is_union { count.max(*all) } else { count + *all };
+        }
+        let mut own = BTreeSet::new();
+        collect_own(self, &mut own);
+        own.into_iter().for_each(|variable| *counts.entry(variable).or_default() += 1);
+        counts
+    }
 }
 
 fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+    collect_own(plan, all);
+    for input in plan.inputs() {
+        collect_mentioned(input, all);
+    }
+}
+
+/// Collects what the operator itself mentions, and what its expressions do.
+fn collect_own(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
     use LogicalPlan::*;
     match plan {
         // A projection hides what it does not keep, but its inside still mentions it.
@@ -250,14 +296,20 @@ fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
             create.iter().chain(on_match).chain(on_create).for_each(|change| change.mentioned(all));
         }
         Call { yields, .. } => all.extend(yields.iter().map(|(_, variable)| variable)),
-        QuadScan(_) | EdgeScan(_) | Path(_) | Service { .. } | Apply { .. } => all.extend(plan.variables()),
+        Apply { kind, .. } => match kind {
+            ApplyKind::Exists(variable) | ApplyKind::Count(variable) => {
+                all.insert(*variable);
+            }
+            ApplyKind::Collect(variable, element) => all.extend([*variable, *element]),
+            ApplyKind::Inner | ApplyKind::Left => {}
+        },
+        QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) | Service { .. } => {
+            all.extend(plan.variables())
+        }
         _ => {}
     }
     for expression in plan.expressions() {
         all.extend(expression.variables());
-    }
-    for input in plan.inputs() {
-        collect_mentioned(input, all);
     }
 }
 

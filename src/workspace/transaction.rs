@@ -29,13 +29,15 @@ struct State {
     view: View,
     /// What differs from the parent: whether the quad was added (else removed).
     changes: BTreeMap<Quad, bool>,
+    /// Whether the view may differ from the parent's.
+    is_changed: bool,
     written: Option<CommitId>,
 }
 
 impl Transaction {
     pub(super) fn new(workspace: Workspace, branch: String, parent: Arc<Snapshot>) -> Transaction {
         let view = parent.view().clone();
-        let state = State { view, changes: BTreeMap::new(), written: None };
+        let state = State { view, changes: BTreeMap::new(), is_changed: false, written: None };
         Transaction { workspace, branch, parent, state: RwLock::new(state) }
     }
 
@@ -57,7 +59,11 @@ impl Transaction {
 
     /// Returns the data as it stands now: what is changed later is not in it.
     pub fn as_of_now(&self) -> Arc<dyn Dataset> {
-        let state = State { view: self.read().view.clone(), changes: BTreeMap::new(), written: None };
+        let (view, is_changed) = {
+            let state = self.read();
+            (state.view.clone(), state.is_changed)
+        };
+        let state = State { view, changes: BTreeMap::new(), is_changed, written: None };
         let (workspace, branch, parent) = (self.workspace.clone(), self.branch.clone(), self.parent.clone());
         Arc::new(Transaction { workspace, branch, parent, state: RwLock::new(state) })
     }
@@ -196,6 +202,7 @@ impl State {
     /// Notes an effective change; undoing an earlier one leaves no trace.
     fn note(&mut self, quad: Quad, is_added: bool) {
         self.written = None;
+        self.is_changed = true;
         if self.changes.remove(&quad).is_none() {
             self.changes.insert(quad, is_added);
         }
@@ -261,10 +268,13 @@ impl Dataset for Transaction {
         self.parent.statistics()
     }
 
-    /// Returns the empty schema: a later clause of the statement that is lowered with it may read what
-    /// an earlier one wrote, so nothing that holds now may be promised.
+    /// Returns the parent's schema as long as nothing was changed, and then the empty one, which promises nothing.
+    /// Whoever relies on it must know what reads before the statement writes.
     fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
-        Ok(Arc::default())
+        match self.read().is_changed {
+            true => Ok(Arc::default()),
+            false => self.parent.schema(),
+        }
     }
 
     fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {

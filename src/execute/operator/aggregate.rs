@@ -19,6 +19,8 @@ pub struct Aggregate {
     keys: Vec<Option<usize>>,
     folds: Vec<Fold>,
     layout: Layout,
+    /// The key, if the rows come sorted by it: so do the groups.
+    sorted_by: Vec<Variable>,
     result: Option<Batch>,
     position: usize,
 }
@@ -27,6 +29,8 @@ pub struct Aggregate {
 struct Fold {
     function: AggregateFunction,
     argument: Option<Compiled>,
+    /// The columns whose product says how often a row counts.
+    times: Vec<usize>,
     percentile: Option<Compiled>,
     /// The (group, value) pairs that were folded, if each counts once.
     distinct: Option<DistinctRows>,
@@ -64,11 +68,15 @@ impl Aggregate {
         }
         let mut folds = Vec::new();
         for (variable, aggregate) in aggregates {
-            layout.push(*variable, matches!(aggregate.function, AggregateFunction::Count));
+            let is_count =
+                matches!(aggregate.function, AggregateFunction::Count | AggregateFunction::CountTimes(_));
+            layout.push(*variable, is_count);
             folds.push(Fold::new(aggregate, input.layout(), &context)?);
         }
+        let is_sorted = keys.len() == 1 && input.sorted_by().first() == keys.first();
+        let sorted_by = if is_sorted { keys.to_vec() } else { Vec::new() };
         let keys = keys.iter().map(|key| input.layout().column(*key)).collect();
-        Ok(Aggregate { context, input, keys, folds, layout, result: None, position: 0 })
+        Ok(Aggregate { context, input, keys, folds, layout, sorted_by, result: None, position: 0 })
     }
 
     fn run(&mut self) -> Result<Batch, ExecuteError> {
@@ -113,6 +121,10 @@ impl Operator for Aggregate {
         &self.layout
     }
 
+    fn sorted_by(&self) -> &[Variable] {
+        &self.sorted_by
+    }
+
     fn describe(&self) -> String {
         let functions: Vec<String> = self.folds.iter().map(|fold| format!("{:?}", fold.function)).collect();
         let keys = &self.layout.variables()[..self.keys.len()];
@@ -133,6 +145,16 @@ impl Fold {
         };
         Ok(Fold {
             state: State::of(&aggregate.function),
+            times: match &aggregate.function {
+                AggregateFunction::CountTimes(variables) => {
+                    let column = |variable: &Variable| {
+                        let missing = || ExecuteError::Plan(format!("{variable:?} is no column to count by"));
+                        layout.column(*variable).ok_or_else(missing)
+                    };
+                    variables.iter().map(column).collect::<Result<_, _>>()?
+                }
+                _ => Vec::new(),
+            },
             function: aggregate.function.clone(),
             argument: aggregate.argument.as_ref().map(compile).transpose()?,
             percentile,
@@ -142,8 +164,25 @@ impl Fold {
         })
     }
 
+    /// Counts rows as often as their columns say, each in the group that `groups` names.
+    fn count_times(&mut self, batch: &Batch, groups: &[u32]) -> Result<(), ExecuteError> {
+        let State::Count(counts) = &mut self.state else { return Ok(()) };
+        let columns: Vec<&[TermId]> = self.times.iter().map(|column| batch.column(*column)).collect();
+        for (row, group) in groups.iter().enumerate() {
+            let times =
+                columns.iter().try_fold(1i64, |product, column| column[row].as_i64()?.checked_mul(product));
+            let count = &mut counts[*group as usize];
+            let sum = times.and_then(|times| count.checked_add(times));
+            *count = sum.ok_or_else(|| ExecuteError::Unsupported("a count passes 2^63".to_owned()))?;
+        }
+        Ok(())
+    }
+
     /// Adds rows, each to the group that `groups` names.
     fn add(&mut self, batch: &Batch, groups: &[u32], context: &Context) -> Result<(), ExecuteError> {
+        if !self.times.is_empty() {
+            return self.count_times(batch, groups);
+        }
         let mut ids = match &self.argument {
             Some(argument) => Some(argument.evaluate(batch, context)?),
             None => None,
@@ -347,7 +386,7 @@ impl Fold {
 impl State {
     fn of(function: &AggregateFunction) -> State {
         match function {
-            AggregateFunction::Count => State::Count(Vec::new()),
+            AggregateFunction::Count | AggregateFunction::CountTimes(_) => State::Count(Vec::new()),
             AggregateFunction::SparqlSum | AggregateFunction::SparqlAvg => State::SparqlSum(Vec::new()),
             AggregateFunction::CypherSum | AggregateFunction::CypherAvg => State::CypherSum(Vec::new()),
             AggregateFunction::SparqlMin

@@ -59,8 +59,7 @@ impl Operator for IndexScan {
         if !self.is_open {
             self.is_open = true;
             if let Some(resolved) = resolve(&self.scan, &self.context)? {
-                let reader = QuadReader::open(&resolved, self.permutation, &self.shape, &self.context)?;
-                self.reader = Some(reader);
+                self.reader = Some(QuadReader::in_order(&resolved, self.permutation, &self.context)?);
             }
         }
         match &mut self.reader {
@@ -137,10 +136,10 @@ pub struct QuadReader {
 }
 
 impl QuadReader {
-    fn open(
+    /// Opens the quads of a scan in an order that the dataset has.
+    pub fn in_order(
         resolved: &ResolvedScan,
         permutation: Permutation,
-        _shape: &ScanShape,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
         let scan = context.dataset.scan(&resolved.pattern, permutation)?;

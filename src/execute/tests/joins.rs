@@ -21,6 +21,13 @@ fn naive(plan: &LogicalPlan, dataset: &MemoryDataset, context: &Context) -> Vec<
                 pairs.map(|(variable, value)| (*variable, id(value))).collect()
             })
             .collect(),
+        LogicalPlan::MultiwayJoin(scans) => {
+            let rows = scans.iter().map(|scan| naive_scan(scan, dataset));
+            rows.reduce(|left, right| {
+                left.iter().flat_map(|l| right.iter().filter_map(|r| merge(l, r))).collect()
+            })
+            .unwrap_or_default()
+        }
         LogicalPlan::Join { left, right } => {
             let (left, right) = (naive(left, dataset, context), naive(right, dataset, context));
             left.iter().flat_map(|l| right.iter().filter_map(|r| merge(l, r))).collect()
@@ -106,7 +113,16 @@ fn arb_leaf() -> impl Strategy<Value = LogicalPlan> {
                 .collect();
             values(&variables, &rows.iter().map(String::as_str).collect::<Vec<_>>())
         });
-    prop_oneof![3 => scan, 1 => table]
+    // Between two variables each, in cycles or not.
+    let edge =
+        (0u32..4, 1u32..4, proptest::sample::select(vec!["p0", "p1"])).prop_map(|(a, step, p)| QuadScan {
+            subject: Slot::Variable(Variable(a)),
+            predicate: slot(p),
+            object: Slot::Variable(Variable((a + step) % 4)),
+            graph: GraphSelector::Default,
+        });
+    let multiway = proptest::collection::vec(edge, 2..6).prop_map(LogicalPlan::MultiwayJoin);
+    prop_oneof![6 => scan, 2 => table, 1 => multiway]
 }
 
 fn arb_plan() -> impl Strategy<Value = LogicalPlan> {

@@ -1,10 +1,13 @@
-//! Shortest paths: breadth first, one level at a time, remembering every way into a node.
+//! Shortest paths: breadth first, one level at a time, remembering every way into a node; and one shortest path
+//! between two nodes, from both ends at once, over nodes alone.
+
+use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
 
 use super::steps::Steps;
 use super::trail::finish;
-use super::{Ends, PathProbe};
+use super::{Ends, Found, PathProbe};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::ExecuteError;
 use crate::execute::operator::bytes_of;
@@ -17,6 +20,30 @@ struct Arrival {
     ways: Vec<(TermId, TermId)>,
 }
 
+/// What a search has met from one end.
+struct Side {
+    /// The nodes of the last level.
+    frontier: Vec<TermId>,
+    /// The node before each, on a shortest way from the end; the end is before itself.
+    before: FxHashMap<TermId, TermId>,
+}
+
+impl Side {
+    fn new(end: TermId) -> Side {
+        Side { frontier: vec![end], before: FxHashMap::from_iter([(end, end)]) }
+    }
+
+    /// Returns the nodes from one that was met back to the end.
+    fn way_back(&self, mut node: TermId) -> Vec<TermId> {
+        let mut way = vec![node];
+        while let Some(before) = self.before.get(&node).filter(|before| **before != node) {
+            node = *before;
+            way.push(node);
+        }
+        way
+    }
+}
+
 impl PathProbe {
     pub(super) fn search_shortest(
         &mut self,
@@ -26,6 +53,15 @@ impl PathProbe {
         key: &[TermId],
         out: &mut Batch,
     ) -> Result<(), ExecuteError> {
+        if let Ends { subject: Some(start), object: Some(end) } = ends
+            && self.path.mode == PathMode::Shortest
+            && (self.path.min == 1 && start != end)
+            && self.condition.is_none()
+            && steps.are_named()
+        {
+            let found = self.search_between(steps, start, end)?;
+            return self.emit(found.as_slice(), graph, out);
+        }
         let (starts, forward) = match ends {
             Ends { subject: Some(subject), .. } => (vec![subject], true),
             Ends { object: Some(object), .. } => (vec![object], false),
@@ -39,6 +75,56 @@ impl PathProbe {
             }
         }
         Ok(())
+    }
+
+    /// Finds a shortest path between two nodes. The smaller frontier advances, a whole level at a time: the first node
+    /// that both sides have met is on one, since any shorter path would have been met before.
+    fn search_between(
+        &mut self,
+        steps: &mut Steps,
+        start: TermId,
+        end: TermId,
+    ) -> Result<Option<Found>, ExecuteError> {
+        let mut sides = [Side::new(start), Side::new(end)];
+        for _ in 0..self.path.max.unwrap_or(u32::MAX) {
+            self.context.check()?;
+            let side = usize::from(sides[1].frontier.len() < sides[0].frontier.len());
+            let from = std::mem::take(&mut sides[side].frontier);
+            if from.is_empty() {
+                return Ok(None);
+            }
+            let [first, second] = &mut sides;
+            let (own, other) = if side == 0 { (first, second) } else { (second, first) };
+            let mut meeting = None;
+            steps.visit(&from, side == 0, &mut |near, far| {
+                if let Entry::Vacant(entry) = own.before.entry(far) {
+                    entry.insert(near);
+                    own.frontier.push(far);
+                    if meeting.is_none() && other.before.contains_key(&far) {
+                        meeting = Some(far);
+                    }
+                }
+            })?;
+            self.reservation.grow(bytes_of(own.frontier.len(), 3))?;
+            if let Some(meeting) = meeting {
+                return self.path_through(steps, &sides, meeting).map(Some);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Puts together what leads from both sides to the node where they met.
+    fn path_through(&self, steps: &Steps, sides: &[Side; 2], meeting: TermId) -> Result<Found, ExecuteError> {
+        let mut nodes = sides[0].way_back(meeting);
+        nodes.reverse();
+        nodes.extend(sides[1].way_back(meeting).into_iter().skip(1));
+        let mut relationships = Vec::new();
+        if self.columns[3].is_some() || self.columns[4].is_some() {
+            for pair in nodes.windows(2) {
+                relationships.extend(steps.relationship_between(pair[0], pair[1])?);
+            }
+        }
+        Ok(Found { subject: nodes[0], object: nodes[nodes.len() - 1], relationships, nodes })
     }
 
     /// Walks outward from `start` until `target` is met, nothing is left or the bound is reached.

@@ -130,6 +130,87 @@ impl Steps {
         Ok(nodes)
     }
 
+    /// Returns whether each step is one relationship of predicates that are named, so that its triples tell it.
+    pub fn are_named(&self) -> bool {
+        fn is_single(step: &Step) -> bool {
+            match step {
+                Step::Leaf(_) => true,
+                Step::Inverse(inner) => is_single(inner),
+                Step::Alternative(parts) => parts.iter().all(is_single),
+                Step::Sequence(_) | Step::Repeat(..) => false,
+            }
+        }
+        is_single(&self.root) && self.leaves.iter().all(|leaf| leaf.predicates.is_some())
+    }
+
+    /// Hands each node of `from` to `visit` with each node that one step leads to from it.
+    pub fn visit(
+        &mut self,
+        from: &[TermId],
+        forward: bool,
+        visit: &mut dyn FnMut(TermId, TermId),
+    ) -> Result<(), ExecuteError> {
+        let root = self.root.clone();
+        self.visit_step(&root, from, forward, visit)
+    }
+
+    fn visit_step(
+        &mut self,
+        step: &Step,
+        from: &[TermId],
+        forward: bool,
+        visit: &mut dyn FnMut(TermId, TermId),
+    ) -> Result<(), ExecuteError> {
+        match step {
+            Step::Leaf(leaf) => {
+                let adjacency = self.know(*leaf, from, forward)?;
+                for node in from {
+                    adjacency.known(*node).unwrap_or_default().iter().for_each(|far| visit(*node, *far));
+                }
+                Ok(())
+            }
+            Step::Inverse(inner) => self.visit_step(inner, from, !forward, visit),
+            Step::Alternative(parts) => {
+                parts.iter().try_for_each(|part| self.visit_step(part, from, forward, visit))
+            }
+            Step::Sequence(_) | Step::Repeat(..) => {
+                Err(ExecuteError::Plan("a shortest path's step is one relationship".to_owned()))
+            }
+        }
+    }
+
+    /// Returns one relationship that leads from a node to another in one step.
+    pub fn relationship_between(&self, from: TermId, to: TermId) -> Result<Option<TermId>, ExecuteError> {
+        self.find_between(&self.root, from, to)
+    }
+
+    fn find_between(&self, step: &Step, from: TermId, to: TermId) -> Result<Option<TermId>, ExecuteError> {
+        match step {
+            Step::Leaf(leaf) => {
+                for pattern in self.patterns(*leaf, Some(from), true) {
+                    let pattern = QuadPattern { object: Some(to), ..pattern };
+                    let mut reader = EdgeReader::open(&pattern, self.scope.merges, &self.context)?;
+                    while let Some(rows) = reader.next_rows(&self.context)? {
+                        if let Some(relationship) = rows.column(4).first() {
+                            return Ok(Some(*relationship));
+                        }
+                    }
+                }
+                Ok(None)
+            }
+            Step::Inverse(inner) => self.find_between(inner, to, from),
+            Step::Alternative(parts) => {
+                for part in parts {
+                    if let Some(found) = self.find_between(part, from, to)? {
+                        return Ok(Some(found));
+                    }
+                }
+                Ok(None)
+            }
+            Step::Sequence(_) | Step::Repeat(..) => Ok(None),
+        }
+    }
+
     /// Returns (relationship, node at its other end) of each relationship of one step.
     ///
     /// # Errors
@@ -231,6 +312,12 @@ impl Steps {
         from: &[TermId],
         forward: bool,
     ) -> Result<Vec<TermId>, ExecuteError> {
+        let adjacency = self.know(leaf, from, forward)?;
+        Ok(from.iter().filter_map(|node| adjacency.known(*node)).flatten().copied().collect())
+    }
+
+    /// Reads the neighbours of nodes that are not known yet.
+    fn know(&mut self, leaf: usize, from: &[TermId], forward: bool) -> Result<&Adjacency, ExecuteError> {
         let side = usize::from(!forward);
         let unknown: Vec<TermId> = from
             .iter()
@@ -247,8 +334,7 @@ impl Steps {
                 self.leaves[leaf].neighbours[side].set(node, &targets);
             }
         }
-        let adjacency = &self.leaves[leaf].neighbours[side];
-        Ok(from.iter().filter_map(|node| adjacency.known(*node)).flatten().copied().collect())
+        Ok(&self.leaves[leaf].neighbours[side])
     }
 
     fn read_neighbours(

@@ -69,6 +69,7 @@ impl Lowerer<'_> {
                     }
                 }
                 writing => {
+                    self.may_have_changed = true;
                     self.writing_clause(writing, clause.span, &mut rows);
                     self.has_written = true;
                 }

@@ -141,7 +141,7 @@ impl Lowerer<'_> {
         let iri = self.iri(key);
         let is_joinable =
             owner.kind == Kind::Node && !owner.is_nullable && !owner.is_local && !rows.is_ordered;
-        if self.writes || !is_joinable || !self.is_scannable(&iri) {
+        if self.may_have_changed || !is_joinable || !self.is_scannable(&iri) {
             return Expression::call(Function::Property(key.to_owned()), [owner.variable.into()]);
         }
         let known = (owner.variable, key.to_owned());

@@ -40,6 +40,7 @@ pub fn lower(
         variables: Variables::default(),
         writes: statement.query.writes(),
         has_written: false,
+        may_have_changed: false,
         unsupported: None,
     };
     let query = lowerer.statement(&statement.query);
@@ -70,10 +71,12 @@ struct Lowerer<'a> {
     procedures: &'a ProcedureSignatures,
     graph: GraphSelector,
     variables: Variables,
-    /// Whether the statement writes anywhere: then properties are read as they are at that moment.
+    /// Whether the statement writes anywhere.
     writes: bool,
     /// Whether a clause before this one wrote: then what follows must be read after it.
     has_written: bool,
+    /// Whether the data may no longer be what the schema is about: from the first clause that writes on.
+    may_have_changed: bool,
     unsupported: Option<(Span, String)>,
 }
 

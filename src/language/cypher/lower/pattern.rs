@@ -299,7 +299,9 @@ impl Lowerer<'_> {
     /// Returns whether the data may hold reifiers.
     fn may_have_edges(&self) -> bool {
         let schema = &self.session.schema;
-        self.writes || !schema.is_complete || schema.predicates.contains_key(&pg::REIFIES.into_owned())
+        self.may_have_changed
+            || !schema.is_complete
+            || schema.predicates.contains_key(&pg::REIFIES.into_owned())
     }
 
     /// Lowers one relationship; returns the variable of it, or of the list of them, if there is one.
@@ -325,7 +327,7 @@ impl Lowerer<'_> {
         if let [name] = relationship.types.as_slice() {
             let predicate = self.iri(&name.text);
             let is_directed = matches!(relationship.direction, Direction::Left | Direction::Right);
-            let is_plain = !self.writes && self.session.schema.is_plain_relationship(&predicate);
+            let is_plain = !self.may_have_changed && self.session.schema.is_plain_relationship(&predicate);
             if is_plain && !is_needed && is_unique && is_directed {
                 let (subject, object) = ends(relationship.direction, from, to);
                 self.scan(subject, predicate.into(), Slot::Variable(object), lowered);

@@ -1,0 +1,118 @@
+//! Where repeated rows do not count, paths need not be enumerated.
+//!
+//! Above a DISTINCT, or aggregates that look at distinct values only, it matters whether there is a trail, not how
+//! many there are. There is one of at most so many relationships, all in one direction, where there is any walk of at
+//! most so many: the shortest walk repeats nothing. So it suffices to search nodes, each once.
+
+use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, Path, PathExpression, PathMode};
+
+/// Rewrites the paths of a plan.
+pub fn skip(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Distinct { input } => LogicalPlan::Distinct { input: Box::new(skip(reach(*input))) },
+        LogicalPlan::Aggregate { input, keys, aggregates }
+            if aggregates.iter().all(|(_, aggregate)| ignores_duplicates(aggregate)) =>
+        {
+            LogicalPlan::Aggregate { input: Box::new(skip(reach(*input))), keys, aggregates }
+        }
+        plan => plan.map_inputs(&mut skip),
+    }
+}
+
+fn ignores_duplicates(aggregate: &Aggregate) -> bool {
+    let is_extreme = matches!(
+        aggregate.function,
+        AggregateFunction::SparqlMin
+            | AggregateFunction::SparqlMax
+            | AggregateFunction::CypherMin
+            | AggregateFunction::CypherMax
+    );
+    is_extreme || aggregate.distinct && aggregate.argument.is_some()
+}
+
+/// Rewrites a plan of whose rows it only matters which there are.
+fn reach(plan: LogicalPlan) -> LogicalPlan {
+    match plan {
+        LogicalPlan::Path(path) if is_as_good_as_reached(&path) => {
+            LogicalPlan::Path(Path { mode: PathMode::Reachable, ..path })
+        }
+        LogicalPlan::Join { left, right } => {
+            LogicalPlan::Join { left: Box::new(reach(*left)), right: Box::new(reach(*right)) }
+        }
+        LogicalPlan::LeftJoin { left, right, condition } => {
+            LogicalPlan::LeftJoin { left: Box::new(reach(*left)), right: Box::new(reach(*right)), condition }
+        }
+        LogicalPlan::Filter { input, condition } => {
+            LogicalPlan::Filter { input: Box::new(reach(*input)), condition }
+        }
+        LogicalPlan::Extend { input, variable, expression } => {
+            LogicalPlan::Extend { input: Box::new(reach(*input)), variable, expression }
+        }
+        LogicalPlan::Project { input, variables } => {
+            LogicalPlan::Project { input: Box::new(reach(*input)), variables }
+        }
+        LogicalPlan::Union(branches) => LogicalPlan::Union(branches.into_iter().map(reach).collect()),
+        plan => plan,
+    }
+}
+
+/// Returns whether the trails of a path lead where its walks do, and nobody reads the trails themselves.
+fn is_as_good_as_reached(path: &Path) -> bool {
+    path.mode == PathMode::Trail
+        && path.min <= 1
+        && path.edges.is_none()
+        && path.path.is_none()
+        && path.edge_properties.is_none()
+        && is_directed(&path.step)
+}
+
+/// Returns whether all relationships of a step are of named predicates, and none may be walked both ways.
+fn is_directed(step: &PathExpression) -> bool {
+    match step {
+        PathExpression::Predicates(_) => true,
+        PathExpression::Inverse(inner) => is_directed(inner),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::NamedNode;
+    use crate::plan::{GraphSelector, Slot, Variable};
+
+    fn path(step: PathExpression, min: u32) -> Path {
+        Path {
+            subject: Slot::Variable(Variable(0)),
+            object: Slot::Variable(Variable(1)),
+            graph: GraphSelector::Default,
+            step,
+            min,
+            max: Some(3),
+            mode: PathMode::Trail,
+            edges: None,
+            path: None,
+            edge_properties: None,
+        }
+    }
+
+    fn mode_under_distinct(path: Path) -> PathMode {
+        let plan = LogicalPlan::Distinct { input: Box::new(LogicalPlan::Path(path)) };
+        let LogicalPlan::Distinct { input } = skip(plan) else { panic!("it stays distinct") };
+        let LogicalPlan::Path(path) = *input else { panic!("it stays a path") };
+        path.mode
+    }
+
+    #[test]
+    fn only_trails_that_nobody_reads_are_reached() {
+        let knows = || PathExpression::Predicates(vec![NamedNode::new_unchecked("http://e/knows")]);
+        assert_eq!(mode_under_distinct(path(knows(), 1)), PathMode::Reachable);
+        assert_eq!(mode_under_distinct(path(knows(), 2)), PathMode::Trail, "a walk to and fro is no trail");
+        let both = PathExpression::Alternative(vec![knows(), PathExpression::Inverse(Box::new(knows()))]);
+        assert_eq!(mode_under_distinct(path(both, 1)), PathMode::Trail);
+        let read = Path { edges: Some(Variable(2)), ..path(knows(), 1) };
+        assert_eq!(mode_under_distinct(read), PathMode::Trail);
+        let counted = LogicalPlan::Path(path(knows(), 1));
+        assert_eq!(skip(counted.clone()), counted);
+    }
+}

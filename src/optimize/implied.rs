@@ -1,0 +1,370 @@
+//! What the data's schema proves, and so needs no asking.
+//!
+//! - A scan for a node's class goes if another relation of the join has the node at an end where all nodes are of
+//!   that class.
+//! - Relationships that cannot be one, since none leads from a node to itself, need not be compared; those that can
+//!   are one if their ends are, where no two have the same ends.
+//! - Where a relationship itself is read by nobody and no two have the same ends, its triple will do.
+//!
+//! The facts are about all graphs together, so this is for data in one graph; and for questions only, since what a
+//! statement writes may end a fact while it runs.
+
+use std::collections::BTreeMap;
+
+use super::Set;
+use super::filter::conjoin;
+use crate::dataset::{Dataset, DatasetError};
+use crate::model::{NamedNode, Term, rdf};
+use crate::plan::{
+    EdgeScan, Expression, Function, GraphSelector, LogicalPlan, Path, PathExpression, PredicateInfo,
+    QuadScan, Schema, Slot, Variable, Variables,
+};
+
+/// Takes away what is implied. `needed` is read of the plan's rows.
+pub fn remove(
+    plan: LogicalPlan,
+    variables: &mut Variables,
+    needed: &Set,
+    dataset: &dyn Dataset,
+) -> Result<LogicalPlan, DatasetError> {
+    if !may_gain(&plan) || dataset.statistics().named_graphs > 0 {
+        return Ok(plan);
+    }
+    let schema = dataset.schema()?;
+    let facts = Facts { schema: &schema };
+    let plan = facts.distinct_edges(plan, variables);
+    let mut mentions = plan.mentions();
+    needed.iter().for_each(|variable| *mentions.entry(*variable).or_default() += 1);
+    Ok(facts.classes(facts.plain_edges(plan, &mentions)))
+}
+
+fn may_gain(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::EdgeScan(_) => true,
+        LogicalPlan::QuadScan(scan) => class_of(scan).is_some(),
+        _ => plan.inputs().into_iter().any(may_gain),
+    }
+}
+
+/// Returns the node and the class of a scan that asks whether a node is of a class.
+fn class_of(scan: &QuadScan) -> Option<(Variable, &NamedNode)> {
+    match (&scan.subject, &scan.predicate, &scan.object) {
+        (
+            Slot::Variable(node),
+            Slot::Constant(Term::NamedNode(predicate)),
+            Slot::Constant(Term::NamedNode(class)),
+        ) if *predicate == rdf::TYPE && is_whole(&scan.graph) => Some((*node, class)),
+        _ => None,
+    }
+}
+
+/// Returns whether a selector reads all that there is, where there are no named graphs.
+fn is_whole(graph: &GraphSelector) -> bool {
+    matches!(graph, GraphSelector::Default | GraphSelector::Everything)
+}
+
+struct Facts<'a> {
+    schema: &'a Schema,
+}
+
+impl Facts<'_> {
+    fn of(&self, predicate: &Slot) -> Option<&PredicateInfo> {
+        match predicate {
+            Slot::Constant(Term::NamedNode(name)) => self.schema.predicates.get(name),
+            _ => None,
+        }
+    }
+
+    /// Removes scans for classes that the rest of their join implies.
+    fn classes(&self, plan: LogicalPlan) -> LogicalPlan {
+        let plan = plan.map_inputs(&mut |input| self.classes(input));
+        if !matches!(plan, LogicalPlan::Join { .. }) {
+            return plan;
+        }
+        let mut relations = Vec::new();
+        relations_of(plan, &mut relations);
+        let mut at = 0;
+        while at < relations.len() && relations.len() > 1 {
+            let implied = match &relations[at] {
+                LogicalPlan::QuadScan(scan) => class_of(scan).is_some_and(|(node, class)| {
+                    let others = relations.iter().enumerate().filter(|(index, _)| *index != at);
+                    others.into_iter().any(|(_, other)| self.implies(other, node, class))
+                }),
+                _ => false,
+            };
+            if implied {
+                relations.remove(at);
+            } else {
+                at += 1;
+            }
+        }
+        let join = |left, right| LogicalPlan::Join { left: Box::new(left), right: Box::new(right) };
+        relations.into_iter().reduce(join).unwrap_or_else(LogicalPlan::unit)
+    }
+
+    /// Returns whether each row of a plan has a node of `class` in `node`, by other triples than that it is one.
+    fn implies(&self, plan: &LogicalPlan, node: Variable, class: &NamedNode) -> bool {
+        match plan {
+            LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph }) => {
+                is_whole(graph)
+                    && self.of(predicate).is_some_and(|info| at_end(info, subject, object, node, class))
+            }
+            LogicalPlan::EdgeScan(EdgeScan { subject, predicate, predicates, object, graph, .. }) => {
+                let is_end = |info: &PredicateInfo| at_end(info, subject, object, node, class);
+                is_whole(graph)
+                    && match predicates.is_empty() {
+                        true => self.of(predicate).is_some_and(is_end),
+                        false => {
+                            predicates.iter().all(|name| self.schema.predicates.get(name).is_some_and(is_end))
+                        }
+                    }
+            }
+            LogicalPlan::Path(Path { subject, object, graph, step, min, .. }) => {
+                let (is_start, is_end) = ends(step, &|name, is_subject| {
+                    self.schema.predicates.get(name).is_some_and(|info| {
+                        let classes = if is_subject { &info.domain } else { &info.range };
+                        classes.contains(class)
+                    })
+                });
+                let is_at = |slot: &Slot| slot.variable() == Some(node);
+                is_whole(graph) && *min > 0 && (is_start && is_at(subject) || is_end && is_at(object))
+            }
+            LogicalPlan::Union(branches) => {
+                !branches.is_empty() && branches.iter().all(|branch| self.implies(branch, node, class))
+            }
+            LogicalPlan::Join { left, right } => {
+                self.implies(left, node, class) || self.implies(right, node, class)
+            }
+            LogicalPlan::LeftJoin { left: input, .. }
+            | LogicalPlan::SemiJoin { left: input, .. }
+            | LogicalPlan::AntiJoin { left: input, .. }
+            | LogicalPlan::Minus { left: input, .. }
+            | LogicalPlan::Filter { input, .. }
+            | LogicalPlan::Distinct { input }
+            | LogicalPlan::DistinctEdges { input, .. } => self.implies(input, node, class),
+            _ => false,
+        }
+    }
+
+    /// Scans triples where nobody reads the relationships, of which there is one for each.
+    fn plain_edges(&self, plan: LogicalPlan, mentions: &BTreeMap<Variable, usize>) -> LogicalPlan {
+        let plan = plan.map_inputs(&mut |input| self.plain_edges(input, mentions));
+        match plan {
+            LogicalPlan::EdgeScan(scan) if self.is_one_each(&scan) && is_unread(&scan.edge, mentions) => {
+                let EdgeScan { subject, predicate, object, graph, .. } = scan;
+                LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph })
+            }
+            plan => plan,
+        }
+    }
+
+    /// Returns whether the triples that match a scan have one relationship each.
+    fn is_one_each(&self, scan: &EdgeScan) -> bool {
+        let is_plain = |info: &PredicateInfo| !info.has_parallel_edges && !info.has_literal_objects;
+        let is_type = scan.predicate == Slot::Constant(rdf::TYPE.into_owned().into());
+        let is_listed = scan.predicates.is_empty();
+        is_whole(&scan.graph) && is_listed && !is_type && self.of(&scan.predicate).is_some_and(is_plain)
+    }
+
+    /// Compares only the relationships that may be one, and by their ends where those tell them apart.
+    fn distinct_edges(&self, plan: LogicalPlan, variables: &mut Variables) -> LogicalPlan {
+        let (mut input, edges) = match plan.map_inputs(&mut |input| self.distinct_edges(input, variables)) {
+            LogicalPlan::DistinctEdges { input, edges } => (*input, edges),
+            plan => return plan,
+        };
+        let mut found = BTreeMap::new();
+        edge_ends(&input, variables, &mut found);
+        found.retain(|_, ends| ends.as_ref().is_some_and(|ends| self.is_one_each(&ends.scan)));
+        let ends = |edge: &Variable| found.get(edge)?.as_ref();
+        let (mut conditions, mut left, mut compared) = (Vec::new(), Set::new(), Set::new());
+        for (index, a) in edges.iter().enumerate() {
+            for b in &edges[index + 1..] {
+                match (ends(a), ends(b)) {
+                    (Some(first), Some(second)) if self.never_one(first, second) => {}
+                    (Some(first), Some(second)) if same_kind(&first.scan, &second.scan) => {
+                        conditions.push(differ(first, second));
+                        compared.extend([*a, *b]);
+                    }
+                    _ => left.extend([*a, *b]),
+                }
+            }
+        }
+        for edge in compared {
+            if let Some(Some(ends)) = found.get(&edge) {
+                show_ends(&mut input, edge, ends);
+            }
+        }
+        let input = if conditions.is_empty() { input } else { conjoin(input, conditions) };
+        let edges: Vec<Variable> = edges.into_iter().filter(|edge| left.contains(edge)).collect();
+        match edges.is_empty() {
+            true => input,
+            false => LogicalPlan::DistinctEdges { input: Box::new(input), edges },
+        }
+    }
+
+    /// Returns whether two relationships would have to lead from a node to itself to be one, and none does.
+    fn never_one(&self, first: &Ends, second: &Ends) -> bool {
+        let is_loop = first.subject == second.object || first.object == second.subject;
+        let no_loops = |ends: &Ends| self.of(&ends.scan.predicate).is_some_and(|info| !info.has_loops);
+        is_loop && (no_loops(first) || no_loops(second))
+    }
+}
+
+/// The ends of a relationship as variables tell them, and one of the scans that bind it.
+struct Ends {
+    subject: Slot,
+    object: Slot,
+    scan: EdgeScan,
+    /// Whether the variables are new, for a relationship that several scans bind, in this direction or that.
+    is_new: bool,
+}
+
+/// Finds the ends of each relationship that a join binds; `None` for those that it binds more than once.
+fn edge_ends(plan: &LogicalPlan, variables: &mut Variables, found: &mut BTreeMap<Variable, Option<Ends>>) {
+    let mut note = |scan: &EdgeScan, ends: Option<[Slot; 2]>| {
+        let Some(edge) = scan.edge.variable() else { return };
+        let is_new = ends.is_some();
+        let [subject, object] = ends.unwrap_or_else(|| [scan.subject.clone(), scan.object.clone()]);
+        let ends = Ends { subject, object, scan: scan.clone(), is_new };
+        let is_first = !found.contains_key(&edge);
+        found.insert(edge, is_first.then_some(ends));
+    };
+    match plan {
+        LogicalPlan::EdgeScan(scan) => note(scan, None),
+        LogicalPlan::Union(branches) => {
+            let scans: Option<Vec<&EdgeScan>> = branches.iter().map(branch_scan).collect();
+            if let Some([first, rest @ ..]) = scans.as_deref()
+                && rest.iter().all(|scan| scan.edge == first.edge && same_kind(first, scan))
+            {
+                note(first, Some([(); 2].map(|()| Slot::Variable(variables.fresh()))));
+            }
+        }
+        LogicalPlan::Join { left, right } => {
+            edge_ends(left, variables, found);
+            edge_ends(right, variables, found);
+        }
+        LogicalPlan::LeftJoin { left: input, .. }
+        | LogicalPlan::SemiJoin { left: input, .. }
+        | LogicalPlan::AntiJoin { left: input, .. }
+        | LogicalPlan::Filter { input, .. }
+        | LogicalPlan::Extend { input, .. }
+        | LogicalPlan::DistinctEdges { input, .. } => edge_ends(input, variables, found),
+        _ => {}
+    }
+}
+
+/// Returns the scan of a branch that is only that, perhaps filtered.
+fn branch_scan(branch: &LogicalPlan) -> Option<&EdgeScan> {
+    match branch {
+        LogicalPlan::EdgeScan(scan) => Some(scan),
+        LogicalPlan::Filter { input, .. } => branch_scan(input),
+        _ => None,
+    }
+}
+
+/// Binds the new variables of a relationship's ends where the relationship is bound.
+fn show_ends(plan: &mut LogicalPlan, edge: Variable, ends: &Ends) {
+    if !ends.is_new {
+        return;
+    }
+    match plan {
+        LogicalPlan::Union(branches) => {
+            for branch in branches {
+                let Some(scan) =
+                    branch_scan(branch).filter(|scan| scan.edge == Slot::Variable(edge)).cloned()
+                else {
+                    return;
+                };
+                for (name, end) in [(&ends.subject, &scan.subject), (&ends.object, &scan.object)] {
+                    let Some(variable) = name.variable() else { continue };
+                    let input = Box::new(std::mem::replace(branch, LogicalPlan::nothing()));
+                    *branch = LogicalPlan::Extend { input, variable, expression: operand(end) };
+                }
+            }
+        }
+        LogicalPlan::Join { left, right } => {
+            show_ends(left, edge, ends);
+            show_ends(right, edge, ends);
+        }
+        LogicalPlan::LeftJoin { left: input, .. }
+        | LogicalPlan::SemiJoin { left: input, .. }
+        | LogicalPlan::AntiJoin { left: input, .. }
+        | LogicalPlan::Filter { input, .. }
+        | LogicalPlan::Extend { input, .. }
+        | LogicalPlan::DistinctEdges { input, .. } => show_ends(input, edge, ends),
+        _ => {}
+    }
+}
+
+fn at_end(info: &PredicateInfo, subject: &Slot, object: &Slot, node: Variable, class: &NamedNode) -> bool {
+    subject.variable() == Some(node) && info.domain.contains(class)
+        || object.variable() == Some(node) && info.range.contains(class)
+}
+
+/// Returns whether all starts and all ends of a step satisfy `is`, which is asked of predicates and whether the
+/// node is their subject.
+fn ends(step: &PathExpression, is: &impl Fn(&NamedNode, bool) -> bool) -> (bool, bool) {
+    match step {
+        PathExpression::Predicates(names) => {
+            (names.iter().all(|name| is(name, true)), names.iter().all(|name| is(name, false)))
+        }
+        PathExpression::Inverse(inner) => {
+            let (start, end) = ends(inner, is);
+            (end, start)
+        }
+        PathExpression::Sequence(steps) => match (steps.first(), steps.last()) {
+            (Some(first), Some(last)) => (ends(first, is).0, ends(last, is).1),
+            _ => (false, false),
+        },
+        PathExpression::Alternative(steps) => steps
+            .iter()
+            .map(|step| ends(step, is))
+            .fold((!steps.is_empty(), !steps.is_empty()), |(starts, stops), (start, end)| {
+                (starts && start, stops && end)
+            }),
+        PathExpression::Repeat(inner, min, _) if *min > 0 => ends(inner, is),
+        PathExpression::Repeat(..) | PathExpression::Not(_) => (false, false),
+    }
+}
+
+fn is_unread(edge: &Slot, mentions: &BTreeMap<Variable, usize>) -> bool {
+    edge.variable().is_some_and(|edge| mentions.get(&edge) == Some(&1))
+}
+
+/// Returns whether two scans read the same relationships, so that equal ends make them one.
+fn same_kind(first: &EdgeScan, second: &EdgeScan) -> bool {
+    first.predicate == second.predicate && first.graph == second.graph && second.predicates.is_empty()
+}
+
+/// Returns the condition that two relationships do not have the same ends.
+fn differ(first: &Ends, second: &Ends) -> Expression {
+    let differs = |a: &Slot, b: &Slot| {
+        let same = Expression::Call(Function::SameTerm, vec![operand(a), operand(b)]);
+        (a != b).then(|| Expression::Call(Function::Not, vec![same]))
+    };
+    let parts = [differs(&first.subject, &second.subject), differs(&first.object, &second.object)];
+    let mut parts: Vec<Expression> = parts.into_iter().flatten().collect();
+    match parts.len() {
+        0 => Expression::Constant(crate::model::Value::Boolean(false)),
+        1 => parts.remove(0),
+        _ => Expression::Call(Function::Or, parts),
+    }
+}
+
+fn operand(slot: &Slot) -> Expression {
+    match slot {
+        Slot::Variable(variable) => Expression::Variable(*variable),
+        Slot::Constant(term) => Expression::Constant(crate::model::Value::Term(term.clone())),
+    }
+}
+
+/// Gathers the relations of a tree of joins.
+fn relations_of(plan: LogicalPlan, relations: &mut Vec<LogicalPlan>) {
+    match plan {
+        LogicalPlan::Join { left, right } => {
+            relations_of(*left, relations);
+            relations_of(*right, relations);
+        }
+        plan => relations.push(plan),
+    }
+}

@@ -1,0 +1,129 @@
+//! Equality with a number, where the data's schema tells in which forms a number may stand: there it is equality
+//! with one of a few terms, which a scan can look up.
+
+use super::bound::writes;
+use super::constants::conjuncts_mut;
+use super::filter::conjoin;
+use crate::dataset::{Dataset, DatasetError};
+use crate::model::{Literal, NamedNode, Term, TermId, Value, xsd};
+use crate::plan::{Expression, Function, LogicalPlan, PredicateInfo, QuadScan, Schema, Slot, Variable};
+
+/// Beyond this, whole numbers are compared as doubles with a loss.
+const EXACT_MAX: u64 = 1 << 53;
+
+/// Rewrites the filters of a plan that stand right above a scan of one predicate, as far as nothing was written
+/// before them.
+pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
+    if !compares_numbers(&plan) {
+        return Ok(plan);
+    }
+    let schema = dataset.schema()?;
+    Ok(rewrite(plan, &schema))
+}
+
+fn compares_numbers(plan: &LogicalPlan) -> bool {
+    plan.expressions().into_iter().any(|expression| expression.any(&|part| compared(part).is_some()))
+        || plan.inputs().into_iter().any(compares_numbers)
+}
+
+/// Returns the variable and the number of an equality.
+fn compared(expression: &Expression) -> Option<(Variable, Number)> {
+    let Expression::Call(Function::CypherEqual | Function::SparqlEqual, arguments) = expression else {
+        return None;
+    };
+    match arguments.as_slice() {
+        [Expression::Variable(variable), Expression::Constant(value)]
+        | [Expression::Constant(value), Expression::Variable(variable)] => {
+            Some((*variable, Number::of(value)?))
+        }
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Number {
+    Integer(i64),
+    Double(f64),
+}
+
+impl Number {
+    fn of(value: &Value) -> Option<Number> {
+        match value {
+            Value::Integer(value) => Some(Number::Integer(*value)),
+            Value::Float(value) => Some(Number::Double(*value)),
+            _ => None,
+        }
+    }
+}
+
+fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
+    match plan {
+        // What comes after a write reads what was written.
+        LogicalPlan::Apply { input, subplan, kind } if writes(&input) => {
+            LogicalPlan::Apply { input: Box::new(rewrite(*input, schema)), subplan, kind }
+        }
+        plan => look_up(plan.map_inputs(&mut |input| rewrite(input, schema)), schema),
+    }
+}
+
+fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
+    let LogicalPlan::Filter { input, mut condition } = plan else { return plan };
+    let LogicalPlan::QuadScan(scan) = &*input else { return LogicalPlan::Filter { input, condition } };
+    let forms = conjuncts_mut(&mut condition).into_iter().find_map(|conjunct| {
+        let (variable, number) = compared(conjunct)?;
+        let forms = forms(number, info(scan, variable, schema)?)?;
+        // The filter as a whole stays if this is not what it is about.
+        *conjunct = Expression::Constant(Value::Boolean(true));
+        Some((variable, forms))
+    });
+    let Some((variable, forms)) = forms else { return LogicalPlan::Filter { input, condition } };
+    let same = |term: Term| {
+        let arguments = vec![Expression::Variable(variable), Expression::Constant(Value::Term(term))];
+        conjoin((*input).clone(), vec![Expression::Call(Function::SameTerm, arguments)])
+    };
+    let mut branches: Vec<LogicalPlan> = forms.into_iter().map(same).collect();
+    let found = match branches.len() {
+        0 => LogicalPlan::nothing(),
+        1 => branches.remove(0),
+        _ => LogicalPlan::Union(branches),
+    };
+    conjoin(found, super::filter::split(condition))
+}
+
+/// Returns what is known of the predicate whose objects are the variable.
+fn info<'a>(scan: &QuadScan, variable: Variable, schema: &'a Schema) -> Option<&'a PredicateInfo> {
+    match &scan.predicate {
+        Slot::Constant(Term::NamedNode(predicate)) if scan.object == Slot::Variable(variable) => {
+            schema.predicates.get(predicate)
+        }
+        _ => None,
+    }
+}
+
+/// Returns all terms that are equal to a number among the objects of a predicate; `None` if that is not known.
+fn forms(number: Number, info: &PredicateInfo) -> Option<Vec<Term>> {
+    let holds = |datatype: NamedNode| info.datatypes.contains(&datatype);
+    let (has_integers, has_doubles) = (holds(xsd::INTEGER.into_owned()), holds(xsd::DOUBLE.into_owned()));
+    if info.has_opaque_numbers || holds(xsd::DECIMAL.into_owned()) {
+        return None;
+    }
+    let (integer, double) = match number {
+        Number::Integer(value) if !has_doubles => (Some(value), None),
+        Number::Integer(value) if value.unsigned_abs() <= EXACT_MAX => (Some(value), Some(value as f64)),
+        Number::Double(value) if value.abs() <= EXACT_MAX as f64 => {
+            ((value.fract() == 0.0).then_some(value as i64), Some(value))
+        }
+        _ => return None,
+    };
+    let mut terms: Vec<Term> = Vec::new();
+    if let Some(value) = integer.filter(|_| has_integers) {
+        terms.push(Literal::from(value).into());
+    }
+    if let Some(value) = double.filter(|_| has_doubles) {
+        // Zero has a sign in some forms.
+        let values: &[f64] = if value == 0.0 { &[0.0, -0.0] } else { &[value] };
+        let ids = values.iter().flat_map(|value| TermId::inline_doubles(*value));
+        terms.extend(ids.filter_map(|id| id.to_literal()).map(Term::from));
+    }
+    Some(terms)
+}
