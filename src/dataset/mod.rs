@@ -56,6 +56,20 @@ pub trait Dataset: Send + Sync {
     /// If an id is undefined, local, or of another dataset.
     fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError>;
 
+    /// Hands the text of each id, all of them of plain strings, to `visit`, with its place in `ids`; in any order.
+    /// Nothing is made of the texts: this is for looking at many.
+    ///
+    /// # Panics
+    /// As [`Dataset::terms`].
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        for (index, term) in self.terms(ids)?.iter().enumerate() {
+            if let Term::Literal(literal) = term {
+                visit(index, literal.value());
+            }
+        }
+        Ok(())
+    }
+
     /// Returns how many quads match: exact where that is cheap, else a good estimate.
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError>;
 

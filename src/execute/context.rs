@@ -268,6 +268,10 @@ impl Dataset for Interning {
         self.0.terms(ids)
     }
 
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        self.0.strings(ids, visit)
+    }
+
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.0.estimate(pattern)
     }

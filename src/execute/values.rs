@@ -172,13 +172,16 @@ impl Values {
         missing.dedup();
         let terms = self.terms(&missing, dataset)?;
         let mut state = self.lock();
-        if state.decoded.len() + missing.len() > CACHE_ENTRIES_MAX {
+        let is_full = state.decoded.len() + missing.len() > CACHE_ENTRIES_MAX;
+        // A walk over ever new terms, of which none comes again, leaves a full cache as it is.
+        let is_kept = !is_full || missing.len() < ids.len() / 2;
+        if is_full && is_kept {
             state.decoded.clear();
         }
         for (id, term) in missing.into_iter().zip(terms) {
             let Some(term) = term else { continue };
             let decoded = Arc::new(Decoded::new(term, Some(id)));
-            if state.decoded.len() < CACHE_ENTRIES_MAX {
+            if is_kept && state.decoded.len() < CACHE_ENTRIES_MAX {
                 state.decoded.insert(id, decoded.clone());
             }
             found.insert(id, decoded);

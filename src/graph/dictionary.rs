@@ -12,7 +12,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
 use super::term_key::{TERM_BYTES_MAX, parse_term_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
-use crate::model::Term;
+use crate::model::{Term, TermKind};
 
 const VERSION: u8 = 1;
 const BUCKET_TERMS: usize = 16;
@@ -238,6 +238,21 @@ pub struct TermWalk<'a> {
 impl TermWalk<'_> {
     /// Returns the term at `index`, or `None` past the end.
     pub fn term(&mut self, index: usize) -> Result<Option<Term>, Malformed> {
+        self.key(index)?.map(parse_term_key).transpose()
+    }
+
+    /// Returns the text of the plain string at `index`; `None` past the end, or if it is none.
+    pub fn string(&mut self, index: usize) -> Result<Option<&str>, Malformed> {
+        match self.key(index)? {
+            Some([kind, text @ ..]) if *kind == TermKind::String as u8 => {
+                std::str::from_utf8(text).map(Some).map_err(|_| Malformed("a string is not UTF-8"))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Returns the key at `index`, or `None` past the end.
+    fn key(&mut self, index: usize) -> Result<Option<&[u8]>, Malformed> {
         if index >= self.block.count {
             return Ok(None);
         }
@@ -255,7 +270,7 @@ impl TermWalk<'_> {
             self.next += 1;
         }
         self.bucket = Some(bucket);
-        parse_term_key(&self.key).map(Some)
+        Ok(Some(&self.key))
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 
 use super::Malformed;
-use super::dictionary::{DictionaryBlock, Place};
+use super::dictionary::{DictionaryBlock, Place, TermWalk};
 use super::facts::{RunStatistics, decode_schema};
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
@@ -168,16 +168,50 @@ impl Run {
     /// # Errors
     /// [`DatasetError::UnknownId`] for an id that is neither inline nor of this run.
     pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
-        let inner = &*self.inner;
         let mut terms: Vec<Option<Term>> = ids.iter().map(|id| id.to_literal().map(Term::from)).collect();
-        let mut sought: Vec<(u64, usize)> = Vec::new();
-        for (index, (id, term)) in ids.iter().zip(&terms).enumerate() {
-            if term.is_none() {
-                let rank = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
-                sought.push((rank.ok_or(DatasetError::UnknownId(*id))?.rank, index));
+        let sought = ids.iter().enumerate().filter(|(_, id)| !id.is_inline());
+        self.walk_terms(sought.map(|(index, id)| (*id, index)), |walk, place, index| {
+            if let Some(slot) = terms.get_mut(index) {
+                *slot = walk.term(place)?;
             }
+            Ok(())
+        })?;
+        let unknown = ids.iter().zip(&terms).find(|(_, term)| term.is_none()).map(|(id, _)| *id);
+        match unknown {
+            Some(id) => Err(DatasetError::UnknownId(id)),
+            None => Ok(terms.into_iter().flatten().collect()),
         }
-        sought.sort_unstable();
+    }
+
+    /// Hands texts to `visit`, as [`crate::dataset::Dataset::strings`].
+    ///
+    /// # Errors
+    /// As [`Run::terms`], and for an id that is of no plain string.
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        let sought = ids.iter().enumerate().map(|(index, id)| (*id, index));
+        self.walk_terms(sought, |walk, place, index| {
+            let text = walk.string(place)?.ok_or(Malformed("a string is none"))?;
+            visit(index, text);
+            Ok(())
+        })
+    }
+
+    /// Walks to the terms of ids of the dictionary, block by block. `visit` gets the walk through the block, the place
+    /// of the term in it, and what stands beside the id.
+    fn walk_terms(
+        &self,
+        ids: impl Iterator<Item = (TermId, usize)>,
+        mut visit: impl FnMut(&mut TermWalk<'_>, usize, usize) -> Result<(), Malformed>,
+    ) -> Result<(), DatasetError> {
+        let inner = &*self.inner;
+        let mut sought: Vec<(u64, usize)> = Vec::new();
+        for (id, index) in ids {
+            let rank = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
+            sought.push((rank.ok_or(DatasetError::UnknownId(id))?.rank, index));
+        }
+        if !sought.is_sorted() {
+            sought.sort_unstable();
+        }
         let block_of =
             |rank: u64| inner.term_starts.partition_point(|start| *start <= rank).saturating_sub(1);
         let groups: Vec<&[(u64, usize)]> = sought.chunk_by(|a, b| block_of(a.0) == block_of(b.0)).collect();
@@ -188,18 +222,11 @@ impl Run {
             let start = inner.term_starts.get(block_index).copied().unwrap_or_default();
             let mut walk = block.walk();
             for (rank, index) in group {
-                let term = walk.term((rank - start) as usize);
-                let term = term.map_err(|error| inner.corrupt_terms(block_index, error))?;
-                if let Some(slot) = terms.get_mut(*index) {
-                    *slot = term;
-                }
+                let seen = visit(&mut walk, (rank - start) as usize, *index);
+                seen.map_err(|error| inner.corrupt_terms(block_index, error))?;
             }
         }
-        let unknown = ids.iter().zip(&terms).find(|(_, term)| term.is_none()).map(|(id, _)| *id);
-        match unknown {
-            Some(id) => Err(DatasetError::UnknownId(id)),
-            None => Ok(terms.into_iter().flatten().collect()),
-        }
+        Ok(())
     }
 
     /// Scans the quads that match, sorted by `permutation`; shape as [`crate::dataset::Dataset::scan`].

@@ -31,16 +31,22 @@ pub fn push(
     if let Some(error) = failed {
         return Err(error);
     }
-    let LogicalPlan::Aggregate { input, keys, mut aggregates } = plan else { return Ok(plan) };
-    count_rows(&input, &mut aggregates);
-    let mut plan = LogicalPlan::Aggregate { input, keys, aggregates };
+    let mut plan = plan;
     if only_counts(&plan) {
         group_relations(&mut plan, variables, dataset)?;
     }
     Ok(plan)
 }
 
-/// Counts rows where what is counted is bound in each.
+/// Counts rows where what is counted is bound in each, so that nobody reads it.
+pub fn of_rows(plan: LogicalPlan) -> LogicalPlan {
+    let mut plan = plan.map_inputs(&mut of_rows);
+    if let LogicalPlan::Aggregate { input, aggregates, .. } = &mut plan {
+        count_rows(input, aggregates);
+    }
+    plan
+}
+
 fn count_rows(input: &LogicalPlan, aggregates: &mut [(Variable, Aggregate)]) {
     let mut sure = None;
     for (_, aggregate) in aggregates {

@@ -108,7 +108,7 @@ fn improve(
             break;
         }
     }
-    let mut plan = flatten::flatten(plan);
+    let mut plan = counts::of_rows(flatten::flatten(plan));
     if let Some(needed) = needed {
         plan = implied::remove(plan, variables, needed, dataset)?;
     }

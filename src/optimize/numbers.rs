@@ -87,7 +87,8 @@ fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
         1 => branches.remove(0),
         _ => LogicalPlan::Union(branches),
     };
-    conjoin(found, super::filter::split(condition))
+    let is_open = |part: &Expression| *part != Expression::Constant(Value::Boolean(true));
+    conjoin(found, super::filter::split(condition).into_iter().filter(is_open).collect())
 }
 
 /// Returns what is known of the predicate whose objects are the variable.

@@ -74,6 +74,13 @@ impl Base {
         }
     }
 
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        match &self.run {
+            Some(run) => run.strings(ids, visit),
+            None => ids.first().map_or(Ok(()), |id| Err(DatasetError::UnknownId(*id))),
+        }
+    }
+
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.run.as_ref().map_or(Ok(0), |run| run.estimate(pattern))
     }

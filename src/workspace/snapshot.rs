@@ -116,6 +116,10 @@ impl Dataset for Snapshot {
         self.view.terms(ids)
     }
 
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        self.view.strings(ids, visit)
+    }
+
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.view.estimate(pattern)
     }

@@ -255,6 +255,10 @@ impl Dataset for Transaction {
         self.read().view.terms(ids)
     }
 
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        self.read().view.strings(ids, visit)
+    }
+
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.read().view.estimate(pattern)
     }

@@ -126,6 +126,18 @@ impl View {
             .collect()
     }
 
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+        if !ids.iter().copied().any(is_of_overlay) {
+            return self.base.strings(ids, visit);
+        }
+        for (index, term) in self.terms(ids)?.iter().enumerate() {
+            if let Term::Literal(literal) = term {
+                visit(index, literal.value());
+            }
+        }
+        Ok(())
+    }
+
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         let base = if names_overlay(pattern) { 0 } else { self.base.estimate(pattern)? };
         let (added, removed) = self.overlay_counts(pattern, COUNTED_MAX);

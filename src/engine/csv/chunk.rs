@@ -47,9 +47,10 @@ pub struct Table<R> {
     record: ByteRecord,
 }
 
-/// What was read of a table: the bytes since the last row began, and the last byte.
+/// What was read of a table: the bytes in all, those since the last row began, and the last of them.
 #[derive(Default)]
 struct Progress {
+    bytes: Cell<u64>,
     row_bytes: Cell<usize>,
     last: Cell<u8>,
 }
@@ -79,7 +80,7 @@ impl<R: Read> Table<R> {
             if !self.reader.read_byte_record(&mut self.record)? {
                 return Ok(None);
             }
-            if self.record.as_slice().ends_with(b"\r") {
+            if self.record.iter().last().is_some_and(|cell| cell.ends_with(b"\r")) {
                 self.strip_return();
             }
             if self.record.len() != 1 || !self.record.as_slice().is_empty() {
@@ -101,8 +102,11 @@ impl<R: Read> Table<R> {
     /// Returns the line in which the row that was read last begins.
     fn line(&self) -> u64 {
         let within = self.record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-        let is_ended = !self.reader.is_done() || self.progress.last.get() == b'\n';
-        self.reader.position().line() - within - u64::from(is_ended)
+        // Only the last row may lack an end.
+        let position = self.reader.position();
+        let is_last = position.byte() == self.progress.bytes.get();
+        let is_ended = !is_last || self.progress.last.get() == b'\n';
+        position.line().saturating_sub(within + u64::from(is_ended))
     }
 
     /// Reads rows of so many columns until they take `bytes`; `None` at the end. Tells `bad` of those that have
@@ -157,6 +161,7 @@ impl<R: Read> Read for Bounded<R> {
         }
         let count = self.inner.read(buffer)?;
         row_bytes.set(row_bytes.get() + count);
+        self.progress.bytes.set(self.progress.bytes.get() + count as u64);
         if let Some(last) = buffer[..count].last() {
             self.progress.last.set(*last);
         }

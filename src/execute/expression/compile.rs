@@ -264,7 +264,11 @@ fn survey(node: &Node, columns: &mut BTreeSet<usize>) -> bool {
 
 /// Returns whether a node does more than compare or add ids.
 fn is_costly(node: &Node) -> bool {
-    let own = matches!(node, Node::Call(kernel, _) if kernel.shortcut.is_none() && kernel.depth != super::column::Depth::Ids);
+    let is_told_by_ids = |kernel: &super::node::Kernel| {
+        kernel.depth == super::column::Depth::Ids
+            || !matches!(kernel.shortcut, None | Some(super::node::Shortcut::Text(_)))
+    };
+    let own = matches!(node, Node::Call(kernel, _) if !is_told_by_ids(kernel));
     own || node.children().into_iter().any(is_costly)
 }
 

@@ -252,6 +252,15 @@ impl Datum {
         }
     }
 
+    /// Returns whether this is a string without a language.
+    pub fn is_plain_string(&self) -> bool {
+        match self {
+            Datum::String(_) => true,
+            Datum::Term(term) => matches!(term.meaning, Meaning::String),
+            _ => false,
+        }
+    }
+
     /// Returns the literal of a language-tagged string.
     pub fn as_lang_string(&self) -> Option<&Literal> {
         match self {

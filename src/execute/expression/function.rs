@@ -2,7 +2,7 @@
 
 use super::column::{Arguments, Depth};
 use super::datum::Datum;
-use super::node::{Kernel, Outcome, Run, Shortcut};
+use super::node::{Kernel, Outcome, Run, Shortcut, TextTest};
 use super::{
     arithmetic, cast, comparison, datetime, graph, hash, list, logic, math, regex, spatial, string, temporal,
     term,
@@ -52,6 +52,10 @@ impl Kernel {
 
     fn test_one(self, test: fn(crate::model::TermId) -> Option<Option<bool>>) -> Kernel {
         Kernel { shortcut: Some(Shortcut::TestOne(test)), ..self }
+    }
+
+    fn text(self, test: fn(&str) -> TextTest) -> Kernel {
+        Kernel { shortcut: Some(Shortcut::Text(test)), ..self }
     }
 
     fn compute(
@@ -220,7 +224,7 @@ fn of_terms(function: &Function) -> Kernel {
 }
 
 fn of_strings(function: &Function) -> Kernel {
-    Kernel::strict(match function {
+    let kernel = Kernel::strict(match function {
         Function::StrLen => string::str_len,
         Function::SubStr => string::sub_str,
         Function::UCase => string::upper,
@@ -240,11 +244,17 @@ fn of_strings(function: &Function) -> Kernel {
         Function::Regex => return Kernel::with(regex::matches()),
         Function::Replace => return Kernel::with(regex::replace()),
         _ => return Kernel::with(regex::search()),
-    })
+    });
+    match function {
+        Function::StrStarts => kernel.text(string::starting_with),
+        Function::StrEnds => kernel.text(string::ending_with),
+        Function::Contains => kernel.text(string::containing),
+        _ => kernel,
+    }
 }
 
 fn of_cypher_strings(function: &Function) -> Kernel {
-    Kernel::strict(match function {
+    let kernel = Kernel::strict(match function {
         Function::CypherStartsWith => string::cypher_starts_with,
         Function::CypherEndsWith => string::cypher_ends_with,
         Function::CypherContains => string::cypher_contains,
@@ -264,7 +274,13 @@ fn of_cypher_strings(function: &Function) -> Kernel {
         Function::CypherToFloat => cast::to_cypher_float,
         Function::CypherToBoolean => cast::to_cypher_boolean,
         _ => return Kernel::with(regex::cypher_matches()),
-    })
+    });
+    match function {
+        Function::CypherStartsWith => kernel.text(string::starting_with),
+        Function::CypherEndsWith => kernel.text(string::ending_with),
+        Function::CypherContains => kernel.text(string::containing),
+        _ => kernel,
+    }
 }
 
 fn of_dates(function: &Function) -> Kernel {

@@ -10,7 +10,7 @@ use super::datum::Datum;
 use super::exists::Exists;
 use super::list;
 use crate::execute::{Context, ExecuteError};
-use crate::model::TermId;
+use crate::model::{TermId, TermKind};
 use crate::plan::Quantifier;
 
 pub type Outcome = Result<Datum, ExecuteError>;
@@ -84,7 +84,11 @@ pub enum Shortcut {
     /// The truth value, `Some(None)` for undefined; `None` if the terms must be seen.
     Test(fn(TermId, TermId) -> Option<Option<bool>>),
     Compute(fn(TermId, TermId) -> Option<TermId>),
+    /// Of a plain string, given another that is the same in all rows: what tells for the first.
+    Text(fn(&str) -> TextTest),
 }
+
+pub type TextTest = Box<dyn Fn(&str) -> bool>;
 
 impl Node {
     pub fn evaluate<'a>(&self, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
@@ -168,8 +172,35 @@ impl Kernel {
                 }
                 Ok(Column::Data(data))
             }
+            (Some(Shortcut::Text(test)), [Column::Ids(ids), Column::Constant(part)])
+                if part.is_plain_string() =>
+            {
+                let test = test(part.as_text().unwrap_or_default());
+                self.test_texts(ids, &columns, &test, frame)
+            }
             _ => Ok(Column::Data(self.run(columns, frame.rows, frame.context)?)),
         }
+    }
+
+    /// Tests the texts of plain strings as the dataset has them, and runs for the other rows.
+    fn test_texts<'a>(
+        &self,
+        ids: &[TermId],
+        columns: &[Column<'_>],
+        test: &TextTest,
+        frame: &Frame<'_>,
+    ) -> Result<Column<'a>, ExecuteError> {
+        let mut values = vec![None; ids.len()];
+        let is_string = |row: &u32| ids[*row as usize].kind() == TermKind::String;
+        let (rows, rest): (Vec<u32>, Vec<u32>) = (0..ids.len() as u32).partition(is_string);
+        let strings: Vec<TermId> = rows.iter().map(|row| ids[*row as usize]).collect();
+        frame.context.dataset.strings(&strings, &mut |index, text| {
+            values[rows[index] as usize] = Some(test(text));
+        })?;
+        for (row, datum) in self.run_rest(columns, rest, frame)? {
+            values[row as usize] = datum.as_boolean();
+        }
+        Ok(Column::Booleans(values))
     }
 
     /// Returns the truth values that `shortcut` knows, and runs for the rows of which it does not.

@@ -4,7 +4,7 @@ use oxrdf::BaseDirection;
 
 use super::column::Arguments;
 use super::datum::Datum;
-use super::node::Outcome;
+use super::node::{Outcome, TextTest};
 use super::{argument_error, type_error};
 use crate::execute::Context;
 use crate::model::Literal;
@@ -78,6 +78,24 @@ pub(super) fn ends(arguments: &Arguments<'_>, _: &Context) -> Outcome {
 
 pub(super) fn contains(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     Ok(compatible(arguments).map(|(text, part, _)| text.contains(part)).into())
+}
+
+/// What [`starts`] and Cypher's STARTS WITH tell of plain strings.
+pub(super) fn starting_with(part: &str) -> TextTest {
+    let part = part.to_owned();
+    Box::new(move |text| text.starts_with(&part))
+}
+
+/// What [`ends`] and Cypher's ENDS WITH tell of plain strings.
+pub(super) fn ending_with(part: &str) -> TextTest {
+    let part = part.to_owned();
+    Box::new(move |text| text.ends_with(&part))
+}
+
+/// What [`contains`] and Cypher's CONTAINS tell of plain strings.
+pub(super) fn containing(part: &str) -> TextTest {
+    let finder = memchr::memmem::Finder::new(part).into_owned();
+    Box::new(move |text| finder.find(text.as_bytes()).is_some())
 }
 
 pub(super) fn before(arguments: &Arguments<'_>, _: &Context) -> Outcome {

@@ -39,6 +39,8 @@ pub struct EdgeReader {
 struct Reifiers {
     edges: Vec<Edge>,
     merges: bool,
+    /// Where the last search ended.
+    next: usize,
 }
 
 impl EdgeScan {
@@ -145,16 +147,28 @@ impl Reifiers {
                 }
             }));
         }
-        edges.sort_unstable();
+        if !edges.is_sorted() {
+            edges.sort_unstable();
+        }
         edges.dedup();
-        Ok(Reifiers { edges, merges })
+        Ok(Reifiers { edges, merges, next: 0 })
     }
 
-    fn of(&self, quad: &Quad) -> impl Iterator<Item = TermId> + '_ {
+    /// Returns the reifiers of a triple. Triples mostly come in order: the search begins where the last one ended.
+    fn of(&mut self, quad: &Quad) -> impl Iterator<Item = TermId> + '_ {
         let graph = if self.merges { TermId::UNDEFINED } else { quad.graph };
         let key = (quad.subject, quad.predicate, quad.object, graph);
         let of = |edge: &Edge| (edge.subject, edge.predicate, edge.object, edge.graph);
-        let start = self.edges.partition_point(|edge| of(edge) < key);
+        let is_past = self.next > 0 && of(&self.edges[self.next - 1]) >= key;
+        let from = if is_past { 0 } else { self.next };
+        let rest = &self.edges[from..];
+        let mut step = 1;
+        while step < rest.len() && of(&rest[step - 1]) < key {
+            step *= 2;
+        }
+        let (low, high) = (step / 2, step.min(rest.len()));
+        let start = from + low + rest[low..high].partition_point(|edge| of(edge) < key);
+        self.next = start;
         self.edges[start..].iter().take_while(move |edge| of(edge) == key).map(|edge| edge.edge)
     }
 }
