@@ -1,9 +1,10 @@
 //! `Hosted`: one workspace that this node holds, and how it answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::show::{self, Siblings};
 use super::turns::Turns;
 use super::{
     Answer, BlocksRead, BranchInfo, EngineError, Explain, Explanation, GraphRef, Language, LogEntry, Request,
@@ -30,17 +31,25 @@ pub struct Hosted {
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
+    /// The workspaces of the node, this one among them.
+    siblings: Weak<Siblings>,
     pub(super) replica: Option<Replica>,
 }
 
 impl Hosted {
-    pub(super) fn new(name: String, workspace: Workspace, replica: Option<Replica>) -> Hosted {
+    pub(super) fn new(
+        name: String,
+        workspace: Workspace,
+        replica: Option<Replica>,
+        siblings: Weak<Siblings>,
+    ) -> Hosted {
         Hosted {
             name,
             workspace,
             writing: Turns::default(),
             is_upkept: AtomicBool::new(false),
             schemas: graphql::SchemaCache::default(),
+            siblings,
             replica,
         }
     }
@@ -283,7 +292,7 @@ impl Hosted {
         debug_assert_eq!(plan::validate(&query), Ok(()));
         let explained = explain.map(|explain| (explain, plan::explain(&query)));
         let optimized = optimize(query, dataset.as_ref())?;
-        let context = reading_context(request, session, dataset.clone());
+        let context = self.reading_context(request, session, dataset.clone());
         if let Some((explain, logical_plan)) = explained {
             return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
         }
@@ -294,6 +303,20 @@ impl Hosted {
                 Answer::Graph(execute::triples(&optimized, context)?)
             }
         })
+    }
+
+    fn reading_context(
+        &self,
+        request: &Request,
+        session: &Session,
+        dataset: Arc<dyn Dataset>,
+    ) -> Arc<Context> {
+        let mut context = Context::new(dataset);
+        configure(&mut context, request, session);
+        if request.language == Language::Cypher {
+            show::register(&mut context.procedures, &self.siblings, request);
+        }
+        Arc::new(context)
     }
 
     fn explain(
@@ -445,12 +468,6 @@ fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher
         cypher::Mode::Profile => Some(Explain::Profile),
     });
     Ok(CompiledCypher { query, explain, graph: compiled.graph })
-}
-
-fn reading_context(request: &Request, session: &Session, dataset: Arc<dyn Dataset>) -> Arc<Context> {
-    let mut context = Context::new(dataset);
-    configure(&mut context, request, session);
-    Arc::new(context)
 }
 
 fn writing_context(request: &Request, session: &Session, transaction: &Arc<Transaction>) -> Arc<Context> {

@@ -16,6 +16,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 mod values;
+mod virtual_entities;
 mod writer;
 
 pub use context::{Context, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler};

@@ -16,7 +16,7 @@ use super::operator::{
     DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
     InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
     PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
-    SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
+    SubplanMatcher, TopN, Union, Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -224,11 +224,14 @@ impl Planner {
                     ));
                 }
             },
-            LogicalPlan::Call { input, procedure, arguments, yields } => {
+            LogicalPlan::Call { input, procedure, arguments, yields, writes } => {
                 let own = self.build(input)?;
                 let arguments = arguments.iter().map(|argument| self.compile(argument, own.layout()));
                 let arguments = arguments.collect::<Result<_, _>>()?;
-                Box::new(Call::new(own, procedure, arguments, yields, context)?)
+                match writes {
+                    true => Box::new(WritingCall::new(own, procedure, arguments, yields, context)?),
+                    false => Box::new(Call::new(own, procedure, arguments, yields, context)?),
+                }
             }
             LogicalPlan::Modify { input, changes } => {
                 Box::new(Modify::new(self.build(input)?, changes, context)?)

@@ -91,6 +91,8 @@ pub fn is_correlated(plan: &LogicalPlan) -> bool {
 
 /// Returns whether running the plan changes data.
 pub fn writes(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. })
-        || plan.inputs().into_iter().any(writes)
+    matches!(
+        plan,
+        LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. } | LogicalPlan::Call { writes: true, .. }
+    ) || plan.inputs().into_iter().any(writes)
 }

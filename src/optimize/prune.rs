@@ -115,8 +115,8 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
         }
         Slice { input, offset, limit } => Slice { input: inner(input, needed, []), offset, limit },
         Union(branches) => Union(branches.into_iter().map(|branch| self::plan(branch, needed)).collect()),
-        Call { input, procedure, arguments, yields } => {
-            Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields }
+        Call { input, procedure, arguments, yields, writes } => {
+            Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields, writes }
         }
         // Changes may read what no expression names.
         plan @ (Modify { .. } | Merge { .. }) => plan.map_inputs(&mut |input| {

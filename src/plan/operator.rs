@@ -131,6 +131,8 @@ pub enum LogicalPlan {
         procedure: String,
         arguments: Vec<Expression>,
         yields: Vec<(String, Variable)>,
+        /// It may change data: then its whole input is evaluated first.
+        writes: bool,
     },
     /// Evaluates the whole input, then applies the changes row by row, then yields the rows with
     /// the variables that the changes bind.

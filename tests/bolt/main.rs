@@ -88,6 +88,24 @@ fn javascript_driver_5() {
 }
 
 #[test]
+fn langchain() {
+    let packages = ["langchain-neo4j==0.11.0", "neo4j-graphrag==1.21.0", "neo4j==5.28.8"];
+    let server = Server::start(BoltOptions::default());
+    driver::python_library("tests/bolt/langchain_graph.py", &packages, server.address);
+}
+
+#[test]
+fn llama_index() {
+    let packages = [
+        "llama-index-graph-stores-neo4j==0.8.0",
+        "llama-index-core==0.14.25",
+        "neo4j==5.28.8",
+    ];
+    let server = Server::start(BoltOptions::default());
+    driver::python_library("tests/bolt/llama_index_store.py", &packages, server.address);
+}
+
+#[test]
 fn strangers_are_cut_off_and_nobody_else_notices() {
     let server = Server::start(BoltOptions { login_timeout: Duration::from_millis(500), ..options() });
     let mut friend = server.log_in();

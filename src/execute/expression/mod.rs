@@ -36,7 +36,7 @@ pub use aggregate::{
     AggregateValue, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
     standard_deviation,
 };
-pub use comparison::sparql_equal_ids;
+pub use comparison::{cypher_equal_ids, sparql_equal_ids};
 pub use compile::{Compiled, compile};
 pub use datum::Decoded;
 pub use graph::{derived_iri, graph_filter};

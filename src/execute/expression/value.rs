@@ -50,7 +50,11 @@ pub(super) fn datum_of_value(value: &Value, context: &Context) -> Result<Datum, 
                 object: id(relationship.end.clone().into())?,
                 graph: TermId::UNDEFINED,
             };
-            let edge = context.dataset.term_id(&relationship.id.clone().into())?;
+            let own = relationship.id.clone().into();
+            let edge = match context.dataset.term_id(&own)? {
+                None => Some(id(own)?).filter(|id| context.virtuals.contains(*id)),
+                edge => edge,
+            };
             Datum::Id(context.values.intern(Local::Relationship { quad, edge }))
         }
         Value::Path(path) => {

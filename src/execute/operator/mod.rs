@@ -34,6 +34,7 @@ mod subplan_matcher;
 mod union;
 mod unwind;
 mod values;
+mod writing_call;
 
 pub(super) use aggregate::Aggregate;
 pub(super) use apply::{ApplyFold, Fold};
@@ -68,6 +69,7 @@ pub(super) use subplan_matcher::SubplanMatcher;
 pub(super) use union::Union;
 pub(super) use unwind::Unwind;
 pub(super) use values::Rows as RowsAtHand;
+pub(super) use writing_call::WritingCall;
 
 use std::sync::Arc;
 

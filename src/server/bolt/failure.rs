@@ -20,6 +20,7 @@ const PARAMETER: &str = "Neo.ClientError.Statement.ParameterMissing";
 /// A transaction whose branch moved meanwhile.
 const OUTDATED: &str = "Neo.TransientError.Transaction.Outdated";
 const NO_DATABASE: &str = "Neo.ClientError.Database.DatabaseNotFound";
+const NO_PROCEDURE: &str = "Neo.ClientError.Procedure.ProcedureNotFound";
 const INSIDE: &str = "Neo.DatabaseError.General.UnknownError";
 
 impl Failure {
@@ -53,7 +54,7 @@ impl Failure {
     /// Returns the GQLSTATUS and its condition.
     fn gql_status(&self) -> (&'static str, &'static str) {
         match self.code {
-            SYNTAX | PARAMETER => ("42001", "syntax error or access rule violation - invalid syntax"),
+            SYNTAX | PARAMETER | NO_PROCEDURE => ("42001", "syntax error or access rule violation - invalid syntax"),
             UNAUTHORIZED => ("42NFF", "syntax error or access rule violation - permission/access denied"),
             OUTDATED => ("40000", "transaction rollback"),
             NO_DATABASE => ("22000", "data exception"),
@@ -68,6 +69,7 @@ impl From<EngineError> for Failure {
         let code = match &error {
             EngineError::Syntax { errors, .. } => match errors.first().map(|error| error.code.as_str()) {
                 Some(code) if code.starts_with("ParameterMissing") => PARAMETER,
+                Some(code) if code.starts_with("ProcedureError") => NO_PROCEDURE,
                 _ => SYNTAX,
             },
             EngineError::Invalid(_) | EngineError::Malformed(_) => INVALID,

@@ -13,14 +13,14 @@ use super::result::{QueryResult, milliseconds};
 use super::session::{Done, RowUse, Scope, Task};
 use super::value::Encoding;
 use super::version::Version;
-use crate::engine::{CommitId, Engine, EngineError, Hosted, Language, OpenTransaction, Request};
+use crate::engine::{
+    CommitId, Engine, EngineError, Hosted, Language, OpenTransaction, Request, USUAL_DATABASE,
+};
 use crate::model::{Map, Value};
 use crate::server::now_ms;
 
 /// How long a client may keep the routing table, in seconds: it has one server, and seldom changes.
 const ROUTING_TABLE_TTL: i64 = 300;
-/// The database that many tools ask for unless told otherwise; here it is the default one.
-const USUAL_DATABASE: &str = "neo4j";
 
 /// Takes the records of a result; an error says that nobody listens any more.
 pub type Records<'a> = &'a mut dyn FnMut(&[Value], Encoding) -> Result<(), EngineError>;
@@ -98,6 +98,7 @@ impl Worker {
         request.parameters = parameters;
         request.cancel = self.cancel.clone();
         request.limits = self.options.limits;
+        request.served_at = Some(self.options.address.clone());
         let (response, database) = match scope {
             Some(scope) => {
                 let place = self.place(scope.database.as_deref())?;
