@@ -23,7 +23,7 @@ pub use context::{Context, GraphLoader, Limits, Procedure, Procedures, Reservati
 pub use error::{ExecuteError, RuntimeCode};
 pub use explanation::{Meter, PhysicalNode};
 pub use layout::Layout;
-pub use operator::Operator;
+pub use operator::{COMPATIBLE_VERSION, Operator};
 pub use rows::{Rows, Triples};
 pub use values::{Local, Values};
 pub use writer::UpdateSummary;

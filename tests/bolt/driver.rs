@@ -15,6 +15,18 @@ pub fn python(version: &str, address: SocketAddr) {
     }
 }
 
+/// Runs the cases of `door.py`: the certificate at a path is trusted.
+pub fn door(address: SocketAddr, token: &str, certificate: &Path) {
+    match install_python("6.4.1") {
+        Ok(python) => {
+            let mut cases = Command::new(python);
+            cases.args(["-W", "ignore", "tests/bolt/door.py"]).args([&address.to_string(), token]);
+            run_cases(cases.env("SSL_CERT_FILE", certificate), 5);
+        }
+        Err(error) => skip("the Python driver by TLS", &error),
+    }
+}
+
 /// Runs the cases of a script with a library that stands on the Python driver.
 pub fn python_library(script: &str, packages: &[&str], address: SocketAddr) {
     let name = packages[0].replace("==", "-");

@@ -59,6 +59,7 @@ pub(super) use metered::Metered;
 pub(super) use minus::MinusJoin;
 pub(super) use modify::Modify;
 pub(super) use path::{PathProbe, PathScan};
+pub use procedure::COMPATIBLE_VERSION;
 pub(super) use project::Project;
 pub(super) use row_index::{RowIndex, hash_rows};
 pub(super) use semi_join::SemiJoin;

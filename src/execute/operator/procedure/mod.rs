@@ -20,7 +20,7 @@ use crate::execute::{Context, ExecuteError};
 use crate::model::Value;
 
 /// The version of Neo4j whose features clients may count on.
-const COMPATIBLE_VERSION: &str = "5.26.0";
+pub const COMPATIBLE_VERSION: &str = "5.26.0";
 
 /// Returns a procedure by its name, in any case.
 pub fn built_in(name: &str) -> Option<Arc<dyn Procedure>> {
