@@ -306,6 +306,20 @@ def values_come_back_as_they_went():
         assert value(session, "RETURN point({x: 1, y: 2})") == CartesianPoint((1.0, 2.0))
 
 
+def vectors_and_uuids_are_lists_and_strings():
+    if MAJOR < 6:
+        return
+    import uuid
+    from neo4j.vector import Vector
+    with connect() as driver, driver.session() as session:
+        assert value(session, "RETURN $v", v=Vector([0.5, -1.0], "f32")) == [0.5, -1.0]
+        assert value(session, "RETURN $v", v=Vector([1, -2], "i16")) == [1, -2]
+        some = uuid.uuid4()
+        assert value(session, "RETURN $u", u=some) == str(some)
+        version = session.run("RETURN 1").consume().server.protocol_version
+        assert tuple(version) == (6, 1), version
+
+
 def entities_and_paths():
     with connect() as driver, driver.session() as session:
         text = "CREATE (a:X:Y {n: 1})-[r:KNOWS {since: 2020}]->(b:X), (b)-[:LIKES]->(a) RETURN a, r, b"
