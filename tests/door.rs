@@ -43,9 +43,11 @@ fn certificate(folder: &Path) -> [std::path::PathBuf; 2] {
 #[test]
 fn a_token_is_asked_for_everywhere_but_at_the_porch() {
     let served = fleet(HttpOptions { tokens: tokens(), ..HttpOptions::default() });
-    let basic = |name: &str, token: &str| format!("Basic {}", BASE64.encode(format!("{name}:{token}").as_bytes()));
+    let basic =
+        |name: &str, token: &str| format!("Basic {}", BASE64.encode(format!("{name}:{token}").as_bytes()));
     let ask = |target: &str, credentials: Option<&str>| {
-        let headers: Vec<_> = credentials.map(|credentials| ("Authorization", credentials)).into_iter().collect();
+        let headers: Vec<_> =
+            credentials.map(|credentials| ("Authorization", credentials)).into_iter().collect();
         served.send("GET", target, &headers, "")
     };
     let statement = "/cypher?query=SHOW+CURRENT+USER+YIELD+user+RETURN+user";
@@ -53,9 +55,16 @@ fn a_token_is_asked_for_everywhere_but_at_the_porch() {
         let reply = ask(statement, Some(&good));
         assert_eq!((reply.status, reply.json()["rows"][0][0].as_str()), (200, Some("anna")), "{good}");
     }
-    let wrong = [format!("Bearer {TOKEN}x"), "Bearer".to_owned(), basic("bert", TOKEN), basic("anna", "x"), TOKEN.to_owned()];
+    let wrong = [
+        format!("Bearer {TOKEN}x"),
+        "Bearer".to_owned(),
+        basic("bert", TOKEN),
+        basic("anna", "x"),
+        TOKEN.to_owned(),
+    ];
     for bad in wrong.iter().map(|bad| Some(bad.as_str())).chain([None]) {
-        for target in [statement, "/sparql?query=ASK+{}", "/v1/cluster/status", "/fleet/branches", "/nothing"] {
+        for target in [statement, "/sparql?query=ASK+{}", "/v1/cluster/status", "/fleet/branches", "/nothing"]
+        {
             let reply = ask(target, bad);
             assert_eq!(reply.status, 401, "{target} {bad:?}");
             assert!(reply.header("www-authenticate").starts_with("Bearer "), "{target}");
@@ -101,7 +110,11 @@ fn https_is_served_and_nothing_else_is_understood() {
     let _silent: Vec<TcpStream> = (0..8).map(|_| TcpStream::connect(served.address).unwrap()).collect();
     let head = "GET /cypher?query=UNWIND+range(1,20000)+AS+n+RETURN+n HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let answer = get_by_tls(&served, &certificate_path, head).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("20000"), "{}", &answer[..200.min(answer.len())]);
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("20000"),
+        "{}",
+        &answer[..200.min(answer.len())]
+    );
     let mut plain = TcpStream::connect(served.address).unwrap();
     plain.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     plain.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -165,7 +178,11 @@ fn commands_come_in_by_their_own_door() {
         assert_eq!(url.starts_with("https://"), doors[0] == "--tls-cert", "{first}");
         let query = reefloom(folder.path(), &["query", "RETURN 40 + 2 AS n"]).output().unwrap();
         let text = String::from_utf8_lossy(&query.stdout).into_owned();
-        assert!(query.status.success() && text.contains("42"), "{text}{}", String::from_utf8_lossy(&query.stderr));
+        assert!(
+            query.status.success() && text.contains("42"),
+            "{text}{}",
+            String::from_utf8_lossy(&query.stderr)
+        );
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -174,7 +191,9 @@ fn commands_come_in_by_their_own_door() {
         }
     }
     fs::write(&token_file, "short\n").unwrap();
-    for doors in [&["--token-file", tokens][..], &["--tls-cert", &key, "--tls-key", &key], &["--tls-cert", &cert]] {
+    for doors in
+        [&["--token-file", tokens][..], &["--tls-cert", &key, "--tls-key", &key], &["--tls-cert", &cert]]
+    {
         let output = reefloom(folder.path(), &serve).args(doors).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", String::from_utf8_lossy(&output.stderr));
     }

@@ -51,7 +51,10 @@ fn a_statement_is_answered_as_a_table() {
     let answer = json_of(&reply);
     assert_eq!(answer["data"]["fields"], json!(["p", "k", "name", "list"]));
     let row = &answer["data"]["values"][0];
-    assert_eq!((&row[0]["labels"], &row[0]["properties"]), (&json!(["Person"]), &json!({"age": 42, "name": "Anna"})));
+    assert_eq!(
+        (&row[0]["labels"], &row[0]["properties"]),
+        (&json!(["Person"]), &json!({"age": 42, "name": "Anna"}))
+    );
     assert_eq!((&row[1]["type"], &row[1]["properties"]), (&json!("KNOWS"), &json!({"since": "2020-01-02"})));
     assert_eq!(row[1]["startNodeElementId"], row[0]["elementId"]);
     assert_eq!((&row[2], &row[3]), (&json!("Anna"), &json!([1, null])));
@@ -65,7 +68,8 @@ fn a_statement_is_answered_as_a_table() {
     assert_eq!(path[0][0].as_array().unwrap().len(), 3);
     let nothing = post(&served, "/db/fleet/query/v2", &json!({ "statement": "CREATE (:Nothing)" }));
     assert_eq!(json_of(&nothing)["data"], json!({ "fields": [], "values": [] }));
-    let explained = json_of(&post(&served, "/db/fleet/query/v2", &json!({ "statement": "EXPLAIN RETURN 1" })));
+    let explained =
+        json_of(&post(&served, "/db/fleet/query/v2", &json!({ "statement": "EXPLAIN RETURN 1" })));
     assert_eq!(explained["queryPlan"]["operatorType"], "Plan");
 }
 
@@ -73,7 +77,8 @@ fn a_statement_is_answered_as_a_table() {
 fn types_are_told_to_who_asks() {
     let served = fleet(HttpOptions::default());
     let integer = json!({ "$type": "Integer", "_value": "9007199254740993" });
-    let zoned = json!({ "$type": "ZonedDateTime", "_value": "2015-11-21T21:40:32.142+01:00[Europe/Stockholm]" });
+    let zoned =
+        json!({ "$type": "ZonedDateTime", "_value": "2015-11-21T21:40:32.142+01:00[Europe/Stockholm]" });
     let body = json!({
         "statement": "CREATE (n:T {i: $i, z: $z}) RETURN n, $l AS l",
         "parameters": {
@@ -104,7 +109,12 @@ fn errors_have_neo4js_codes() {
         ("/db/neo4j/query/v2", statement("RETURN"), 400, "Neo.ClientError.Statement.SyntaxError"),
         ("/db/neo4j/query/v2", statement("RETURN $p"), 400, "Neo.ClientError.Statement.ParameterMissing"),
         ("/db/neo4j/query/v2", statement("RETURN 1 / 0"), 400, "Neo.ClientError.Statement.ArithmeticError"),
-        ("/db/neo4j/query/v2", statement("CALL nothing()"), 400, "Neo.ClientError.Procedure.ProcedureNotFound"),
+        (
+            "/db/neo4j/query/v2",
+            statement("CALL nothing()"),
+            400,
+            "Neo.ClientError.Procedure.ProcedureNotFound",
+        ),
         ("/db/nowhere/query/v2", statement("RETURN 1"), 404, "Neo.ClientError.Database.DatabaseNotFound"),
         ("/db/neo4j/query/v2", json!({}), 400, "Neo.ClientError.Request.Invalid"),
         ("/db/neo4j/query/v2", json!([]), 400, "Neo.ClientError.Request.Invalid"),
@@ -121,7 +131,12 @@ fn errors_have_neo4js_codes() {
             403,
             "Neo.ClientError.Security.Forbidden",
         ),
-        ("/db/neo4j/query/v2/tx/none", statement("RETURN 1"), 404, "Neo.ClientError.Transaction.TransactionNotFound"),
+        (
+            "/db/neo4j/query/v2/tx/none",
+            statement("RETURN 1"),
+            404,
+            "Neo.ClientError.Transaction.TransactionNotFound",
+        ),
     ] {
         let reply = post(&served, target, &body);
         assert_eq!(failure(&reply), (status, code.to_owned()), "{target} {body}: {}", reply.body);
@@ -161,7 +176,11 @@ fn a_transaction_is_held_from_request_to_request() {
     assert_eq!(failure(&post(&served, &first, &count)).0, 404, "it has ended");
     let second = begin(json!({}));
     assert_eq!(post(&served, &second, &json!({ "statement": "CREATE (:A)" })).status, 202);
-    assert_eq!(failure(&post(&served, &second.replace("neo4j", "fleet"), &count)).0, 404, "of another database");
+    assert_eq!(
+        failure(&post(&served, &second.replace("neo4j", "fleet"), &count)).0,
+        404,
+        "of another database"
+    );
     assert_eq!(served.send("DELETE", &second, &[], "").status, 200);
     assert_eq!(served.send("DELETE", &second, &[], "").status, 404);
     let third = begin(json!({ "statement": "CREATE (:A)" }));

@@ -11,7 +11,7 @@ use super::{
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits, UpdateSummary};
+use crate::execute::{self, Context, Limits, UpdateSummary, schema_rule};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -261,6 +261,7 @@ impl Hosted {
             }
             last = Some(answer);
         }
+        check_constraints(&transaction, &*self.workspace.settings()?)?;
         // What is only explained changes nothing, and nothing is no commit.
         let pending = transaction.append(&job.message, job.now_ms)?;
         Ok((last.expect("a job has a write at least"), pending))
@@ -336,6 +337,15 @@ impl Hosted {
         let (optimised_plan, physical_plan) = (plan::explain(optimized), Some(physical_plan));
         Ok(Explanation { logical_plan, optimised_plan, physical_plan, blocks })
     }
+}
+
+/// Checks what a transaction changed against the constraints of its branch.
+pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) -> Result<(), EngineError> {
+    let graph = match settings.union_default_graph {
+        true => GraphFilter::All,
+        false => GraphFilter::One(TermId::UNDEFINED),
+    };
+    Ok(schema_rule::check(transaction, &transaction.changed(), &graph, &settings.vocabulary)?)
 }
 
 /// What is to become one commit of a branch.
@@ -527,10 +537,20 @@ mod tests {
         let engine = Engine::in_memory();
         engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
         for (name, signature) in cypher::built_in_procedures() {
-            let request = Request::new(Language::Cypher, format!("CALL {name}()"), 0);
-            let Answer::Rows(mut rows) = engine.run(&request).unwrap().answer else { panic!("{name}") };
-            assert_eq!(rows.columns(), signature.results);
-            rows.next_batch().unwrap();
+            let arguments = vec!["null"; signature.arguments.len()].join(", ");
+            let text = format!("CALL `{name}`({arguments})").replace('.', "`.`");
+            let request = Request { may_write: true, ..Request::new(Language::Cypher, text, 0) };
+            match engine.run(&request).map(|response| response.answer) {
+                Ok(Answer::Rows(mut rows)) => {
+                    assert_eq!(rows.columns(), signature.results);
+                    rows.next_batch().unwrap();
+                }
+                // Null is nothing that could be written.
+                Err(EngineError::Runtime(error)) if signature.writes => {
+                    assert!(!error.to_string().contains("there is no procedure"), "{name}: {error}");
+                }
+                other => panic!("{name}: {:?}", other.err()),
+            }
         }
     }
 }

@@ -4,10 +4,11 @@
 use std::sync::{Arc, RwLock, Weak};
 
 use super::{EngineError, Hosted, Request};
+use crate::execute::schema_rule::{RuleKind, SchemaRule};
 use crate::execute::{Context, ExecuteError, Procedure, Procedures};
 use crate::language::cypher::show::{self, Table};
 use crate::language::cypher::{BUILT_IN, BuiltIn, FUNCTIONS, signature_text};
-use crate::model::{Map, Value};
+use crate::model::{Map, NamedNode, Value};
 
 /// The workspaces of a node, as each of them sees the others.
 pub(super) type Siblings = RwLock<Vec<Arc<Hosted>>>;
@@ -35,7 +36,6 @@ pub(super) fn register(procedures: &mut Procedures, siblings: &Weak<Siblings>, r
     add(show::PROCEDURES, Source::Procedures);
     add(show::FUNCTIONS, Source::Functions);
     add(show::CURRENT_USER, Source::CurrentUser(request.user.clone()));
-    procedures.register("apoc.schema.nodes", Arc::new(SchemaNodes));
 }
 
 struct Shown {
@@ -66,10 +66,11 @@ impl Procedure for Shown {
             Source::DefaultDatabase(databases) => {
                 let mut rows = databases.rows(&Value::Null)?;
                 rows.retain(|row| row.get("default") == Some(&Value::Boolean(true)));
-                rows.iter_mut().for_each(|row| row.retain(|column, _| column != "default" && column != "home"));
+                rows.iter_mut()
+                    .for_each(|row| row.retain(|column, _| column != "default" && column != "home"));
                 rows
             }
-            Source::Indexes => indexes(wanted),
+            Source::Indexes => indexes(wanted, context)?,
             Source::Constraints => constraints(wanted, context)?,
             Source::Procedures => BUILT_IN.iter().map(procedure).collect(),
             Source::Functions => match wanted {
@@ -119,8 +120,7 @@ impl Databases {
             let branches = workspace.branches()?;
             // Of a name, a workspace comes before a branch of the default one.
             let is_free = |name: &str| {
-                !hosted.iter().any(|other| other.name() == name)
-                    && hosted[0].resolve(Some(name)).is_err()
+                !hosted.iter().any(|other| other.name() == name) && hosted[0].resolve(Some(name)).is_err()
             };
             for branch in branches {
                 let by_ref = format!("{name}@{}", branch.name);
@@ -164,30 +164,124 @@ impl Databases {
     }
 }
 
-/// Every label, type and property is indexed, by the permutations that quads are stored in.
-fn indexes(wanted: &Value) -> Vec<Row> {
-    let index = |id: i64, name: &str, entity: &str, statement: &str| {
-        row([
-            ("id", Value::Integer(id)),
-            ("name", text(name)),
-            ("state", text("ONLINE")),
-            ("populationPercent", Value::Float(100.0)),
-            ("type", text("LOOKUP")),
-            ("entityType", text(entity)),
-            ("indexProvider", text("token-lookup-1.0")),
-            ("options", Value::Map(Map::new())),
-            ("failureMessage", text("")),
-            ("createStatement", text(statement)),
-        ])
+/// Every label, type and property is indexed, by the permutations that quads are stored in: that is what the two
+/// LOOKUP indexes stand for. Others are listed where somebody asked for them, and for constraints.
+fn indexes(wanted: &Value, context: &Context) -> Result<Vec<Row>, ExecuteError> {
+    let lookup = |name: &str, entity: &str, statement: &str| {
+        let mut row = index_row(name, "LOOKUP", entity, true);
+        row.insert("createStatement".to_owned(), text(statement));
+        row
     };
     let mut rows = vec![
-        index(1, "labels", "NODE", "CREATE LOOKUP INDEX `labels` FOR (n) ON EACH labels(n)"),
-        index(2, "types", "RELATIONSHIP", "CREATE LOOKUP INDEX `types` FOR ()-[r]-() ON EACH type(r)"),
+        lookup("labels", "NODE", "CREATE LOOKUP INDEX `labels` FOR (n) ON EACH labels(n)"),
+        lookup("types", "RELATIONSHIP", "CREATE LOOKUP INDEX `types` FOR ()-[r]-() ON EACH type(r)"),
     ];
+    for rule in SchemaRule::all(&*context.dataset)? {
+        let (kind, is_built, owner) = match rule.kind {
+            RuleKind::Index(kind) => (rule.kind.name(), kind.is_built_in(), Value::Null),
+            RuleKind::Uniqueness | RuleKind::Key => ("RANGE", true, text(&rule.name)),
+            RuleKind::Existence => continue,
+        };
+        let mut row = index_row(&rule.name, kind, &rule.entity, is_built);
+        row.extend(row_of_rule(&rule, context));
+        row.insert("owningConstraint".to_owned(), owner);
+        rows.push(row);
+    }
+    for (id, row) in (1..).zip(&mut rows) {
+        row.insert("id".to_owned(), Value::Integer(id));
+    }
     if let Value::String(_) = wanted {
         rows.retain(|row| row.get("type") == Some(wanted));
     }
-    rows
+    Ok(rows)
+}
+
+fn index_row(name: &str, kind: &str, entity: &str, is_built: bool) -> Row {
+    let failure = if is_built { "" } else { "it is not built: no procedure and no clause asks it yet" };
+    let provider = match kind {
+        "LOOKUP" => "token-lookup-1.0",
+        "RANGE" => "range-1.0",
+        "TEXT" => "text-2.0",
+        "POINT" => "point-1.0",
+        "FULLTEXT" => "fulltext-1.0",
+        _ => "vector-2.0",
+    };
+    row([
+        ("name", text(name)),
+        ("state", text(if is_built { "ONLINE" } else { "FAILED" })),
+        ("populationPercent", Value::Float(if is_built { 100.0 } else { 0.0 })),
+        ("type", text(kind)),
+        ("entityType", text(entity)),
+        ("indexProvider", text(provider)),
+        ("options", Value::Map(Map::new())),
+        ("failureMessage", text(failure)),
+    ])
+}
+
+/// Returns what constraints and indexes are listed with alike.
+fn row_of_rule(rule: &SchemaRule, context: &Context) -> Row {
+    let name = |iri: &NamedNode| context.vocabulary.name(iri.as_str());
+    let names = |iris: &[NamedNode]| iris.iter().map(name).collect::<Vec<_>>();
+    let (labels, keys) = (names(&rule.labels), names(&rule.properties));
+    row([
+        ("labelsOrTypes", if labels.is_empty() { Value::Null } else { texts(labels.clone()) }),
+        ("properties", if keys.is_empty() { Value::Null } else { texts(keys.clone()) }),
+        ("createStatement", Value::String(create_statement(rule, &labels, &keys))),
+    ])
+}
+
+/// Returns the command that makes a rule.
+fn create_statement(rule: &SchemaRule, labels: &[String], keys: &[String]) -> String {
+    let quote = |name: &String| format!("`{}`", name.replace('`', "``"));
+    let labels = labels.iter().map(quote).collect::<Vec<_>>().join("|");
+    let colon = if labels.is_empty() { "" } else { ":" };
+    let (owner, target) = match rule.entity.as_str() {
+        "RELATIONSHIP" => ("r", format!("()-[r{colon}{labels}]-()")),
+        _ => ("n", format!("(n{colon}{labels})")),
+    };
+    let keys = keys.iter().map(|key| format!("{owner}.{}", quote(key))).collect::<Vec<_>>().join(", ");
+    let name = quote(&rule.name);
+    let require = |what: &str| format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS {what}");
+    match rule.kind {
+        RuleKind::Uniqueness => require("UNIQUE"),
+        RuleKind::Key => require("NODE KEY"),
+        RuleKind::Existence => require("NOT NULL"),
+        RuleKind::Index(_) => {
+            let kind = rule.kind.name();
+            let on = match (kind, owner) {
+                ("LOOKUP", "r") => "EACH type(r)".to_owned(),
+                ("LOOKUP", _) => "EACH labels(n)".to_owned(),
+                ("FULLTEXT", _) => format!("EACH [{keys}]"),
+                _ => format!("({keys})"),
+            };
+            format!("CREATE {kind} INDEX {name} FOR {target} ON {on}")
+        }
+    }
+}
+
+/// Returns the constraints whose types are among those that are wanted.
+fn constraints(wanted: &Value, context: &Context) -> Result<Vec<Row>, ExecuteError> {
+    let mut rows = Vec::new();
+    for (id, rule) in (1..).zip(SchemaRule::all(&*context.dataset)?) {
+        let kind = text(rule.kind.name());
+        let is_wanted =
+            matches!(wanted, Value::List(kinds) if kinds.contains(&kind)) || *wanted == Value::Null;
+        if !rule.kind.is_constraint() || !is_wanted {
+            continue;
+        }
+        let owned = matches!(rule.kind, RuleKind::Uniqueness | RuleKind::Key);
+        let mut own = row([
+            ("id", Value::Integer(id)),
+            ("name", text(&rule.name)),
+            ("type", kind),
+            ("entityType", text(&rule.entity)),
+            ("ownedIndex", if owned { text(&rule.name) } else { Value::Null }),
+            ("options", Value::Map(Map::new())),
+        ]);
+        own.extend(row_of_rule(&rule, context));
+        rows.push(own);
+    }
+    Ok(rows)
 }
 
 fn procedure(procedure: &BuiltIn) -> Row {
@@ -241,35 +335,6 @@ fn function((name, category, description): &(&str, &str, &str)) -> Row {
 
 fn current_user(user: &str) -> Row {
     row([("user", text(user))])
-}
-
-fn constraints(_wanted: &Value, _context: &Context) -> Result<Vec<Row>, ExecuteError> {
-    Ok(Vec::new())
-}
-
-/// `apoc.schema.nodes`: what holds for the properties of nodes with a label.
-struct SchemaNodes;
-
-impl Procedure for SchemaNodes {
-    fn fields(&self) -> Vec<String> {
-        let fields = [
-            "name",
-            "label",
-            "properties",
-            "status",
-            "type",
-            "failure",
-            "populationProgress",
-            "size",
-            "valuesSelectivity",
-            "userDescription",
-        ];
-        fields.map(str::to_owned).to_vec()
-    }
-
-    fn call(&self, _: &[Value], _: &Context) -> Result<Vec<Vec<Value>>, ExecuteError> {
-        Ok(Vec::new())
-    }
 }
 
 fn row<const N: usize>(entries: [(&str, Value); N]) -> Row {

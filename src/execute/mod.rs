@@ -13,6 +13,7 @@ mod layout;
 mod operator;
 mod physical_plan;
 mod rows;
+pub mod schema_rule;
 #[cfg(test)]
 mod tests;
 mod values;

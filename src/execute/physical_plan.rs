@@ -16,7 +16,8 @@ use super::operator::{
     DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
     InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
     PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
-    SubplanMatcher, TopN, Union, Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
+    SubplanMatcher, TopN, Union, Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan,
+    resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;

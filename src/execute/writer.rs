@@ -27,6 +27,10 @@ pub struct UpdateSummary {
     pub properties_removed: u64,
     pub labels_added: u64,
     pub labels_removed: u64,
+    pub constraints_added: u64,
+    pub constraints_removed: u64,
+    pub indexes_added: u64,
+    pub indexes_removed: u64,
 }
 
 impl UpdateSummary {
@@ -42,6 +46,10 @@ impl UpdateSummary {
         self.properties_removed += other.properties_removed;
         self.labels_added += other.labels_added;
         self.labels_removed += other.labels_removed;
+        self.constraints_added += other.constraints_added;
+        self.constraints_removed += other.constraints_removed;
+        self.indexes_added += other.indexes_added;
+        self.indexes_removed += other.indexes_removed;
     }
 }
 

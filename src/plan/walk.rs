@@ -289,6 +289,7 @@ impl Change {
             }
             Change::SetProperty { entity, value, .. } => vec![entity, value],
             Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetDynamicLabels { node, labels } => vec![node, labels],
             Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
             Change::DeleteEntity { entity, .. } => vec![entity],
             Change::ForEach { list, changes, .. } => std::iter::once(list)
@@ -311,6 +312,7 @@ impl Change {
             }
             Change::SetProperty { entity, value, .. } => vec![entity, value],
             Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetDynamicLabels { node, labels } => vec![node, labels],
             Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
             Change::DeleteEntity { entity, .. } => vec![entity],
             Change::ForEach { list, changes, .. } => {

@@ -44,7 +44,7 @@ pub fn of(error: &EngineError) -> &'static str {
 }
 
 fn of_runtime(error: &ExecuteError) -> &'static str {
-    let ExecuteError::Runtime { code, .. } = error else {
+    let ExecuteError::Runtime { code, detail, .. } = error else {
         return match error {
             ExecuteError::Unsupported(_) => "Neo.ClientError.Statement.FeatureNotSupported",
             ExecuteError::Service { .. } | ExecuteError::Load { .. } => {
@@ -57,6 +57,12 @@ fn of_runtime(error: &ExecuteError) -> &'static str {
         RuntimeCode::TypeError => "Neo.ClientError.Statement.TypeError",
         RuntimeCode::ArithmeticError => "Neo.ClientError.Statement.ArithmeticError",
         RuntimeCode::ArgumentError => "Neo.ClientError.Statement.ArgumentError",
+        RuntimeCode::ConstraintVerificationFailed if *detail == "SchemaRuleAlreadyExists" => {
+            "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists"
+        }
+        RuntimeCode::ConstraintVerificationFailed if *detail == "SchemaRuleNotFound" => {
+            "Neo.ClientError.Schema.ConstraintDropFailed"
+        }
         RuntimeCode::ConstraintVerificationFailed => "Neo.ClientError.Schema.ConstraintValidationFailed",
         RuntimeCode::EntityNotFound => "Neo.ClientError.Statement.EntityNotFound",
         RuntimeCode::ParameterMissing => PARAMETER,

@@ -43,7 +43,8 @@ impl Tls {
         let read = |what, path: &Path| {
             std::fs::read(path).map_err(|source| TlsError::Unreadable { what, path: path.to_owned(), source })
         };
-        let no_pem = |what, path: &Path, detail: String| TlsError::NoPem { what, path: path.to_owned(), detail };
+        let no_pem =
+            |what, path: &Path, detail: String| TlsError::NoPem { what, path: path.to_owned(), detail };
         let pem = read("certificate", certificates)?;
         let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(&pem)
             .collect::<Result<_, _>>()

@@ -50,6 +50,17 @@ pub fn javascript(version: &str, address: SocketAddr) {
     }
 }
 
+/// Runs the cases of `neo4rs/`, a package of its own.
+pub fn rust(address: SocketAddr) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("neo4rs");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--locked", "--quiet", "--manifest-path", "tests/bolt/neo4rs/Cargo.toml"]);
+    match run(build.arg("--target-dir").arg(&target)) {
+        Ok(()) => run_cases(Command::new(target.join("debug/neo4rs-cases")).arg(address.to_string()), 6),
+        Err(error) => skip("the Rust driver", &error),
+    }
+}
+
 fn check(cases: &mut Command) {
     run_cases(cases, 8);
 }

@@ -50,6 +50,18 @@ def documents_are_written_once_and_the_schema_tells_of_them():
     assert rows == [{"name": "Anna", "since": 2001, "city": "oslo"}], rows
 
 
+def entities_share_a_label_and_a_constraint():
+    graph = connect()
+    for _ in range(2):
+        graph.add_graph_documents([document()], include_source=True, baseEntityLabel=True)
+    rows = graph.query("MATCH (n:__Entity__) RETURN n.id AS id, [l IN labels(n) WHERE l <> '__Entity__'] AS labels ORDER BY id")
+    assert rows == [{"id": "anna", "labels": ["Person"]}, {"id": "oslo", "labels": ["City"]}], rows
+    constraint, = graph.structured_schema["metadata"]["constraint"]
+    assert (constraint["type"], constraint["labelsOrTypes"], constraint["properties"]) == (
+        "UNIQUENESS", ["__Entity__"], ["id"]), constraint
+    graph.query(f"DROP CONSTRAINT `{constraint['name']}`")
+
+
 def an_enhanced_schema_has_examples():
     graph = connect(refresh_schema=False)
     graph.add_graph_documents([document()])

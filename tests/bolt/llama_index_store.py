@@ -21,6 +21,18 @@ def chunks():
             ChunkNode(text="Oslo lies in Norway.", id_="two", embedding=[0.5, 1.0])]
 
 
+def constraints_and_indexes_are_made_on_connect():
+    for _ in range(2):
+        store = connect(create_indexes=True)
+    constraints = store.structured_query("SHOW CONSTRAINTS YIELD name, labelsOrTypes ORDER BY labelsOrTypes[0]")
+    assert [c["labelsOrTypes"] for c in constraints] == [["__Entity__"], ["__Node__"]], constraints
+    store.refresh_schema()
+    assert len(store.get_schema()["metadata"]["constraint"]) == 2
+    for constraint in constraints:
+        store.structured_query(f"DROP CONSTRAINT `{constraint['name']}`")
+    store.structured_query("DROP INDEX entity")
+
+
 def an_empty_graph_has_a_schema():
     store = connect()
     assert store.get_schema()["node_props"] == {}

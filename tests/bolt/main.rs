@@ -77,6 +77,12 @@ fn python_driver_4() {
     driver::python("4.4.13", Server::start(BoltOptions::default()).address);
 }
 
+/// It offers Bolt 4.0 and 4.1.
+#[test]
+fn rust_driver() {
+    driver::rust(Server::start(BoltOptions::default()).address);
+}
+
 #[test]
 fn javascript_driver_6() {
     driver::javascript("6.3.0", Server::start(BoltOptions::default()).address);
@@ -114,11 +120,7 @@ fn langchain() {
 
 #[test]
 fn llama_index() {
-    let packages = [
-        "llama-index-graph-stores-neo4j==0.8.0",
-        "llama-index-core==0.14.25",
-        "neo4j==5.28.8",
-    ];
+    let packages = ["llama-index-graph-stores-neo4j==0.8.0", "llama-index-core==0.14.25", "neo4j==5.28.8"];
     let server = Server::start(BoltOptions::default());
     driver::python_library("tests/bolt/llama_index_store.py", &packages, server.address);
 }

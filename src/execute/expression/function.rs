@@ -95,7 +95,9 @@ impl Kernel {
             Now | Year | Month | Day | Hours | Minutes | Seconds | Timezone | Tz | Adjust | Timestamp => {
                 of_dates(function)
             }
-            Size | Head | Last | Tail | Range | Index | Slice | Keys | MergeMaps | CleanMap => of_lists(function),
+            Size | Head | Last | Tail | Range | Index | Slice | Keys | MergeMaps | CleanMap => {
+                of_lists(function)
+            }
             Property(_) | Properties | Labels | HasLabels(_) | RelationshipType | StartNode | EndNode
             | ElementId | Id | Nodes | Relationships | Length | Relationship | Path | IsNode | MintNode
             | Exists => of_graphs(function),

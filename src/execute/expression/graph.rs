@@ -267,7 +267,8 @@ fn properties_of(
 ) -> Result<Vec<Option<Vec<(Arc<str>, Datum)>>>, ExecuteError> {
     let ids = entities.iter().map(|datum| entity_id(datum, context)).collect::<Result<Vec<_>, _>>()?;
     let found = facts(&ids.iter().flatten().copied().collect::<Vec<_>>(), None, context)?;
-    let names = names(found.values().flatten().filter(|(_, o)| is_literal(*o, context)).map(|(p, _)| *p), context)?;
+    let names =
+        names(found.values().flatten().filter(|(_, o)| is_literal(*o, context)).map(|(p, _)| *p), context)?;
     let properties = |(entity, id): (&Datum, &Option<TermId>)| {
         if id.is_none() {
             let is_plain = matches!(entity, Datum::Relationship(_));

@@ -45,7 +45,7 @@ pub use number::Number;
 pub use order::{Key, sort_keys};
 pub use spatial::Point;
 pub use temporal::Temporal;
-pub use value::{cypher_text, id_of_value, storable_term, values_of_ids};
+pub use value::{cypher_text, id_of_value, names, storable_term, values_of_ids};
 
 use datum::Datum;
 use value::{datum_of_value, value_of_literal};

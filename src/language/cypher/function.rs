@@ -314,6 +314,9 @@ mod tests {
             assert_eq!(is_aggregate, *category == "Aggregating", "{name}");
         }
         assert!(FUNCTIONS.is_sorted_by_key(|(name, ..)| name.to_ascii_lowercase()));
-        assert_eq!(signature_text("range"), "range(argument0 :: ANY, argument1 :: ANY, argument2 = null :: ANY) :: LIST<ANY>");
+        assert_eq!(
+            signature_text("range"),
+            "range(argument0 :: ANY, argument1 :: ANY, argument2 = null :: ANY) :: LIST<ANY>"
+        );
     }
 }

@@ -60,11 +60,7 @@ impl BuiltIn {
     }
 
     /// Takes these arguments, of which the last `optional` may be left out.
-    const fn taking(
-        self,
-        arguments: &'static [(&'static str, ProcedureType)],
-        optional: usize,
-    ) -> BuiltIn {
+    const fn taking(self, arguments: &'static [(&'static str, ProcedureType)], optional: usize) -> BuiltIn {
         BuiltIn { arguments, optional, ..self }
     }
 
@@ -212,6 +208,12 @@ pub const BUILT_IN: &[BuiltIn] = &{
         )
         .taking(&[("node", Node), ("key", String), ("vector", List)], 0)
         .writing(),
+        BuiltIn::new(
+            "apoc.schema.properties.distinct",
+            &[("value", "LIST<ANY>")],
+            "Lists the values that a property has among the nodes of a label.",
+        )
+        .taking(&[("label", String), ("key", String)], 0),
         BuiltIn::new("db.labels", &[("label", STRING)], "Lists the labels."),
         BuiltIn::new(
             "db.ping",
@@ -263,11 +265,40 @@ pub const BUILT_IN: &[BuiltIn] = &{
     ]
 };
 
+/// The procedures behind CREATE and DROP of constraints and indexes, under names that no CALL is written with.
+pub const CREATE_RULE: &str = "CREATE RULE";
+pub const DROP_RULE: &str = "DROP RULE";
+
+const SCHEMA_COMMANDS: &[BuiltIn] = &{
+    use ProcedureType::{Any, List, String};
+    [
+        BuiltIn::new(CREATE_RULE, &[], "Makes a constraint or an index.")
+            .taking(
+                &[
+                    ("name", String),
+                    ("mayExist", Any),
+                    ("kind", String),
+                    ("entity", String),
+                    ("labels", List),
+                    ("keys", List),
+                ],
+                0,
+            )
+            .writing(),
+        BuiltIn::new(DROP_RULE, &[], "Drops a constraint or an index.")
+            .taking(&[("name", String), ("mayBeAbsent", Any), ("isConstraint", Any)], 0)
+            .writing(),
+    ]
+};
+
 /// Returns the procedures that every session has, those behind SHOW included; whoever runs the plan has
 /// their bodies.
 pub fn built_in_procedures() -> &'static ProcedureSignatures {
     static SIGNATURES: LazyLock<ProcedureSignatures> = LazyLock::new(|| {
-        let called = BUILT_IN.iter().map(|procedure| (procedure.name.to_owned(), procedure.signature()));
+        let called = BUILT_IN
+            .iter()
+            .chain(SCHEMA_COMMANDS)
+            .map(|procedure| (procedure.name.to_owned(), procedure.signature()));
         let shown = show::TABLES.iter().map(|table| (table.name.to_owned(), table.signature()));
         called.chain(shown).collect()
     });

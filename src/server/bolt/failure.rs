@@ -46,7 +46,9 @@ impl Failure {
     /// Returns the GQLSTATUS and its condition.
     fn gql_status(&self) -> (&'static str, &'static str) {
         match self.code {
-            SYNTAX | PARAMETER | NO_PROCEDURE => ("42001", "syntax error or access rule violation - invalid syntax"),
+            SYNTAX | PARAMETER | NO_PROCEDURE => {
+                ("42001", "syntax error or access rule violation - invalid syntax")
+            }
             UNAUTHORIZED => ("42NFF", "syntax error or access rule violation - permission/access denied"),
             OUTDATED => ("40000", "transaction rollback"),
             NO_DATABASE => ("22000", "data exception"),

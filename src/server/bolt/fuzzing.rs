@@ -14,7 +14,8 @@ pub const TARGETS: &[(&str, fn(&[u8]))] =
     &[("bolt_handshake", handshake), ("packstream", packstream), ("bolt_session", session)];
 
 const NEW: Encoding = Encoding { is_utc: true, has_element_ids: true, has_vectors: true, has_uuids: true };
-const OLD: Encoding = Encoding { is_utc: false, has_element_ids: false, has_vectors: false, has_uuids: false };
+const OLD: Encoding =
+    Encoding { is_utc: false, has_element_ids: false, has_vectors: false, has_uuids: false };
 
 /// Returns real encodings to begin with, and the name of the target that each is for.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {

@@ -83,12 +83,7 @@ impl Worker {
         self.transaction = None;
     }
 
-    fn run(
-        &mut self,
-        query: i64,
-        mut request: Request,
-        scope: Option<Scope>,
-    ) -> Result<Done, Failure> {
+    fn run(&mut self, query: i64, mut request: Request, scope: Option<Scope>) -> Result<Done, Failure> {
         let began = Instant::now();
         request.cancel = self.cancel.clone();
         request.limits = self.options.limits;

@@ -30,7 +30,10 @@ pub fn admit<B>(request: &mut Request<B>, tokens: Option<&Tokens>) -> Result<(),
 fn unauthorized(has_tried: bool) -> Problem {
     let why = if has_tried { "the node does not know this token" } else { "this node asks for a token" };
     Problem::new(StatusCode::UNAUTHORIZED, status_code::UNAUTHORIZED, why)
-        .header(header::WWW_AUTHENTICATE, r#"Bearer realm="reefloom", Basic realm="reefloom", charset="UTF-8""#)
+        .header(
+            header::WWW_AUTHENTICATE,
+            r#"Bearer realm="reefloom", Basic realm="reefloom", charset="UTF-8""#,
+        )
         .hint("send `Authorization: Bearer <token>`, or Basic with the token as the password")
 }
 

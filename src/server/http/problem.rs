@@ -115,7 +115,9 @@ impl Problem {
     pub fn into_neo4j_response(self) -> Response<Body> {
         let code = match self.code.as_str() {
             code if code.starts_with("Neo.") => code,
-            _ if self.status == StatusCode::TOO_MANY_REQUESTS => "Neo.TransientError.Request.NoThreadsAvailable",
+            _ if self.status == StatusCode::TOO_MANY_REQUESTS => {
+                "Neo.TransientError.Request.NoThreadsAvailable"
+            }
             _ if self.status.is_client_error() => status_code::INVALID,
             _ => status_code::INSIDE,
         };

@@ -321,14 +321,13 @@ impl MetaGraph {
         for (name, known) in &self.types {
             patterns.insert(format!("()-[:{name}]->()"), integer(known.count));
             let from = known.from.iter();
-            patterns.extend(
-                from.map(|(label, ends)| (format!("(:{label})-[:{name}]->()"), integer(ends.count))),
-            );
-            let to = known.to.iter();
             patterns
-                .extend(to.map(|(label, count)| (format!("()-[:{name}]->(:{label})"), integer(*count))));
+                .extend(from.map(|(label, ends)| (format!("(:{label})-[:{name}]->()"), integer(ends.count))));
+            let to = known.to.iter();
+            patterns.extend(to.map(|(label, count)| (format!("()-[:{name}]->(:{label})"), integer(*count))));
         }
-        let types: Map = self.types.iter().map(|(name, known)| (name.clone(), integer(known.count))).collect();
+        let types: Map =
+            self.types.iter().map(|(name, known)| (name.clone(), integer(known.count))).collect();
         let labelled = self.labels.values().flat_map(|label| label.properties.keys());
         let keys: BTreeSet<&String> =
             labelled.chain(self.types.values().flat_map(|known| known.properties.keys())).collect();

@@ -6,6 +6,8 @@ mod meta;
 mod names;
 mod property_type;
 mod schema;
+mod schema_command;
+mod schema_nodes;
 mod survey;
 mod writing;
 
@@ -14,6 +16,7 @@ use std::sync::Arc;
 use self::meta::Meta;
 use self::names::Names;
 use self::schema::SchemaProcedure;
+use self::schema_nodes::SchemaNodes;
 pub(super) use self::writing::WritingProcedure;
 use crate::execute::context::Procedure;
 use crate::execute::{Context, ExecuteError};
@@ -30,6 +33,8 @@ pub fn built_in(name: &str) -> Option<Arc<dyn Procedure>> {
         "apoc.meta.schema" => Arc::new(Meta::Schema),
         "apoc.meta.stats" => Arc::new(Meta::Stats),
         "apoc.meta.subgraph" => Arc::new(Meta::SubGraph),
+        "apoc.schema.nodes" => Arc::new(SchemaNodes::Rules),
+        "apoc.schema.properties.distinct" => Arc::new(SchemaNodes::Distinct),
         "db.labels" => Arc::new(Names::Labels),
         "db.ping" => Arc::new(Fixed::Ping),
         "db.propertykeys" => Arc::new(Names::PropertyKeys),

@@ -34,11 +34,8 @@ impl Procedure for Names {
             false => self.of_quads(filter, context)?,
         };
         let is_name = |node: &NamedNode| *node != pg::NODE && *node != pg::REIFIES;
-        let mut names: Vec<String> = found
-            .into_iter()
-            .filter(is_name)
-            .map(|node| context.vocabulary.name(node.as_str()))
-            .collect();
+        let mut names: Vec<String> =
+            found.into_iter().filter(is_name).map(|node| context.vocabulary.name(node.as_str())).collect();
         names.sort();
         Ok(names.into_iter().map(|name| vec![Value::String(name)]).collect())
     }

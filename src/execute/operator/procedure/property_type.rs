@@ -1,8 +1,8 @@
 //! `PropertyType`: what a property's value is, under the names that two procedures have for it.
 
+use crate::execute::Context;
 use crate::execute::ExecuteError;
 use crate::execute::expression::{Point, Temporal, values_of_ids};
-use crate::execute::Context;
 use crate::model::{Term, TermId, TermKind, Value, xsd};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

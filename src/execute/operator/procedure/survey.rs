@@ -192,8 +192,11 @@ impl<'a> Surveyor<'a> {
     /// Counts relationships by their type and the labels of their ends, a type at a time.
     fn relationships(&mut self) -> Result<(), ExecuteError> {
         for predicate in std::mem::take(&mut self.predicates) {
-            let pattern =
-                QuadPattern { predicate: Some(predicate), graph: self.graph.clone(), ..QuadPattern::default() };
+            let pattern = QuadPattern {
+                predicate: Some(predicate),
+                graph: self.graph.clone(),
+                ..QuadPattern::default()
+            };
             let reifiers = Reifiers::load(&pattern, self.merges, self.context)?;
             let mut reader = QuadReader::of_pattern(&pattern, self.merges, self.context)?;
             while let Some(batch) = reader.next_quads()? {

@@ -1,6 +1,7 @@
 //! The procedures that change data. They take and give ids: what they make is read again by the rows
 //! that follow.
 
+use super::schema_command;
 use crate::execute::expression::{self, cypher_equal_ids};
 use crate::execute::writer::Writer;
 use crate::execute::{Context, ExecuteError, Local, RuntimeCode};
@@ -12,6 +13,8 @@ pub enum WritingProcedure {
     MergeNode,
     MergeRelationship,
     SetNodeVectorProperty,
+    CreateRule,
+    DropRule,
 }
 
 /// Properties by name, null where a map says so.
@@ -25,6 +28,8 @@ impl WritingProcedure {
             "apoc.merge.node" => WritingProcedure::MergeNode,
             "apoc.merge.relationship" => WritingProcedure::MergeRelationship,
             "db.create.setnodevectorproperty" => WritingProcedure::SetNodeVectorProperty,
+            "create rule" => WritingProcedure::CreateRule,
+            "drop rule" => WritingProcedure::DropRule,
             _ => return None,
         })
     }
@@ -34,7 +39,9 @@ impl WritingProcedure {
         match self {
             WritingProcedure::AddLabels | WritingProcedure::MergeNode => Some("node"),
             WritingProcedure::MergeRelationship => Some("rel"),
-            WritingProcedure::SetNodeVectorProperty => None,
+            WritingProcedure::SetNodeVectorProperty
+            | WritingProcedure::CreateRule
+            | WritingProcedure::DropRule => None,
         }
     }
 
@@ -48,13 +55,13 @@ impl WritingProcedure {
         match (self, arguments) {
             (WritingProcedure::AddLabels, [nodes, labels]) => add_labels(*nodes, *labels, writer, context),
             (WritingProcedure::MergeNode, [labels, identity, on_create, on_match]) => {
-                let labels = names(*labels, "labels", context)?;
+                let labels = expression::names(*labels, "labels", context)?;
                 let [identity, on_create, on_match] =
                     [identity, on_create, on_match].map(|map| entries(*map, context));
                 merge_node(&labels, &identity?, &on_create?, &on_match?, writer, context)
             }
             (WritingProcedure::MergeRelationship, [start, name, identity, on_create, end, on_match]) => {
-                let name = names(*name, "a relationship type", context)?;
+                let name = expression::names(*name, "a relationship type", context)?;
                 let [name] = name.as_slice() else {
                     return Err(refuse("a relationship has one type, and it has a name"));
                 };
@@ -65,6 +72,14 @@ impl WritingProcedure {
             }
             (WritingProcedure::SetNodeVectorProperty, [node, key, vector]) => {
                 set_vector(*node, *key, *vector, writer, context)
+            }
+            (WritingProcedure::CreateRule, arguments) => {
+                schema_command::create(arguments, writer, context)?;
+                Ok(vec![TermId::UNDEFINED])
+            }
+            (WritingProcedure::DropRule, arguments) => {
+                schema_command::drop(arguments, writer, context)?;
+                Ok(vec![TermId::UNDEFINED])
             }
             _ => Err(ExecuteError::Plan("a procedure with other arguments than it takes".to_owned())),
         }
@@ -78,7 +93,7 @@ fn add_labels(
     writer: &mut Writer,
     context: &Context,
 ) -> Result<Vec<TermId>, ExecuteError> {
-    let labels = names(labels, "labels", context)?;
+    let labels = expression::names(labels, "labels", context)?;
     let nodes = expression::elements(nodes, context)?;
     for node in &nodes {
         writer.set_labels(*node, &labels)?;
@@ -152,7 +167,7 @@ fn set_vector(
     writer: &mut Writer,
     context: &Context,
 ) -> Result<Vec<TermId>, ExecuteError> {
-    let key = names(key, "a property", context)?;
+    let key = expression::names(key, "a property", context)?;
     let vector = expression::values_of_ids(&[vector], context)?.pop();
     let (Some(key), Some(Value::List(items))) = (key.first(), vector) else {
         return Err(refuse("a vector property has a name and a list of numbers"));
@@ -167,19 +182,6 @@ fn set_vector(
     let value = expression::id_of_value(&Value::List(floats), context)?;
     writer.set_entity_property(node, key, value)?;
     Ok(vec![TermId::UNDEFINED])
-}
-
-/// Returns names out of a string or a list of strings.
-fn names(id: TermId, what: &str, context: &Context) -> Result<Vec<String>, ExecuteError> {
-    let name = |value: Value| match value {
-        Value::String(text) if !text.is_empty() => Ok(text),
-        _ => Err(refuse(format!("{what} are strings that are not empty"))),
-    };
-    match expression::values_of_ids(&[id], context)?.pop() {
-        Some(Value::List(items)) => items.into_iter().map(name).collect(),
-        Some(Value::Null) | None => Ok(Vec::new()),
-        Some(value) => Ok(vec![name(value)?]),
-    }
 }
 
 /// Returns a map's entries; null is a map without any.

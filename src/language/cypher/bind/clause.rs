@@ -171,6 +171,11 @@ impl Binder<'_> {
                 self.expect(value.span, kind, &[Kind::Map, Kind::Node, Kind::Relationship], "SET")
             }
             SetItem::Labels { variable, .. } => self.labelled(variable, scope),
+            SetItem::DynamicLabels { variable, labels } => {
+                self.labelled(variable, scope)?;
+                let kind = self.expression(labels, scope, Context::VALUE)?;
+                self.expect(labels.span, kind, &[Kind::String, Kind::List(None)], "a label")
+            }
         }
     }
 

@@ -11,6 +11,7 @@ use super::input::{
     CLAUSES_MAX, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol, variable,
 };
 use super::pattern::{label_expression, pattern, pattern_list};
+use super::schema_command::{is_schema_command, schema_command};
 use super::show::show;
 use crate::language::cypher::ast::{
     Call, Clause, ClauseKind, Expr, ExprKind, Item, Mode, Name, OrderItem, Projection, Query, RemoveItem,
@@ -26,9 +27,10 @@ pub(super) fn statement<'a>(input: Tokens<'a>) -> Parsed<'a, Statement> {
         () => Mode::Run,
     };
     let start = input.advance(usize::from(mode != Mode::Run));
-    let (mut rest, query) = match start.is_keyword(0, "SHOW") {
-        true => cut(show).parse(start.advance(1))?,
-        false => query(start)?,
+    let (mut rest, query) = match () {
+        () if start.is_keyword(0, "SHOW") => cut(show).parse(start.advance(1))?,
+        () if is_schema_command(&start) => cut(schema_command).parse(start)?,
+        () => query(start)?,
     };
     while rest.is_symbol(0, Symbol::Semicolon) {
         rest = rest.advance(1);
@@ -133,7 +135,8 @@ pub(super) fn projection<'a>(input: Tokens<'a>, is_with: bool) -> Parsed<'a, Pro
         (rest, items) = separated_list1(symbol(Symbol::Comma), item).parse(start)?;
     }
     let (distinct, star) = (distinct.is_some(), star.is_some());
-    let items = Projection { distinct, star, items, order: Vec::new(), skip: None, limit: None, filter: None };
+    let items =
+        Projection { distinct, star, items, order: Vec::new(), skip: None, limit: None, filter: None };
     projection_end(rest, items, is_with)
 }
 
@@ -207,6 +210,12 @@ fn set_item<'a>(input: Tokens<'a>) -> Parsed<'a, SetItem> {
             let (rest, value) = cut(expression).parse(rest.advance(1))?;
             return Ok((rest, SetItem::Properties { variable, value, replace }));
         }
+    }
+    if input.is_symbol(1, Symbol::Colon) && input.is_symbol(2, Symbol::Dollar) {
+        let (rest, variable) = variable(input)?;
+        let inside = delimited(symbol(Symbol::LeftParen), expression, symbol(Symbol::RightParen));
+        let (rest, labels) = { cut(inside) }.parse(rest.advance(2))?;
+        return Ok((rest, SetItem::DynamicLabels { variable, labels }));
     }
     if input.is_symbol(1, Symbol::Colon) {
         let (rest, (variable, labels)) = labelled(input)?;

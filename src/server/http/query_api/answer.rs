@@ -20,7 +20,10 @@ pub enum Ending {
     /// The commit that a statement was read at, or made.
     Bookmark(CommitId),
     /// The transaction goes on.
-    Open { id: String, expires: String },
+    Open {
+        id: String,
+        expires: String,
+    },
     Nothing,
 }
 
@@ -127,6 +130,10 @@ fn counters(changes: &UpdateSummary) -> Json {
         changes.relationships_deleted,
         changes.labels_added,
         changes.labels_removed,
+        changes.indexes_added,
+        changes.indexes_removed,
+        changes.constraints_added,
+        changes.constraints_removed,
     ];
     json!({
         "containsUpdates": counts.iter().any(|count| *count > 0),
@@ -138,10 +145,10 @@ fn counters(changes: &UpdateSummary) -> Json {
         "relationshipsDeleted": changes.relationships_deleted,
         "labelsAdded": changes.labels_added,
         "labelsRemoved": changes.labels_removed,
-        "indexesAdded": 0,
-        "indexesRemoved": 0,
-        "constraintsAdded": 0,
-        "constraintsRemoved": 0,
+        "indexesAdded": changes.indexes_added,
+        "indexesRemoved": changes.indexes_removed,
+        "constraintsAdded": changes.constraints_added,
+        "constraintsRemoved": changes.constraints_removed,
         "containsSystemUpdates": false,
         "systemUpdates": 0,
     })

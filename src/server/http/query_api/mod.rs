@@ -114,8 +114,7 @@ async fn answer(call: &Call, database: String, step: Step, body: Body) -> Result
         let has_statement = statement.text.is_some();
         let mut work = Work { app: &app, request, has_statement, database };
         let (response, ending) = work.perform(step)?;
-        let written =
-            answer::write(response, form, media_type, statement.includes_counters, &ending, sink);
+        let written = answer::write(response, form, media_type, statement.includes_counters, &ending, sink);
         if written.is_err() {
             // A statement that fails while its rows are pulled takes its transaction along.
             ending.transaction().and_then(|id| app.transactions.take(id, &work.database).ok());

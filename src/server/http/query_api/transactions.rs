@@ -74,7 +74,8 @@ impl Transactions {
     /// Rolls back what has been idle for too long.
     pub fn sweep(&self) {
         let now = Instant::now();
-        let expired: Vec<Held> = self.lock().extract_if(|_, held| held.expires <= now).map(|(_, held)| held).collect();
+        let expired: Vec<Held> =
+            self.lock().extract_if(|_, held| held.expires <= now).map(|(_, held)| held).collect();
         // Dropped without the lock: a large transaction takes its time.
         drop(expired);
     }

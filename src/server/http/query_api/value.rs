@@ -34,9 +34,7 @@ impl Form {
             Value::Term(Term::Literal(literal)) => self.literal(literal),
             Value::Term(Term::NamedNode(node)) => self.value("String", node.as_str().into()),
             Value::Term(term) => self.value("String", term.to_string().into()),
-            Value::List(items) => {
-                self.value("List", items.iter().map(|item| self.write(item)).collect())
-            }
+            Value::List(items) => self.value("List", items.iter().map(|item| self.write(item)).collect()),
             Value::Map(map) => self.value("Map", self.entries(map)),
             Value::Node(node) => self.node(node),
             Value::Relationship(relationship) => self.relationship(relationship),
@@ -105,8 +103,7 @@ impl Form {
     }
 
     fn relationship(self, relationship: &RelationshipValue) -> Json {
-        let [id, start, end] =
-            [&relationship.id, &relationship.start, &relationship.end].map(element_id);
+        let [id, start, end] = [&relationship.id, &relationship.start, &relationship.end].map(element_id);
         let (kind, properties) = (&relationship.name, self.entries(&relationship.properties));
         match self {
             Form::Plain => json!({
