@@ -3,7 +3,6 @@
 //!
 //! | quad, of the graph `pg:schema` | says |
 //! |---|---|
-//! | `r rdf:type pg:SchemaRule` | that it is a rule |
 //! | `r pg:name "..."` | its name |
 //! | `r pg:kind "..."` | its kind, under Neo4j's name |
 //! | `r pg:entity "..."` | `NODE` or `RELATIONSHIP` |
@@ -166,11 +165,11 @@ impl SchemaRule {
             ("labels", joined(&self.labels)),
             ("properties", joined(&self.properties)),
         ];
-        let is_a = [subject.clone(), rdf::TYPE.into_owned().into(), pg_name("SchemaRule").into()];
+        // Without a class: what is derived from classes, such as GraphQL's schema, is about the data.
         let facts = texts.into_iter().map(|(name, text)| {
             [subject.clone(), pg_name(name).into(), Literal::new_simple_literal(text).into()]
         });
-        std::iter::once(is_a).chain(facts).collect()
+        facts.collect()
     }
 
     /// Returns whether two rules ask for the same, under whatever names.

@@ -438,11 +438,11 @@ mod tests {
     #[test]
     fn who_has_not_said_who_they_are_can_ask_nothing() {
         for message in [run(), Message::Reset, Message::Logoff, Message::Telemetry] {
-            let mut session = Session::new(Version::V5_1, "1".into());
+            let mut session = Session::new(Version::V5_1, "1".into(), None);
             assert!(matches!(session.on_message(message.clone()), Action::End(Some(_))), "{message:?}");
             assert_eq!(session.on_message(message), Action::End(None));
         }
-        let mut session = Session::new(Version::V5_1, "1".into());
+        let mut session = Session::new(Version::V5_1, "1".into(), None);
         session.on_message(Message::Hello { extra: Entries::new() });
         assert!(!session.is_authenticated());
         let kerberos = Message::Logon { token: texts(&[("scheme", "kerberos")]) };
@@ -450,8 +450,29 @@ mod tests {
     }
 
     #[test]
+    fn where_tokens_are_asked_for_only_they_let_in() {
+        let token = "0123456789abcdef";
+        let tokens = Arc::new(Tokens::parse(&format!("anna:{token}")).unwrap());
+        let log_on = |entries: &[(&str, &str)]| {
+            let mut session = Session::new(Version::V5_1, "1".into(), Some(tokens.clone()));
+            session.on_message(Message::Hello { extra: Entries::new() });
+            let action = session.on_message(Message::Logon { token: texts(entries) });
+            assert_eq!(session.is_authenticated(), matches!(action, Action::Reply(Reply::Success(_))));
+            session.user.map(|User(name)| name)
+        };
+        let basic = |name, token| log_on(&[("scheme", "basic"), ("principal", name), ("credentials", token)]);
+        assert_eq!(basic("anna", token), Some("anna".to_owned()));
+        assert_eq!(log_on(&[("scheme", "bearer"), ("credentials", token)]), Some("anna".to_owned()));
+        assert_eq!(basic("anna", "guess"), None);
+        assert_eq!(basic("bert", token), None);
+        for nobody in [&[("scheme", "none")][..], &[], &[("scheme", "basic")], &[("scheme", "bearer")]] {
+            assert_eq!(log_on(nobody), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
     fn in_4_4_hello_says_who_and_may_ask_for_utc() {
-        let mut session = Session::new(Version { major: 4, minor: 4 }, "1".into());
+        let mut session = Session::new(Version { major: 4, minor: 4 }, "1".into(), None);
         let mut extra = texts(&[("scheme", "basic"), ("principal", "p"), ("credentials", "c")]);
         extra.push(("patch_bolt".into(), Packed::List(vec![Packed::string("utc")])));
         let Action::Reply(Reply::Success(metadata)) = session.on_message(Message::Hello { extra }) else {
