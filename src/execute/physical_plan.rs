@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::correlate::{detach, has_writes, is_correlated};
+use super::correlate::{detach, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
@@ -205,7 +205,7 @@ impl Planner {
                 let own = self.build(input)?;
                 let offset = self.compile_all(offset, &Layout::default())?;
                 let limit = self.compile_all(limit, &Layout::default())?;
-                Box::new(Slice::new(own, offset, limit, has_writes(input), context))
+                Box::new(Slice::new(own, offset, limit, input.writes(), context))
             }
             LogicalPlan::Assert { input, condition, message } => {
                 let own = self.build_sorted(input, wanted)?;
@@ -294,7 +294,7 @@ impl Planner {
             return self.build_sorted(left, wanted);
         }
         let (few, many) = (self.estimate(left), self.estimate(right));
-        let must_be_first = has_writes(left) || has_writes(right) || needs_left(right);
+        let must_be_first = left.writes() || right.writes() || needs_left(right);
         let (left, right, few, many) = match many < few && !must_be_first {
             true => (right, left, many, few),
             false => (left, right, few, many),
@@ -364,7 +364,7 @@ impl Planner {
         if !shared.is_empty()
             && !is_leaf
             && !is_correlated(right)
-            && !has_writes(right)
+            && !right.writes()
             && (rows * self.costs.lookup < self.largest_scan(right) || needs_left(right))
         {
             return Ok(Box::new(SubplanMatcher::reduced(right, shared, left, self)?));
@@ -487,7 +487,7 @@ impl Planner {
         left: &Layout,
         rows: f64,
     ) -> Result<Box<dyn Matcher>, ExecuteError> {
-        if is_correlated(plan) || has_writes(plan) {
+        if is_correlated(plan) || plan.writes() {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }
         self.matcher(left, rows, plan)

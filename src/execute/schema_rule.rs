@@ -269,27 +269,23 @@ impl Checker<'_> {
             return Ok(());
         }
         let keys: Vec<TermId> = keys.iter().copied().flatten().collect();
-        for twin in self.twins(node, label, &keys, &values)? {
-            let shown = self.shown(&values)?;
-            let other = self.dataset.term(twin)?;
-            return self.violated(rule, node, &format!("and {other} have the same values: {shown}"));
-        }
-        Ok(())
+        let Some(twin) = self.twin(node, label, &keys, &values)? else { return Ok(()) };
+        let (shown, other) = (self.shown(&values)?, self.dataset.term(twin)?);
+        self.violated(rule, node, &format!("and {other} have the same values: {shown}"))
     }
 
-    /// Returns the other nodes of the label whose properties have these values.
-    fn twins(
+    /// Returns another node of the label whose properties have these values.
+    fn twin(
         &self,
         node: TermId,
         label: TermId,
         keys: &[TermId],
         values: &[Vec<TermId>],
-    ) -> Result<Vec<TermId>, ExecuteError> {
+    ) -> Result<Option<TermId>, ExecuteError> {
         let (Some(key), Some(first)) = (keys.first(), values.first().and_then(|values| values.first()))
         else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
-        let mut twins = Vec::new();
         for value in equals(*first) {
             for other in self.column(None, Some(*key), Some(value), 0)? {
                 if other == node || !self.has_label(other, label)? {
@@ -302,11 +298,11 @@ impl Checker<'_> {
                         && own.iter().all(|value| equals(*value).iter().any(|equal| others.contains(equal)));
                 }
                 if is_twin {
-                    twins.push(other);
+                    return Ok(Some(other));
                 }
             }
         }
-        Ok(twins)
+        Ok(None)
     }
 
     fn violated(&self, rule: &SchemaRule, node: TermId, why: &str) -> Result<(), ExecuteError> {

@@ -1,14 +1,13 @@
 //! Pruning: what nobody reads is not computed, and projections that change nothing go.
 
 use super::Set;
-use super::bound::writes;
 use super::filter::is_volatile;
 use crate::plan::{ApplyKind, Column, Expression, LogicalPlan, Variable};
 
 /// Prunes a query's plan down to its columns, and ends it with a projection if it has more.
 pub fn root(plan: LogicalPlan, columns: &[Column], needed: &Set) -> LogicalPlan {
     let plan = self::plan(plan, needed);
-    if plan.variables() == *needed || writes(&plan) {
+    if plan.variables() == *needed || plan.writes() {
         return plan;
     }
     let mut variables: Vec<Variable> = Vec::new();

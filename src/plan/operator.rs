@@ -272,6 +272,14 @@ impl LogicalPlan {
     pub fn is_unit(&self) -> bool {
         matches!(self, LogicalPlan::Values { variables, rows } if variables.is_empty() && rows.len() == 1)
     }
+
+    /// Returns whether running the plan changes data.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self,
+            LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. } | LogicalPlan::Call { writes: true, .. }
+        ) || self.inputs().into_iter().any(LogicalPlan::writes)
+    }
 }
 
 impl Slot {

@@ -245,6 +245,8 @@ def procedures_write():
         text = "MATCH (n:L) CALL apoc.create.addLabels(n, ['X', 'Y']) YIELD node WITH node WHERE node:X RETURN count(node)"
         assert value(session, text) == 2
         assert value(session, "MATCH (n:X:Y) RETURN count(n)") == 2
+        session.run("CALL apoc.merge.node(['Limited'], {id: 1}) YIELD node RETURN node LIMIT 0").consume()
+        assert value(session, "MATCH (n:Limited) RETURN count(n)") == 1
         error = fails(ClientError, lambda: session.run("CALL apoc.merge.node(['A'], {id: null})").consume())
         assert "null" in str(error), error
         error = fails(ClientError, lambda: session.run("CALL apoc.nothing()").consume())

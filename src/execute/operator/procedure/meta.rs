@@ -392,5 +392,5 @@ fn merge(properties: &mut Properties, more: &Properties) {
 
 /// Returns a mean, rounded, and at least one of what there is.
 fn mean(count: u64, of: u64) -> u64 {
-    if of == 0 { 0 } else { ((count + of / 2) / of).max(1) }
+    (count + of / 2).checked_div(of).map_or(0, |mean| mean.max(1))
 }
