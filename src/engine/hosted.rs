@@ -341,6 +341,9 @@ impl Hosted {
 
 /// Checks what a transaction changed against the constraints of its branch.
 pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) -> Result<(), EngineError> {
+    if !schema_rule::may_be_in(transaction)? {
+        return Ok(());
+    }
     let graph = match settings.union_default_graph {
         true => GraphFilter::All,
         false => GraphFilter::One(TermId::UNDEFINED),

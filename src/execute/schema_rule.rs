@@ -188,6 +188,11 @@ impl SchemaRule {
     }
 }
 
+/// Returns whether a dataset may have rules: whether it knows the name of the graph that they stand in.
+pub fn may_be_in(dataset: &dyn Dataset) -> Result<bool, DatasetError> {
+    Ok(dataset.term_id(&graph().into())?.is_some())
+}
+
 /// Checks that a dataset keeps to its constraints, of which it is known that it did before `changed` quads came or
 /// went. `graph` is what constraints hold for.
 ///
