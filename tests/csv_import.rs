@@ -189,8 +189,8 @@ fn many_rows_make_one_graph() {
     assert_eq!(place.cypher("MATCH (:P)-[k:K]->(:P) RETURN count(k), sum(k.w)"), ["40000 | 1980000.0"]);
     let again = Place::new();
     assert_eq!(again.load(tables()).quads_added, loaded.quads_added);
-    let optimized = |place: &Place| place.engine.hosted(None).unwrap().optimize(None).unwrap().manifest;
-    assert_eq!(optimized(&place), optimized(&again));
+    let all = "MATCH (a:P)-[k:K]->(b:P) WHERE a.id < 30 RETURN a.id, b.id, k.w ORDER BY a.id, b.id, k.w";
+    assert_eq!(place.cypher(all), again.cypher(all));
 }
 
 #[test]

@@ -33,6 +33,8 @@ const JSON: &str = "application/json";
 pub struct Remote {
     agent: ureq::Agent,
     url: String,
+    /// What the node asks for.
+    token: Option<String>,
 }
 
 /// What a SPARQL update made.
@@ -64,7 +66,7 @@ impl Remote {
             IpAddr::V6(ip) if ip.is_unspecified() => address.set_ip(Ipv6Addr::LOCALHOST.into()),
             _ => {}
         }
-        Remote { agent: config.into(), url: format!("http://{address}") }
+        Remote { agent: config.into(), url: format!("http://{address}"), token: node.token.clone() }
     }
 
     pub fn url(&self) -> &str {
@@ -246,7 +248,10 @@ impl Remote {
     ) -> Result<Answer, Failure> {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
         let uri = format!("{}{path}{}{query}", self.url, if query.is_empty() { "" } else { "?" });
-        let builder = ureq::http::Request::builder().method(method).uri(uri).header("Accept", accept);
+        let mut builder = ureq::http::Request::builder().method(method).uri(uri).header("Accept", accept);
+        if let Some(token) = &self.token {
+            builder = builder.header("Authorization", format!("Bearer {token}"));
+        }
         let failed = |error: ureq::Error| Failure::other(format!("the node at {}: {error}", self.url));
         let response = match body {
             Some((media_type, body)) => {

@@ -134,6 +134,10 @@ fn write_changes(mut rows: Rows, commit: CommitId, writer: &mut dyn Write) -> Re
         ("properties removed", summary.properties_removed),
         ("labels added", summary.labels_added),
         ("labels removed", summary.labels_removed),
+        ("constraints added", summary.constraints_added),
+        ("constraints removed", summary.constraints_removed),
+        ("indexes added", summary.indexes_added),
+        ("indexes removed", summary.indexes_removed),
     ];
     let told: Vec<String> = counts
         .iter()

@@ -1,16 +1,17 @@
 //! `Hosted`: one workspace that this node holds, and how it answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::show::{self, Siblings};
 use super::turns::Turns;
 use super::{
     Answer, BlocksRead, BranchInfo, EngineError, Explain, Explanation, GraphRef, Language, LogEntry, Request,
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits, UpdateSummary};
+use crate::execute::{self, Context, Limits, UpdateSummary, schema_rule};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -30,17 +31,25 @@ pub struct Hosted {
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
+    /// The workspaces of the node, this one among them.
+    siblings: Weak<Siblings>,
     pub(super) replica: Option<Replica>,
 }
 
 impl Hosted {
-    pub(super) fn new(name: String, workspace: Workspace, replica: Option<Replica>) -> Hosted {
+    pub(super) fn new(
+        name: String,
+        workspace: Workspace,
+        replica: Option<Replica>,
+        siblings: Weak<Siblings>,
+    ) -> Hosted {
         Hosted {
             name,
             workspace,
             writing: Turns::default(),
             is_upkept: AtomicBool::new(false),
             schemas: graphql::SchemaCache::default(),
+            siblings,
             replica,
         }
     }
@@ -252,6 +261,7 @@ impl Hosted {
             }
             last = Some(answer);
         }
+        check_constraints(&transaction, &*self.workspace.settings()?)?;
         // What is only explained changes nothing, and nothing is no commit.
         let pending = transaction.append(&job.message, job.now_ms)?;
         Ok((last.expect("a job has a write at least"), pending))
@@ -283,7 +293,7 @@ impl Hosted {
         debug_assert_eq!(plan::validate(&query), Ok(()));
         let explained = explain.map(|explain| (explain, plan::explain(&query)));
         let optimized = optimize(bind(query, request), dataset.as_ref())?;
-        let context = reading_context(request, session, dataset.clone());
+        let context = self.reading_context(request, session, dataset.clone());
         if let Some((explain, logical_plan)) = explained {
             return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
         }
@@ -294,6 +304,20 @@ impl Hosted {
                 Answer::Graph(execute::triples(&optimized, context)?)
             }
         })
+    }
+
+    fn reading_context(
+        &self,
+        request: &Request,
+        session: &Session,
+        dataset: Arc<dyn Dataset>,
+    ) -> Arc<Context> {
+        let mut context = Context::new(dataset);
+        configure(&mut context, request, session);
+        if request.language == Language::Cypher {
+            show::register(&mut context.procedures, &self.siblings, request);
+        }
+        Arc::new(context)
     }
 
     fn explain(
@@ -313,6 +337,18 @@ impl Hosted {
         let (optimised_plan, physical_plan) = (plan::explain(optimized), Some(physical_plan));
         Ok(Explanation { logical_plan, optimised_plan, physical_plan, blocks })
     }
+}
+
+/// Checks what a transaction changed against the constraints of its branch.
+pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) -> Result<(), EngineError> {
+    if !schema_rule::may_be_in(transaction)? {
+        return Ok(());
+    }
+    let graph = match settings.union_default_graph {
+        true => GraphFilter::All,
+        false => GraphFilter::One(TermId::UNDEFINED),
+    };
+    Ok(schema_rule::check(transaction, &transaction.changed(), &graph, &settings.vocabulary)?)
 }
 
 /// What is to become one commit of a branch.
@@ -472,12 +508,6 @@ fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher
     Ok(CompiledCypher { query, explain, graph: compiled.graph })
 }
 
-fn reading_context(request: &Request, session: &Session, dataset: Arc<dyn Dataset>) -> Arc<Context> {
-    let mut context = Context::new(dataset);
-    configure(&mut context, request, session);
-    Arc::new(context)
-}
-
 fn writing_context(request: &Request, session: &Session, transaction: &Arc<Transaction>) -> Arc<Context> {
     let mut context = Context::writing(transaction.clone());
     configure(&mut context, request, session);
@@ -535,10 +565,20 @@ mod tests {
         let engine = Engine::in_memory();
         engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
         for (name, signature) in cypher::built_in_procedures() {
-            let request = Request::new(Language::Cypher, format!("CALL {name}()"), 0);
-            let Answer::Rows(mut rows) = engine.run(&request).unwrap().answer else { panic!("{name}") };
-            assert_eq!(rows.columns(), signature.results);
-            rows.next_batch().unwrap();
+            let arguments = vec!["null"; signature.arguments.len()].join(", ");
+            let text = format!("CALL `{name}`({arguments})").replace('.', "`.`");
+            let request = Request { may_write: true, ..Request::new(Language::Cypher, text, 0) };
+            match engine.run(&request).map(|response| response.answer) {
+                Ok(Answer::Rows(mut rows)) => {
+                    assert_eq!(rows.columns(), signature.results);
+                    rows.next_batch().unwrap();
+                }
+                // Null is nothing that could be written.
+                Err(EngineError::Runtime(error)) if signature.writes => {
+                    assert!(!error.to_string().contains("there is no procedure"), "{name}: {error}");
+                }
+                other => panic!("{name}: {:?}", other.err()),
+            }
         }
     }
 }

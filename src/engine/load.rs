@@ -18,6 +18,7 @@ use super::csv::{CsvSyntax, TableContext, TableLayout, TableOptions};
 use super::lines::{BadLine, LineFormat, PARSERS, gather_lines};
 use super::rdf_document::Document;
 use super::{CommitId, Engine, EngineError};
+use crate::execute::schema_rule::SchemaRule;
 use crate::graph::WriteError;
 use crate::model::{BlankNode, GraphName, NamedNode, Vocabulary, rename_blank_nodes};
 use crate::workspace::{FeedError, Intake};
@@ -306,6 +307,17 @@ impl Engine {
             None => workspace.default_branch()?,
         };
         let vocabulary = workspace.settings()?.vocabulary.clone();
+        let snapshot = workspace.snapshot(workspace.branch(&branch)?)?;
+        let rules = SchemaRule::all(&*snapshot)?;
+        if let Some(rule) = rules.iter().find(|rule| rule.kind.is_constraint()) {
+            // A load is laid down as it comes, and cannot be taken back.
+            let message = format!(
+                "the branch '{branch}' has constraints, such as '{}': drop them, load, and make them again, \
+                 which checks the data",
+                rule.name
+            );
+            return Err(EngineError::Forbidden(message));
+        }
         let mut skipped = Skipped::default();
         let feed = |intake: &Intake<'_>| {
             skipped = watched(intake, progress, || input.feed(&vocabulary, intake))?;

@@ -17,6 +17,7 @@ mod rdf_document;
 mod request;
 mod running;
 mod sharing;
+mod show;
 mod status;
 mod transaction;
 mod turns;
@@ -26,7 +27,7 @@ mod xml_literal;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use answer::{AnswerFormat, WriteError, check_whole};
@@ -41,6 +42,7 @@ pub use rdf_document::{parse_bytes, quads_of};
 pub use request::{Answer, Explain, GraphRef, Language, Request, RequestLimits, Response};
 pub use running::RunningNode;
 pub use sharing::{SharedTicket, SyncReport, share};
+pub use show::USUAL_DATABASE;
 pub use status::{BranchInfo, BranchStatus, LogEntry, Status, WorkspaceStatus};
 pub use transaction::OpenTransaction;
 pub use upkeep::{CollectOptions, Collected, Optimized, Upkeep};
@@ -92,7 +94,7 @@ pub struct Engine {
     /// `None` if everything is in memory and ends with the process.
     keyring: Option<Mutex<Keyring>>,
     author: SecretKey,
-    hosted: RwLock<Vec<Arc<Hosted>>>,
+    hosted: Arc<show::Siblings>,
     /// `None` if the node is offline.
     node: Option<Arc<Node>>,
     memory: MemoryLimits,
@@ -120,7 +122,7 @@ impl Engine {
             _ => Some(Arc::new(Node::start(sharing::node_options(&author, listen))?)),
         };
         let engine =
-            Engine { node, store, author, hosted: RwLock::default(), memory: options.memory, keyring: None };
+            Engine { node, store, author, hosted: Arc::default(), memory: options.memory, keyring: None };
         for entry in keyring.workspaces() {
             let key = entry.epoch_key().expect("checked when the keyring was read");
             let replica = engine.replica(&key)?;
@@ -145,7 +147,7 @@ impl Engine {
             store,
             keyring: None,
             author,
-            hosted: RwLock::default(),
+            hosted: Arc::default(),
             memory: MemoryLimits::default(),
         }
     }
@@ -194,7 +196,7 @@ impl Engine {
         if let Some(replica) = &replica {
             replica.attach(workspace.clone());
         }
-        let hosted = Arc::new(Hosted::new(name.to_owned(), workspace, replica));
+        let hosted = Arc::new(Hosted::new(name.to_owned(), workspace, replica, Arc::downgrade(&self.hosted)));
         self.hosted.write().unwrap_or_else(PoisonError::into_inner).push(Arc::clone(&hosted));
         hosted
     }

@@ -61,6 +61,10 @@ pub struct Request {
     pub limits: RequestLimits,
     /// Set it to end the request early.
     pub cancel: Arc<AtomicBool>,
+    /// The address by which clients reach the node, where it has one.
+    pub served_at: Option<String>,
+    /// Who asks, where clients must say.
+    pub user: Option<String>,
     /// The caller's clock, milliseconds since 1970: the moment that NOW() tells and a commit bears.
     pub now_ms: i64,
 }
@@ -111,6 +115,8 @@ impl Request {
             message: None,
             limits: RequestLimits::default(),
             cancel: Arc::default(),
+            served_at: None,
+            user: None,
             now_ms,
         }
     }

@@ -4,7 +4,7 @@
 //! killed node left behind is overwritten by the next and believed by nobody without asking.
 
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +23,9 @@ pub struct RunningNode {
     pub bolt: Option<SocketAddr>,
     /// For peers, as HOST:PORT.
     pub p2p: Vec<String>,
+    /// What lets in who can read this note, where the node asks for tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
 }
 
 /// Removes the note when the node ends in peace.
@@ -32,7 +35,14 @@ impl RunningNode {
     /// Leaves the note in a data folder that this process holds.
     pub fn announce(&self, folder: &Path) -> io::Result<RunningNote> {
         let path = folder.join(FILE);
-        fs::write(&path, serde_json::to_string(self).map_err(io::Error::other)?)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        // A note that a killed node left keeps the mode that it had.
+        let _ = fs::remove_file(&path);
+        let note = serde_json::to_string(self).map_err(io::Error::other)?;
+        options.open(&path)?.write_all(note.as_bytes())?;
         Ok(RunningNote(path))
     }
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::hosted::{Job, Write};
+use super::hosted::{Job, Write, check_constraints};
 use super::{Answer, CommitId, EngineError, Hosted, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::UpdateSummary;
-use crate::workspace::{Pending, Settings, Transaction, WorkspaceError};
+use crate::workspace::{Pending, Settings, Transaction};
 
 /// A transaction that its caller holds open from request to request.
 ///
@@ -103,12 +103,12 @@ impl OpenTransaction {
     /// [`EngineError::Conflict`] or [`EngineError::NotAt`] if the branch has moved: begin again.
     pub fn commit(self, now_ms: i64) -> Result<CommitId, EngineError> {
         self.check()?;
-        let OpenTransaction { hosted, world, message, told, .. } = self;
+        let OpenTransaction { hosted, settings, world, message, told, .. } = self;
         let message = message.unwrap_or_default();
         let pending = match world {
             World::Reading { commit, .. } => return Ok(commit),
-            World::Writing(transaction) => match (transaction.append(&message, now_ms), told) {
-                (Err(WorkspaceError::Conflict { .. }), Some(told)) => {
+            World::Writing(transaction) => match (append(&transaction, &settings, &message, now_ms), told) {
+                (Err(EngineError::Conflict(_)), Some(told)) => {
                     run_again(&hosted, transaction.branch(), told, message, now_ms)?
                 }
                 (result, _) => result?,
@@ -123,6 +123,16 @@ impl OpenTransaction {
             false => Ok(()),
         }
     }
+}
+
+fn append(
+    transaction: &Transaction,
+    settings: &Settings,
+    message: &str,
+    now_ms: i64,
+) -> Result<Pending, EngineError> {
+    check_constraints(transaction, settings)?;
+    Ok(transaction.append(message, now_ms)?)
 }
 
 /// Makes a commit of writes where the branch stands now, if they change as much as they did elsewhere.

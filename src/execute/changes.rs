@@ -28,6 +28,7 @@ enum Step {
     SetProperty { entity: Compiled, key: String, value: Compiled },
     SetProperties { entity: Compiled, map: Compiled, replace: bool },
     SetLabels { node: Compiled, labels: Vec<String> },
+    SetDynamicLabels { node: Compiled, labels: Compiled },
     RemoveLabels { node: Compiled, labels: Vec<String> },
     DeleteEntity { entity: Compiled, detach: bool },
     ForEach { column: usize, list: Compiled, steps: Vec<Step> },
@@ -122,6 +123,12 @@ impl Changes {
                 let node = value(node, row)?;
                 if !node.is_undefined() {
                     writer.set_labels(node, labels)?;
+                }
+            }
+            Step::SetDynamicLabels { node, labels } => {
+                let (node, labels) = (value(node, row)?, value(labels, row)?);
+                if !node.is_undefined() {
+                    writer.set_labels(node, &expression::names(labels, "labels", context)?)?;
                 }
             }
             Step::RemoveLabels { node, labels } => {
@@ -221,6 +228,9 @@ fn compile(change: &Change, layout: &Layout, context: &Context) -> Result<Step, 
         }
         Change::SetLabels { node, labels } => {
             Step::SetLabels { node: expression(node)?, labels: labels.clone() }
+        }
+        Change::SetDynamicLabels { node, labels } => {
+            Step::SetDynamicLabels { node: expression(node)?, labels: expression(labels)? }
         }
         Change::RemoveLabels { node, labels } => {
             Step::RemoveLabels { node: expression(node)?, labels: labels.clone() }

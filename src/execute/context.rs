@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
+use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
 use crate::model::{
@@ -41,6 +42,8 @@ pub struct Context {
     pub limits: Limits,
     pub cancel: Arc<AtomicBool>,
     pub values: Values,
+    /// What procedures draw.
+    pub(super) virtuals: VirtualEntities,
     pub procedures: Procedures,
     /// Answers SERVICE; without one it fails.
     pub services: Option<Arc<dyn ServiceHandler>>,
@@ -107,6 +110,7 @@ impl Context {
             limits: Limits::default(),
             cancel: Arc::new(AtomicBool::new(false)),
             values: Values::default(),
+            virtuals: VirtualEntities::default(),
             procedures: Procedures::default(),
             services: None,
             loader: None,

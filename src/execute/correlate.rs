@@ -6,12 +6,6 @@ use super::Context;
 use crate::model::Value;
 use crate::plan::{Aggregate, AggregateFunction, Expression, Function, LogicalPlan, Variable};
 
-/// Returns whether running the plan changes data.
-pub fn has_writes(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. })
-        || plan.inputs().into_iter().any(has_writes)
-}
-
 /// Returns the variables that a subplan's Argument leaves ask for.
 pub fn argument_variables(plan: &LogicalPlan) -> BTreeSet<Variable> {
     let mut all = BTreeSet::new();
@@ -72,7 +66,7 @@ fn without_arguments(plan: &LogicalPlan, given: &mut BTreeSet<Variable>) -> Opti
                 (left, right) => left.or(right),
             }
         }
-        plan if is_correlated(plan) || has_writes(plan) => return None,
+        plan if is_correlated(plan) || plan.writes() => return None,
         plan => Some(plan.clone()),
     })
 }

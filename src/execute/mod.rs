@@ -13,16 +13,18 @@ mod layout;
 mod operator;
 mod physical_plan;
 mod rows;
+pub mod schema_rule;
 #[cfg(test)]
 mod tests;
 mod values;
+mod virtual_entities;
 mod writer;
 
 pub use context::{Context, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler};
 pub use error::{ExecuteError, RuntimeCode};
 pub use explanation::{Meter, PhysicalNode};
 pub use layout::Layout;
-pub use operator::Operator;
+pub use operator::{COMPATIBLE_VERSION, Operator};
 pub use rows::{Rows, Triples};
 pub use values::{Local, Values};
 pub use writer::UpdateSummary;

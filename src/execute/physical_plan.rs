@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::correlate::{detach, has_writes, is_correlated};
+use super::correlate::{detach, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, Distinct,
     DistinctEdges, DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher,
     IndexScan, InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify,
     MultiwayJoin, PathProbe, PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service,
-    ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation,
-    counted_scan, resolve,
+    ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, WritingCall, as_quad_scan,
+    choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -216,7 +216,7 @@ impl Planner {
                 let own = self.build(input)?;
                 let offset = self.compile_all(offset, &Layout::default())?;
                 let limit = self.compile_all(limit, &Layout::default())?;
-                Box::new(Slice::new(own, offset, limit, has_writes(input), context))
+                Box::new(Slice::new(own, offset, limit, input.writes(), context))
             }
             LogicalPlan::Assert { input, condition, message } => {
                 let own = self.build_sorted(input, wanted)?;
@@ -236,11 +236,14 @@ impl Planner {
                     ));
                 }
             },
-            LogicalPlan::Call { input, procedure, arguments, yields } => {
+            LogicalPlan::Call { input, procedure, arguments, yields, writes } => {
                 let own = self.build(input)?;
                 let arguments = arguments.iter().map(|argument| self.compile(argument, own.layout()));
                 let arguments = arguments.collect::<Result<_, _>>()?;
-                Box::new(Call::new(own, procedure, arguments, yields, context)?)
+                match writes {
+                    true => Box::new(WritingCall::new(own, procedure, arguments, yields, context)?),
+                    false => Box::new(Call::new(own, procedure, arguments, yields, context)?),
+                }
             }
             LogicalPlan::Modify { input, changes } => {
                 Box::new(Modify::new(self.build(input)?, changes, context)?)
@@ -302,7 +305,7 @@ impl Planner {
             return self.build_sorted(left, wanted);
         }
         let (few, many) = (self.estimate(left), self.estimate(right));
-        let must_be_first = has_writes(left) || has_writes(right) || needs_left(right);
+        let must_be_first = left.writes() || right.writes() || needs_left(right);
         let (left, right, few, many) = match many < few && !must_be_first {
             true => (right, left, many, few),
             false => (left, right, few, many),
@@ -387,7 +390,7 @@ impl Planner {
         if !shared.is_empty()
             && !is_leaf
             && !is_correlated(right)
-            && !has_writes(right)
+            && !right.writes()
             && (rows * self.costs.lookup < self.largest_scan(right) || needs_left(right))
         {
             return Ok(Box::new(SubplanMatcher::reduced(right, shared, left, self)?));
@@ -510,7 +513,7 @@ impl Planner {
         left: &Layout,
         rows: f64,
     ) -> Result<Box<dyn Matcher>, ExecuteError> {
-        if is_correlated(plan) || has_writes(plan) {
+        if is_correlated(plan) || plan.writes() {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }
         self.matcher(left, rows, plan)

@@ -27,6 +27,10 @@ pub struct UpdateSummary {
     pub properties_removed: u64,
     pub labels_added: u64,
     pub labels_removed: u64,
+    pub constraints_added: u64,
+    pub constraints_removed: u64,
+    pub indexes_added: u64,
+    pub indexes_removed: u64,
 }
 
 impl UpdateSummary {
@@ -42,6 +46,10 @@ impl UpdateSummary {
         self.properties_removed += other.properties_removed;
         self.labels_added += other.labels_added;
         self.labels_removed += other.labels_removed;
+        self.constraints_added += other.constraints_added;
+        self.constraints_removed += other.constraints_removed;
+        self.indexes_added += other.indexes_added;
+        self.indexes_removed += other.indexes_removed;
     }
 }
 
@@ -110,7 +118,7 @@ impl Writer {
     }
 
     /// Returns the id of a property value as it is stored.
-    fn storable(&self, id: TermId) -> Result<TermId, ExecuteError> {
+    pub fn storable(&self, id: TermId) -> Result<TermId, ExecuteError> {
         if id.is_inline() || (id.as_dictionary().is_some() && !is_node(id, &self.context)?) {
             return Ok(id);
         }
@@ -314,6 +322,79 @@ impl Writer {
         }
         self.loose.push(node);
         Ok(())
+    }
+
+    /// Returns the nodes among which those must be that have these labels and these properties, as they
+    /// are stored: those of the rarest of them, or all subjects if there are neither.
+    pub fn candidates(
+        &self,
+        labels: &[String],
+        properties: &[(String, TermId)],
+    ) -> Result<Vec<TermId>, ExecuteError> {
+        let iri = |name: &String| self.intern(&self.context.vocabulary.iri(name).into());
+        let mut rarest: Option<(u64, QuadPattern)> = None;
+        let mut pairs = Vec::new();
+        for label in labels {
+            pairs.push((self.rdf_type, iri(label)?));
+        }
+        for (key, value) in properties {
+            pairs.push((iri(key)?, *value));
+        }
+        for (predicate, object) in pairs {
+            let pattern = QuadPattern {
+                subject: None,
+                predicate: Some(predicate),
+                object: Some(object),
+                graph: self.scope.clone(),
+            };
+            let count = self.changes.estimate(&pattern)?;
+            if rarest.as_ref().is_none_or(|(known, _)| count < *known) {
+                rarest = Some((count, pattern));
+            }
+        }
+        let all = QuadPattern { graph: self.scope.clone(), ..QuadPattern::default() };
+        let pattern = rarest.map_or(all, |(_, pattern)| pattern);
+        let mut nodes: Vec<TermId> = self.matching(&pattern)?.iter().map(|quad| quad.subject).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        Ok(nodes)
+    }
+
+    /// Returns whether a subject has these labels; a reifier never has: it is no node.
+    pub fn has_labels(&self, node: TermId, labels: &[String]) -> Result<bool, ExecuteError> {
+        for label in labels {
+            let object = self.intern(&self.context.vocabulary.iri(label).into())?;
+            if self.quads(Some(node), Some(self.rdf_type), Some(object))?.is_empty() {
+                return Ok(false);
+            }
+        }
+        Ok(self.quads(Some(node), Some(self.reifies), None)?.is_empty())
+    }
+
+    /// Returns the literals of a property.
+    pub fn literals(&self, subject: TermId, key: &str) -> Result<Vec<TermId>, ExecuteError> {
+        let predicate = self.intern(&self.context.vocabulary.iri(key).into())?;
+        let quads = self.quads(Some(subject), Some(predicate), None)?;
+        Ok(quads.iter().map(|quad| quad.object).filter(|object| is_literal(*object)).collect())
+    }
+
+    /// Returns the relationships of a type from one node to another: their triples and reifiers.
+    pub fn relationships(
+        &self,
+        start: TermId,
+        name: &str,
+        end: TermId,
+    ) -> Result<Vec<(Quad, Option<TermId>)>, ExecuteError> {
+        let predicate = self.intern(&self.context.vocabulary.iri(name).into())?;
+        let mut found = Vec::new();
+        for quad in self.quads(Some(start), Some(predicate), Some(end))? {
+            let reifiers = self.reifiers(&quad)?;
+            match reifiers.is_empty() {
+                true => found.push((quad, None)),
+                false => found.extend(reifiers.into_iter().map(|edge| (quad, Some(edge)))),
+            }
+        }
+        Ok(found)
     }
 
     fn check_node(&self, node: TermId) -> Result<(), ExecuteError> {

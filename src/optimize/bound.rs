@@ -88,9 +88,3 @@ pub fn is_correlated(plan: &LogicalPlan) -> bool {
             expression.any(&|part| matches!(part, Expression::Exists(inner) if is_correlated(inner)))
         })
 }
-
-/// Returns whether running the plan changes data.
-pub fn writes(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. })
-        || plan.inputs().into_iter().any(writes)
-}

@@ -1,7 +1,6 @@
 //! Equality with a number, where the data's schema tells in which forms a number may stand: there it is equality
 //! with one of a few terms, which a scan can look up.
 
-use super::bound::writes;
 use super::constants::conjuncts_mut;
 use super::filter::conjoin;
 use crate::dataset::{Dataset, DatasetError};
@@ -59,7 +58,7 @@ impl Number {
 fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
     match plan {
         // What comes after a write reads what was written.
-        LogicalPlan::Apply { input, subplan, kind } if writes(&input) => {
+        LogicalPlan::Apply { input, subplan, kind } if input.writes() => {
             LogicalPlan::Apply { input: Box::new(rewrite(*input, schema)), subplan, kind }
         }
         plan => look_up(plan.map_inputs(&mut |input| rewrite(input, schema)), schema),

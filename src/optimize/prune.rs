@@ -1,14 +1,13 @@
 //! Pruning: what nobody reads is not computed, and projections that change nothing go.
 
 use super::Set;
-use super::bound::writes;
 use super::filter::is_volatile;
 use crate::plan::{AggregateFunction, ApplyKind, Column, Expression, LogicalPlan, Variable};
 
 /// Prunes a query's plan down to its columns, and ends it with a projection if it has more.
 pub fn root(plan: LogicalPlan, columns: &[Column], needed: &Set) -> LogicalPlan {
     let plan = self::plan(plan, needed);
-    if plan.variables() == *needed || writes(&plan) {
+    if plan.variables() == *needed || plan.writes() {
         return plan;
     }
     let mut variables: Vec<Variable> = Vec::new();
@@ -118,8 +117,8 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
         }
         Slice { input, offset, limit } => Slice { input: inner(input, needed, []), offset, limit },
         Union(branches) => Union(branches.into_iter().map(|branch| self::plan(branch, needed)).collect()),
-        Call { input, procedure, arguments, yields } => {
-            Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields }
+        Call { input, procedure, arguments, yields, writes } => {
+            Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields, writes }
         }
         // Changes may read what no expression names.
         plan @ (Modify { .. } | Merge { .. }) => plan.map_inputs(&mut |input| {

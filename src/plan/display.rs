@@ -323,6 +323,7 @@ impl Printer {
             Change::SetLabels { labels, .. } => {
                 format!("set labels {} {}", labels.join(" "), self.operands(change, exists))
             }
+            Change::SetDynamicLabels { .. } => format!("set labels {}", self.operands(change, exists)),
             Change::RemoveLabels { labels, .. } => {
                 format!("remove labels {} {}", labels.join(" "), self.operands(change, exists))
             }

@@ -190,6 +190,8 @@ pub enum Function {
     Keys,
     /// Two maps as one; where both have a key, the second's value.
     MergeMaps,
+    /// (map, keys, values): the map without these keys, without these values, and without nulls.
+    CleanMap,
 
     // The graph, Cypher. These read the dataset.
     /// A property of a node, relationship, map or temporal value, by constant key.

@@ -41,6 +41,11 @@ pub enum Change {
         node: Expression,
         labels: Vec<String>,
     },
+    /// The labels are a string or a list of strings.
+    SetDynamicLabels {
+        node: Expression,
+        labels: Expression,
+    },
     RemoveLabels {
         node: Expression,
         labels: Vec<String>,

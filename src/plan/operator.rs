@@ -134,6 +134,8 @@ pub enum LogicalPlan {
         procedure: String,
         arguments: Vec<Expression>,
         yields: Vec<(String, Variable)>,
+        /// It may change data: then its whole input is evaluated first.
+        writes: bool,
     },
     /// Evaluates the whole input, then applies the changes row by row, then yields the rows with
     /// the variables that the changes bind.
@@ -272,6 +274,14 @@ impl LogicalPlan {
 
     pub fn is_unit(&self) -> bool {
         matches!(self, LogicalPlan::Values { variables, rows } if variables.is_empty() && rows.len() == 1)
+    }
+
+    /// Returns whether running the plan changes data.
+    pub fn writes(&self) -> bool {
+        matches!(
+            self,
+            LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. } | LogicalPlan::Call { writes: true, .. }
+        ) || self.inputs().into_iter().any(LogicalPlan::writes)
     }
 }
 

@@ -341,6 +341,7 @@ impl Change {
             }
             Change::SetProperty { entity, value, .. } => vec![entity, value],
             Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetDynamicLabels { node, labels } => vec![node, labels],
             Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
             Change::DeleteEntity { entity, .. } => vec![entity],
             Change::ForEach { list, changes, .. } => std::iter::once(list)
@@ -363,6 +364,7 @@ impl Change {
             }
             Change::SetProperty { entity, value, .. } => vec![entity, value],
             Change::SetProperties { entity, map, .. } => vec![entity, map],
+            Change::SetDynamicLabels { node, labels } => vec![node, labels],
             Change::SetLabels { node, .. } | Change::RemoveLabels { node, .. } => vec![node],
             Change::DeleteEntity { entity, .. } => vec![entity],
             Change::ForEach { list, changes, .. } => {

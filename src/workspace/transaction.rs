@@ -57,6 +57,11 @@ impl Transaction {
         (added as u64, (state.changes.len() - added) as u64)
     }
 
+    /// Returns the quads that were effectively added or removed so far.
+    pub fn changed(&self) -> Vec<Quad> {
+        self.read().changes.keys().copied().collect()
+    }
+
     /// Returns the data as it stands now: what is changed later is not in it.
     pub fn as_of_now(&self) -> Arc<dyn Dataset> {
         let (view, is_changed) = {

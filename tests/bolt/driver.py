@@ -182,6 +182,80 @@ def procedures_that_clients_call_first():
         session.run("MATCH (n:Listed) DETACH DELETE n").consume()
 
 
+def show_commands_are_tables():
+    with connect() as driver, driver.session() as session:
+        databases = {row["name"]: row for row in session.run("SHOW DATABASES")}
+        assert set(databases) == {"fleet", "fleet@draft", "other"}, databases
+        assert databases["fleet"]["default"] and "neo4j" in databases["fleet"]["aliases"], databases
+        for name in databases:
+            assert driver.session(database=name).run("RETURN 1").single()[0] == 1
+        assert [row["name"] for row in session.run("SHOW DATABASE neo4j")] == ["fleet"]
+        assert session.run("SHOW DEFAULT DATABASE").single()["name"] == "fleet"
+        assert [row["type"] for row in session.run("SHOW INDEXES")] == ["LOOKUP", "LOOKUP"]
+        assert list(session.run("SHOW VECTOR INDEXES")) == []
+        assert list(session.run("SHOW CONSTRAINTS YIELD name, type WHERE type = 'UNIQUENESS' RETURN name")) == []
+        procedures = session.run(
+            "SHOW PROCEDURES YIELD name, mode AS m WHERE name STARTS WITH 'apoc.merge' RETURN name, m ORDER BY name")
+        assert procedures.values() == [["apoc.merge.node", "WRITE"], ["apoc.merge.relationship", "WRITE"]]
+        count = value(session, "SHOW FUNCTIONS YIELD name RETURN count(*)")
+        assert count > 100, count
+        assert len(session.run("SHOW FUNCTIONS YIELD * LIMIT 1").single()) == 12
+        fails(CypherSyntaxError, lambda: session.run("SHOW NOTHING").consume())
+        fails(CypherSyntaxError, lambda: session.run("SHOW INDEXES YIELD nothing").consume())
+
+
+def schemas_are_drawn():
+    with connect() as driver, driver.session(database="other") as session:
+        session.run("CREATE (:A {n: 1})-[:TO {since: date()}]->(:A:B {n: 'x', l: [1]})").consume()
+        nodes, relationships = session.run("CALL db.schema.visualization()").single().values()
+        assert sorted(node["name"] for node in nodes) == ["A", "B"], nodes
+        assert {(r.type, r.nodes[0].element_id == r.nodes[1].element_id) for r in relationships} == {
+            ("TO", True), ("TO", False)} if MAJOR >= 5 else len(relationships) == 2
+        rows = session.run("CALL db.schema.nodeTypeProperties()").values()
+        assert rows == [
+            [":`A`", ["A"], "n", ["Long"], True],
+            [":`A`:`B`", ["A", "B"], "l", ["LongArray"], True],
+            [":`A`:`B`", ["A", "B"], "n", ["String"], True]], rows
+        rows = session.run("CALL db.schema.relTypeProperties()").values()
+        assert rows == [[":`TO`", "since", ["Date"], True]], rows
+        stats = session.run("CALL apoc.meta.stats() YIELD stats").single()[0]
+        assert stats["relTypes"] == {
+            "()-[:TO]->()": 1, "(:A)-[:TO]->()": 1, "()-[:TO]->(:A)": 1, "()-[:TO]->(:B)": 1}, stats
+        text = ("CALL apoc.meta.graph() YIELD relationships UNWIND relationships AS r "
+                "RETURN startNode(r).name, r['count'], type(r), labels(endNode(r))")
+        assert sorted(session.run(text).values()) == [["A", 1, "TO", ["A"]], ["A", 1, "TO", ["B"]]]
+        session.run("MATCH (n) DETACH DELETE n").consume()
+
+
+def procedures_write():
+    with connect() as driver, driver.session(database="other") as session:
+        merge = ("UNWIND $rows AS row CALL apoc.merge.node(['L', row.label], {id: row.id}, {made: true}, {again: true}) "
+                 "YIELD node RETURN count(DISTINCT node)")
+        rows = [{"label": "A", "id": 1}, {"label": "A", "id": 1.0}, {"label": "B", "id": 1}]
+        result = session.run(merge, rows=rows)
+        assert result.single()[0] == 2
+        assert result.consume().counters.nodes_created == 2
+        found = session.run("MATCH (n:L:A) RETURN n.made, n.again").values()
+        assert found == [[True, True]], found
+        relate = ("MATCH (a:A), (b:B) CALL apoc.merge.relationship(a, $type, {k: $k}, {made: 1}, b) "
+                  "YIELD rel RETURN rel.k, rel.made, type(rel)")
+        for k in [1, 1, 2]:
+            assert session.run(relate, type="TO", k=k).values() == [[k, 1, "TO"]]
+        assert value(session, "MATCH (:A)-[r:TO]->(:B) RETURN count(r)") == 2
+        text = "MATCH (n:L) CALL apoc.create.addLabels(n, ['X', 'Y']) YIELD node WITH node WHERE node:X RETURN count(node)"
+        assert value(session, text) == 2
+        assert value(session, "MATCH (n:X:Y) RETURN count(n)") == 2
+        session.run("CALL apoc.merge.node(['Limited'], {id: 1}) YIELD node RETURN node LIMIT 0").consume()
+        assert value(session, "MATCH (n:Limited) RETURN count(n)") == 1
+        error = fails(ClientError, lambda: session.run("CALL apoc.merge.node(['A'], {id: null})").consume())
+        assert "null" in str(error), error
+        error = fails(ClientError, lambda: session.run("CALL apoc.nothing()").consume())
+        assert error.code == "Neo.ClientError.Procedure.ProcedureNotFound", error
+        session.run("MATCH (n) DETACH DELETE n").consume()
+    with connect() as driver, driver.session(default_access_mode=neo4j.READ_ACCESS) as session:
+        fails(ClientError, lambda: session.run("CALL apoc.merge.node(['A'], {id: 1})").consume())
+
+
 def values_come_back_as_they_went():
     stockholm = pytz.timezone("Europe/Stockholm")
     values = [
@@ -232,6 +306,20 @@ def values_come_back_as_they_went():
         assert value(session, "RETURN date('2024-02-29')") == Date(2024, 2, 29)
         assert value(session, "RETURN localtime('01:02:03')") == Time(1, 2, 3)
         assert value(session, "RETURN point({x: 1, y: 2})") == CartesianPoint((1.0, 2.0))
+
+
+def vectors_and_uuids_are_lists_and_strings():
+    if MAJOR < 6:
+        return
+    import uuid
+    from neo4j.vector import Vector
+    with connect() as driver, driver.session() as session:
+        assert value(session, "RETURN $v", v=Vector([0.5, -1.0], "f32")) == [0.5, -1.0]
+        assert value(session, "RETURN $v", v=Vector([1, -2], "i16")) == [1, -2]
+        some = uuid.uuid4()
+        assert value(session, "RETURN $u", u=some) == str(some)
+        version = session.run("RETURN 1").consume().server.protocol_version
+        assert tuple(version) == (6, 1), version
 
 
 def entities_and_paths():

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use raw_client::{RawClient, WELCOME};
 use reefloom::engine::{Engine, WorkspaceSettings};
-use reefloom::server::{BoltOptions, serve_bolt};
+use reefloom::server::{BoltOptions, Tls, Tokens, serve_bolt};
 
 /// A node with the workspaces `fleet` (branches `main` and `draft`) and `other`.
 struct Server {
@@ -77,6 +77,12 @@ fn python_driver_4() {
     driver::python("4.4.13", Server::start(BoltOptions::default()).address);
 }
 
+/// It offers Bolt 4.0 and 4.1.
+#[test]
+fn rust_driver() {
+    driver::rust(Server::start(BoltOptions::default()).address);
+}
+
 #[test]
 fn javascript_driver_6() {
     driver::javascript("6.3.0", Server::start(BoltOptions::default()).address);
@@ -85,6 +91,38 @@ fn javascript_driver_6() {
 #[test]
 fn javascript_driver_5() {
     driver::javascript("5.28.3", Server::start(BoltOptions::default()).address);
+}
+
+/// By `bolt+s://`, `bolt+ssc://` and their kin.
+#[test]
+fn tokens_and_tls() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let made = rcgen::generate_simple_self_signed(names).unwrap();
+    let [certificate, key] = ["cert.pem", "key.pem"].map(|name| folder.path().join(name));
+    std::fs::write(&certificate, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.key_pair.serialize_pem()).unwrap();
+    let token = "correct-horse-battery-staple";
+    let options = BoltOptions {
+        tokens: Some(Arc::new(Tokens::parse(&format!("anna:{token}")).unwrap())),
+        tls: Some(Tls::load(&certificate, &key).unwrap()),
+        ..BoltOptions::default()
+    };
+    driver::door(Server::start(options).address, token, &certificate);
+}
+
+#[test]
+fn langchain() {
+    let packages = ["langchain-neo4j==0.11.0", "neo4j-graphrag==1.21.0", "neo4j==5.28.8"];
+    let server = Server::start(BoltOptions::default());
+    driver::python_library("tests/bolt/langchain_graph.py", &packages, server.address);
+}
+
+#[test]
+fn llama_index() {
+    let packages = ["llama-index-graph-stores-neo4j==0.8.0", "llama-index-core==0.14.25", "neo4j==5.28.8"];
+    let server = Server::start(BoltOptions::default());
+    driver::python_library("tests/bolt/llama_index_store.py", &packages, server.address);
 }
 
 #[test]

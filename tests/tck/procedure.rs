@@ -29,7 +29,8 @@ impl TableProcedure {
                 .collect()
         };
         let results = fields(results).into_iter().map(|(name, _)| name).collect();
-        let signature = ProcedureSignature { arguments: fields(arguments), results };
+        let signature =
+            ProcedureSignature { arguments: fields(arguments), results, ..ProcedureSignature::default() };
         let is_row = |row: &&Vec<String>| row.len() == signature.arguments.len() + signature.results.len();
         let rows = table.iter().skip(1).filter(is_row);
         let rows =

@@ -360,6 +360,13 @@ pub(super) fn cypher_in(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     Ok((!is_open).then_some(false).into())
 }
 
+/// Compares ids by Cypher's `=`, for operators.
+pub fn cypher_equal_ids(a: TermId, b: TermId, context: &Context) -> Result<Option<bool>, ExecuteError> {
+    let mut data = [Datum::of_id(a), Datum::of_id(b)];
+    decode(&mut data, Depth::Deep, context)?;
+    Ok(cypher_equal(&data[0], &data[1]))
+}
+
 /// Compares ids by SPARQL's `=`, for operators.
 pub fn sparql_equal_ids(a: TermId, b: TermId, context: &Context) -> Result<Option<bool>, ExecuteError> {
     if let Some(known) = equal_ids(a, b) {

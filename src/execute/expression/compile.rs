@@ -306,7 +306,7 @@ fn takes(function: &Function, given: usize) -> bool {
         CypherRound => (1, 3),
         Range | SubStr | CypherSubstring | Regex => (2, 3),
         Replace => (3, 4),
-        If | StrLangDirection | Triple | CypherReplace | Slice => (3, 3),
+        If | StrLangDirection | Triple | CypherReplace | Slice | CleanMap => (3, 3),
         Relationship => (4, 4),
         Xor | SameTerm | SparqlEqual | CypherEqual | SparqlLess | SparqlLessOrEqual | CypherLess
         | CypherLessOrEqual | CypherIn | SparqlAdd | SparqlSubtract | SparqlMultiply | SparqlDivide

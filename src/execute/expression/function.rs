@@ -99,7 +99,9 @@ impl Kernel {
             Now | Year | Month | Day | Hours | Minutes | Seconds | Timezone | Tz | Adjust | Timestamp => {
                 of_dates(function)
             }
-            Size | Head | Last | Tail | Range | Index | Slice | Keys | MergeMaps => of_lists(function),
+            Size | Head | Last | Tail | Range | Index | Slice | Keys | MergeMaps | CleanMap => {
+                of_lists(function)
+            }
             Property(_) | Properties | Labels | HasLabels(_) | RelationshipType | StartNode | EndNode
             | ElementId | Id | Nodes | Relationships | Length | Relationship | Path | IsNode | MintNode
             | Exists => of_graphs(function),
@@ -307,6 +309,7 @@ fn of_lists(function: &Function) -> Kernel {
         Function::Tail => list::tail,
         Function::Range => list::range,
         Function::MergeMaps => list::merge_maps,
+        Function::CleanMap => list::clean_map,
         Function::Index => return Kernel::with(graph::index()).lenient(),
         Function::Keys => return Kernel::with(graph::keys()).lenient(),
         _ => |arguments, _| list::slice(&arguments[0], arguments.get(1), arguments.get(2)),

@@ -47,6 +47,22 @@ pub fn graph_filter(context: &Context) -> Result<GraphFilter, ExecuteError> {
 
 /// Looks up the facts of subjects, of one predicate or of all, in as few scans as pay.
 fn facts(subjects: &[TermId], predicate: Option<TermId>, context: &Context) -> Result<Facts, ExecuteError> {
+    let mut facts = stored_facts(subjects, predicate, context)?;
+    if !context.virtuals.is_empty() {
+        for subject in subjects.iter().filter(|subject| context.virtuals.contains(**subject)) {
+            let mut own = context.virtuals.facts(*subject);
+            own.retain(|(key, _)| predicate.is_none_or(|predicate| predicate == *key));
+            facts.insert(*subject, own);
+        }
+    }
+    Ok(facts)
+}
+
+fn stored_facts(
+    subjects: &[TermId],
+    predicate: Option<TermId>,
+    context: &Context,
+) -> Result<Facts, ExecuteError> {
     let mut subjects: Vec<TermId> =
         subjects.iter().copied().filter(|id| id.as_dictionary().is_some()).collect();
     subjects.sort_unstable();
@@ -106,14 +122,21 @@ fn collect(
 }
 
 /// Returns whether an object is a literal, and so its quad a property.
-fn is_literal(id: TermId) -> bool {
-    id.is_inline() || matches!(id.kind(), TermKind::String | TermKind::LangString | TermKind::TypedLiteral)
+fn is_literal(id: TermId, context: &Context) -> bool {
+    match id.kind() {
+        TermKind::String | TermKind::LangString | TermKind::TypedLiteral => true,
+        // Of a virtual entity.
+        TermKind::Local => {
+            matches!(context.values.get(id).as_deref(), Some(Local::Term(Term::Literal(_))))
+        }
+        _ => id.is_inline(),
+    }
 }
 
 /// Returns one property's value from its objects: nothing, the value, or several as a list in
 /// term order.
 fn property_value(mut objects: Vec<TermId>, context: &Context) -> Result<Datum, ExecuteError> {
-    objects.retain(|id| is_literal(*id));
+    objects.retain(|id| is_literal(*id, context));
     match objects.len() {
         0 => Ok(Datum::Undefined),
         1 => Ok(Datum::of_id(objects[0])),
@@ -165,7 +188,7 @@ pub(super) fn property(key: String) -> Run {
             columns.into_iter().next().unwrap_or(Column::Constant(Datum::Undefined)).into_data(rows);
         let ids = entities.iter().map(|datum| entity_id(datum, context)).collect::<Result<Vec<_>, _>>()?;
         check_not_deleted(&entities, context)?;
-        let predicate = context.dataset.term_id(&context.vocabulary.iri(&key).into())?;
+        let predicate = context.fact_id(&context.vocabulary.iri(&key).into())?;
         let mut found = Facts::default();
         if predicate.is_some() {
             found = facts(&ids.iter().flatten().copied().collect::<Vec<_>>(), predicate, context)?;
@@ -217,7 +240,7 @@ pub(super) fn index() -> Run {
             let (container, key) = (&arguments[0], &arguments[1]);
             values.push(match (entity_id(container, context)?, key.as_text()) {
                 (Some(id), Some(key)) => {
-                    let predicate = context.dataset.term_id(&context.vocabulary.iri(key).into())?;
+                    let predicate = context.fact_id(&context.vocabulary.iri(key).into())?;
                     match predicate {
                         Some(predicate) => {
                             let found = facts(&[id], Some(predicate), context)?;
@@ -244,7 +267,8 @@ fn properties_of(
 ) -> Result<Vec<Option<Vec<(Arc<str>, Datum)>>>, ExecuteError> {
     let ids = entities.iter().map(|datum| entity_id(datum, context)).collect::<Result<Vec<_>, _>>()?;
     let found = facts(&ids.iter().flatten().copied().collect::<Vec<_>>(), None, context)?;
-    let names = names(found.values().flatten().filter(|(_, o)| is_literal(*o)).map(|(p, _)| *p), context)?;
+    let names =
+        names(found.values().flatten().filter(|(_, o)| is_literal(*o, context)).map(|(p, _)| *p), context)?;
     let properties = |(entity, id): (&Datum, &Option<TermId>)| {
         if id.is_none() {
             let is_plain = matches!(entity, Datum::Relationship(_));
@@ -322,7 +346,7 @@ pub(super) fn keys() -> Run {
 
 /// Returns the label ids of nodes.
 fn labels_of(nodes: &[TermId], context: &Context) -> Result<FxHashMap<TermId, Vec<TermId>>, ExecuteError> {
-    let Some(predicate) = context.dataset.term_id(&rdf::TYPE.into_owned().into())? else {
+    let Some(predicate) = context.fact_id(&rdf::TYPE.into_owned().into())? else {
         return Ok(FxHashMap::default());
     };
     let marker = context.dataset.term_id(&pg::NODE.into_owned().into())?;
@@ -378,7 +402,7 @@ pub(super) fn has_labels(wanted: Vec<String>) -> Run {
         let entities =
             columns.into_iter().next().unwrap_or(Column::Constant(Datum::Undefined)).into_data(rows);
         let iris: Vec<Term> = wanted.iter().map(|label| context.vocabulary.iri(label).into()).collect();
-        let ids = iris.iter().map(|iri| context.dataset.term_id(iri)).collect::<Result<Vec<_>, _>>()?;
+        let ids = iris.iter().map(|iri| context.fact_id(iri)).collect::<Result<Vec<_>, _>>()?;
         let nodes = entities
             .iter()
             .filter(|n| n.is_node())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::column::{Arguments, Column, Depth, Frame, decode};
+use super::comparison::cypher_equal;
 use super::datum::Datum;
 use super::node::{Kernel, Node, Outcome, Run};
 use super::{argument_error, kind_name, type_error};
@@ -255,6 +256,21 @@ pub(super) fn merge_maps(arguments: &Arguments<'_>, _: &Context) -> Outcome {
         return Err(type_error("InvalidArgumentType", format!("{} is no map", kind_name(other))));
     };
     Ok(Datum::map(first.iter().chain(second).cloned().collect()))
+}
+
+/// The entries of a map but for those of some keys, those of some values, and nulls.
+pub(super) fn clean_map(arguments: &Arguments<'_>, _: &Context) -> Outcome {
+    let (map, keys, values) = (&arguments[0], &arguments[1], &arguments[2]);
+    let Some(entries) = map.as_map() else {
+        return Err(type_error("InvalidArgumentType", format!("{} is no map", kind_name(map))));
+    };
+    let (keys, values) = (items(keys, "the keys of a map")?, items(values, "the values of a map")?);
+    let is_kept = |(key, value): &&(Arc<str>, Datum)| {
+        !value.is_undefined()
+            && !keys.iter().any(|unwanted| unwanted.as_text() == Some(key))
+            && !values.iter().any(|unwanted| cypher_equal(unwanted, value) == Some(true))
+    };
+    Ok(Datum::map(entries.iter().filter(is_kept).cloned().collect()))
 }
 
 /// list[from..to]: an absent bound is an explicit null constant, which `compile` has replaced;

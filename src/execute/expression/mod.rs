@@ -36,7 +36,7 @@ pub use aggregate::{
     AggregateValue, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
     standard_deviation,
 };
-pub use comparison::sparql_equal_ids;
+pub use comparison::{cypher_equal_ids, sparql_equal_ids};
 pub use compile::{Compiled, compile};
 pub use datum::Decoded;
 pub use graph::{derived_iri, graph_filter};
@@ -45,7 +45,7 @@ pub use number::Number;
 pub use order::{Key, sort_keys};
 pub use spatial::Point;
 pub use temporal::{Temporal, TemporalKind};
-pub use value::{cypher_text, id_of_value, list_of_literals, storable_term, values_of_ids};
+pub use value::{cypher_text, id_of_value, list_of_literals, names, storable_term, values_of_ids};
 
 use datum::Datum;
 use value::{datum_of_value, value_of_literal};

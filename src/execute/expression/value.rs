@@ -7,7 +7,7 @@ use super::datum::Datum;
 use super::graph::hydrate;
 use super::number::Number;
 use super::temporal::Temporal;
-use super::{kind_name, list_literal, type_error};
+use super::{argument_error, kind_name, list_literal, type_error};
 use crate::execute::{Context, ExecuteError, Local};
 use crate::model::{Literal, Quad, Term, TermId, Value, pg};
 
@@ -50,7 +50,11 @@ pub(super) fn datum_of_value(value: &Value, context: &Context) -> Result<Datum, 
                 object: id(relationship.end.clone().into())?,
                 graph: TermId::UNDEFINED,
             };
-            let edge = context.dataset.term_id(&relationship.id.clone().into())?;
+            let own = relationship.id.clone().into();
+            let edge = match context.dataset.term_id(&own)? {
+                None => Some(id(own)?).filter(|id| context.virtuals.contains(*id)),
+                edge => edge,
+            };
             Datum::Id(context.values.intern(Local::Relationship { quad, edge }))
         }
         Value::Path(path) => {
@@ -86,6 +90,25 @@ pub(super) fn value_of_literal(datum: &Datum) -> Value {
     match datum.to_temporal() {
         Some(Temporal::Duration(duration)) => Value::Duration(duration),
         _ => datum.to_term().map_or(Value::Null, Value::Term),
+    }
+}
+
+/// Returns the names that a string is, or a list of strings; none of null.
+///
+/// # Errors
+/// If one is no string, or empty; `what` is what the names are of.
+pub fn names(id: TermId, what: &str, context: &Context) -> Result<Vec<String>, ExecuteError> {
+    let name = |value: Value| match value {
+        Value::String(text) if !text.is_empty() => Ok(text),
+        _ => {
+            let message = format!("{what} are strings that are not empty");
+            Err(argument_error("InvalidArgumentValue", message))
+        }
+    };
+    match values_of_ids(&[id], context)?.pop() {
+        Some(Value::List(items)) => items.into_iter().map(name).collect(),
+        Some(Value::Null) | None => Ok(Vec::new()),
+        Some(value) => Ok(vec![name(value)?]),
     }
 }
 

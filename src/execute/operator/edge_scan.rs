@@ -36,7 +36,7 @@ pub struct EdgeReader {
 }
 
 /// The reifiers of the triples of one pattern, sorted by triple.
-struct Reifiers {
+pub struct Reifiers {
     edges: Vec<Edge>,
     merges: bool,
     /// Where the last search ended.
@@ -129,7 +129,7 @@ impl EdgeReader {
 }
 
 impl Reifiers {
-    fn load(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<Reifiers, ExecuteError> {
+    pub fn load(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<Reifiers, ExecuteError> {
         let QuadPattern { subject, predicate, object, graph } = pattern.clone();
         let mut scan =
             context.dataset.scan_edges(&EdgePattern { subject, predicate, object, edge: None, graph })?;
@@ -155,7 +155,7 @@ impl Reifiers {
     }
 
     /// Returns the reifiers of a triple. Triples mostly come in order: the search begins where the last one ended.
-    fn of(&mut self, quad: &Quad) -> impl Iterator<Item = TermId> + '_ {
+    pub fn of(&mut self, quad: &Quad) -> impl Iterator<Item = TermId> + '_ {
         let graph = if self.merges { TermId::UNDEFINED } else { quad.graph };
         let key = (quad.subject, quad.predicate, quad.object, graph);
         let of = |edge: &Edge| (edge.subject, edge.predicate, edge.object, edge.graph);

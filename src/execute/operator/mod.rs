@@ -36,6 +36,7 @@ mod subplan_matcher;
 mod union;
 mod unwind;
 mod values;
+mod writing_call;
 
 pub(super) use aggregate::Aggregate;
 pub(super) use apply::{ApplyFold, Fold};
@@ -62,6 +63,7 @@ pub(super) use minus::MinusJoin;
 pub(super) use modify::Modify;
 pub(super) use multiway_join::MultiwayJoin;
 pub(super) use path::{PathProbe, PathScan};
+pub use procedure::COMPATIBLE_VERSION;
 pub(super) use project::Project;
 pub(super) use row_index::{RowIndex, hash_rows};
 pub(super) use semi_join::SemiJoin;
@@ -72,6 +74,7 @@ pub(super) use subplan_matcher::SubplanMatcher;
 pub(super) use union::Union;
 pub(super) use unwind::Unwind;
 pub(super) use values::Rows as RowsAtHand;
+pub(super) use writing_call::WritingCall;
 
 use std::sync::Arc;
 

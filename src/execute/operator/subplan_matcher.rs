@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::distinct::DistinctRows;
 use super::{BoxOperator, JoinTable, Matcher, Operator, Pairs, bytes_of, drain};
 use crate::batch::Batch;
-use crate::execute::correlate::{argument_variables, carry, has_writes, reduce};
+use crate::execute::correlate::{argument_variables, carry, reduce};
 use crate::execute::physical_plan::Planner;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
@@ -52,7 +52,7 @@ impl SubplanMatcher {
     ) -> Result<SubplanMatcher, ExecuteError> {
         let number = planner.context().fresh_variable();
         let given = argument_variables(plan).into_iter().filter(|v| left.contains(*v)).collect();
-        let (plan, mode) = if has_writes(plan) {
+        let (plan, mode) = if plan.writes() {
             (plan.clone(), Mode::EachRow(number))
         } else {
             match carry(plan, number, planner.context()) {

@@ -125,7 +125,7 @@ pub fn call(function: Function, arguments: impl Into<Vec<Expression>>) -> Expres
 pub fn query(root: LogicalPlan) -> Query {
     let columns = root.variables().into_iter();
     let columns = columns.map(|variable| Column { name: format!("v{}", variable.0), variable }).collect();
-    let writes = super::correlate::has_writes(&root);
+    let writes = root.writes();
     Query { root, form: Form::Rows, columns, variables: Variables::default(), writes }
 }
 

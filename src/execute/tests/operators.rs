@@ -356,6 +356,7 @@ fn procedures_are_called_for_each_row() {
         procedure: name.to_owned(),
         arguments,
         yields: vec![(field.to_owned(), Variable(1))],
+        writes: false,
     };
     let mut context = Context::new(dataset.clone());
     context.procedures.register("test.square", Arc::new(Square));

@@ -125,6 +125,11 @@ pub enum SetItem {
         variable: Name,
         labels: Vec<Name>,
     },
+    /// `variable:$(expression)`
+    DynamicLabels {
+        variable: Name,
+        labels: Expr,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -21,6 +21,143 @@ pub enum Meaning {
     NullIf,
 }
 
+/// The functions as SHOW FUNCTIONS tells of them, sorted by name: (name, category, description).
+pub const FUNCTIONS: &[(&str, &str, &str)] = &[
+    ("abs", "Numeric", "The magnitude of a number"),
+    ("acos", "Trigonometric", "The angle in radians that has this cosine"),
+    ("apoc.any.property", "Apoc", "A property of a node, relationship or map, by its name"),
+    ("apoc.map.clean", "Apoc", "A map without some keys, some values, and nulls"),
+    ("asin", "Trigonometric", "The angle in radians that has this sine"),
+    ("atan", "Trigonometric", "The angle in radians that has this tangent"),
+    ("atan2", "Trigonometric", "The angle in radians of a point"),
+    ("avg", "Aggregating", "The mean of numbers or durations"),
+    ("btrim", "String", "A string without white space at both ends"),
+    ("ceil", "Numeric", "The least integer that is not below a number"),
+    ("char_length", "String", "The number of characters of a string"),
+    ("character_length", "String", "The number of characters of a string"),
+    ("coalesce", "Scalar", "The first value that is not null"),
+    ("collect", "Aggregating", "The values as a list"),
+    ("cos", "Trigonometric", "The cosine of an angle in radians"),
+    ("cot", "Trigonometric", "The cotangent of an angle in radians"),
+    ("count", "Aggregating", "The number of values that are not null"),
+    ("date", "Temporal", "A date of a string, a map or another value, or today"),
+    ("date.realtime", "Temporal", "Today by the clock"),
+    ("date.statement", "Temporal", "Today by the statement's clock"),
+    ("date.transaction", "Temporal", "Today by the transaction's clock"),
+    ("date.truncate", "Temporal", "A date cut to a unit"),
+    ("datetime", "Temporal", "A date and time with a zone"),
+    ("datetime.fromEpoch", "Temporal", "A date and time of seconds and nanoseconds since 1970"),
+    ("datetime.fromEpochMillis", "Temporal", "A date and time of milliseconds since 1970"),
+    ("datetime.realtime", "Temporal", "Now by the clock"),
+    ("datetime.statement", "Temporal", "Now by the statement's clock"),
+    ("datetime.transaction", "Temporal", "Now by the transaction's clock"),
+    ("datetime.truncate", "Temporal", "A date and time cut to a unit"),
+    ("degrees", "Trigonometric", "Radians as degrees"),
+    ("distance", "Spatial", "The distance of two points"),
+    ("duration", "Temporal", "A duration of a string or a map"),
+    ("duration.between", "Temporal", "The duration between two moments"),
+    ("duration.inDays", "Temporal", "The duration between two moments in days"),
+    ("duration.inMonths", "Temporal", "The duration between two moments in months"),
+    ("duration.inSeconds", "Temporal", "The duration between two moments in seconds"),
+    ("e", "Logarithmic", "The base of natural logarithms"),
+    ("elementId", "Scalar", "The element id of a node or relationship"),
+    ("endNode", "Scalar", "The node that a relationship leads to"),
+    ("exists", "Predicate", "Whether a pattern matches, or a property is there"),
+    ("exp", "Logarithmic", "The power of e"),
+    ("floor", "Numeric", "The greatest integer that is not above a number"),
+    ("haversin", "Trigonometric", "Half the versine of an angle in radians"),
+    ("head", "List", "The first item of a list"),
+    ("id", "Scalar", "A number for a node or relationship"),
+    ("isEmpty", "Predicate", "Whether a list, map or string holds nothing"),
+    ("isNaN", "Numeric", "Whether a number is none"),
+    ("keys", "List", "The names of the properties of a node, relationship or map"),
+    ("labels", "List", "The labels of a node"),
+    ("lang", "Scalar", "The language of a string"),
+    ("last", "List", "The last item of a list"),
+    ("left", "String", "The first characters of a string"),
+    ("length", "Scalar", "The number of relationships of a path"),
+    ("localdatetime", "Temporal", "A date and time without a zone"),
+    ("localdatetime.realtime", "Temporal", "Now by the clock"),
+    ("localdatetime.statement", "Temporal", "Now by the statement's clock"),
+    ("localdatetime.transaction", "Temporal", "Now by the transaction's clock"),
+    ("localdatetime.truncate", "Temporal", "A date and time without a zone, cut to a unit"),
+    ("localtime", "Temporal", "A time without a zone"),
+    ("localtime.realtime", "Temporal", "Now by the clock"),
+    ("localtime.statement", "Temporal", "Now by the statement's clock"),
+    ("localtime.transaction", "Temporal", "Now by the transaction's clock"),
+    ("localtime.truncate", "Temporal", "A time without a zone, cut to a unit"),
+    ("log", "Logarithmic", "The natural logarithm"),
+    ("log10", "Logarithmic", "The logarithm to base 10"),
+    ("lower", "String", "A string in lower case"),
+    ("ltrim", "String", "A string without white space at its start"),
+    ("max", "Aggregating", "The greatest value"),
+    ("min", "Aggregating", "The least value"),
+    ("nodes", "List", "The nodes of a path"),
+    ("nullIf", "Scalar", "Null if two values are equal, else the first"),
+    ("percentileCont", "Aggregating", "A percentile, between values if need be"),
+    ("percentileDisc", "Aggregating", "The value next to a percentile"),
+    ("pi", "Trigonometric", "The ratio of a circle's circumference to its diameter"),
+    ("point", "Spatial", "A point of a map"),
+    ("point.distance", "Spatial", "The distance of two points"),
+    ("properties", "Scalar", "The properties of a node or relationship as a map"),
+    ("radians", "Trigonometric", "Degrees as radians"),
+    ("rand", "Numeric", "A random number from 0 up to 1"),
+    ("range", "List", "The integers from one to another"),
+    ("relationships", "List", "The relationships of a path"),
+    ("rels", "List", "The relationships of a path"),
+    ("replace", "String", "A string with a part replaced"),
+    ("reverse", "String", "A string or list from back to front"),
+    ("right", "String", "The last characters of a string"),
+    ("round", "Numeric", "A number rounded"),
+    ("rtrim", "String", "A string without white space at its end"),
+    ("sign", "Numeric", "The sign of a number"),
+    ("sin", "Trigonometric", "The sine of an angle in radians"),
+    ("size", "Scalar", "The number of items of a list or of characters of a string"),
+    ("split", "String", "The parts of a string between separators"),
+    ("sqrt", "Logarithmic", "The square root"),
+    ("startNode", "Scalar", "The node that a relationship comes from"),
+    ("stDev", "Aggregating", "The standard deviation of a sample"),
+    ("stDevP", "Aggregating", "The standard deviation of a whole"),
+    ("substring", "String", "A part of a string"),
+    ("sum", "Aggregating", "The sum of numbers or durations"),
+    ("tail", "List", "A list without its first item"),
+    ("tan", "Trigonometric", "The tangent of an angle in radians"),
+    ("time", "Temporal", "A time with a zone"),
+    ("time.realtime", "Temporal", "Now by the clock"),
+    ("time.statement", "Temporal", "Now by the statement's clock"),
+    ("time.transaction", "Temporal", "Now by the transaction's clock"),
+    ("time.truncate", "Temporal", "A time cut to a unit"),
+    ("timestamp", "Scalar", "The milliseconds since 1970"),
+    ("toBoolean", "Scalar", "A boolean of a string, a number or a boolean"),
+    ("toFloat", "Scalar", "A float of a string or a number"),
+    ("toInteger", "Scalar", "An integer of a string, a number or a boolean"),
+    ("toLower", "String", "A string in lower case"),
+    ("toString", "Scalar", "A value as a string"),
+    ("toUpper", "String", "A string in upper case"),
+    ("trim", "String", "A string without white space at both ends"),
+    ("type", "Scalar", "The type of a relationship"),
+    ("upper", "String", "A string in upper case"),
+];
+
+/// Returns the signature of a function in the form of Neo4j's documentation.
+pub fn signature_text(name: &str) -> String {
+    let lower = name.to_ascii_lowercase();
+    let (min, max, result) = match (aggregate_arguments(&lower), scalar(&lower)) {
+        (Some(count), _) => (count, count, "ANY"),
+        (None, Some(signature)) => (signature.min, signature.max, signature.result.type_name()),
+        (None, None) => (0, 0, "ANY"),
+    };
+    let argument = |place: usize| match place < min {
+        true => format!("argument{place} :: ANY"),
+        false => format!("argument{place} = null :: ANY"),
+    };
+    let mut arguments: Vec<String> = (0..max.min(4)).map(argument).collect();
+    if max == usize::MAX {
+        arguments = vec!["arguments... :: ANY".to_owned()];
+    }
+    format!("{name}({}) :: {result}", arguments.join(", "))
+}
+
 /// Returns the scalar function of a lower-case name.
 pub fn scalar(name: &str) -> Option<Signature> {
     use Function as F;
@@ -32,6 +169,7 @@ pub fn scalar(name: &str) -> Option<Signature> {
     const ENTITY: &[Kind] = &[Kind::Node, Kind::Relationship];
     const ENTITY_OR_MAP: &[Kind] = &[Kind::Node, Kind::Relationship, Kind::Map];
     const PATH: &[Kind] = &[Kind::Path];
+    const MAP: &[Kind] = &[Kind::Map];
     let any = || Kind::Any;
     let (min, max, accepts, result, function) = match name {
         "abs" => (1, 1, ANY, any(), F::Abs),
@@ -99,6 +237,8 @@ pub fn scalar(name: &str) -> Option<Signature> {
         "localdatetime" => (0, 1, ANY, any(), F::CypherLocalDateTime),
         "duration" => (1, 1, ANY, any(), F::CypherDuration),
         "point" => (1, 1, ANY, any(), F::Point),
+        "apoc.any.property" => (2, 2, ANY, any(), F::Index),
+        "apoc.map.clean" => (3, 3, MAP, Kind::Map, F::CleanMap),
         "distance" | "point.distance" => (2, 2, ANY, Kind::Float, F::Distance),
         "exists" => return Some(special(1, ANY, Kind::Boolean, Meaning::Exists)),
         "isempty" => {
@@ -159,4 +299,24 @@ pub fn aggregate(name: &str, second: Option<Expression>) -> Option<AggregateFunc
         _ => return None,
     };
     Some(aggregate)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_shown_is_there_and_in_order() {
+        for (name, category, _) in FUNCTIONS {
+            let lower = name.to_ascii_lowercase();
+            let is_aggregate = aggregate_arguments(&lower).is_some();
+            assert!(is_aggregate || scalar(&lower).is_some(), "{name}");
+            assert_eq!(is_aggregate, *category == "Aggregating", "{name}");
+        }
+        assert!(FUNCTIONS.is_sorted_by_key(|(name, ..)| name.to_ascii_lowercase()));
+        assert_eq!(
+            signature_text("range"),
+            "range(argument0 :: ANY, argument1 :: ANY, argument2 = null :: ANY) :: LIST<ANY>"
+        );
+    }
 }

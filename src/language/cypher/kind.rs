@@ -67,6 +67,22 @@ impl Kind {
         matches!(self, Kind::Integer | Kind::Float)
     }
 
+    /// Returns the name of the type in signatures.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Kind::Any | Kind::Null => "ANY",
+            Kind::Boolean => "BOOLEAN",
+            Kind::Integer => "INTEGER",
+            Kind::Float => "FLOAT",
+            Kind::String => "STRING",
+            Kind::Map => "MAP",
+            Kind::List(_) => "LIST<ANY>",
+            Kind::Node => "NODE",
+            Kind::Relationship => "RELATIONSHIP",
+            Kind::Path => "PATH",
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::Any => "a value",

@@ -145,6 +145,9 @@ impl<'a> Lexer<'a> {
         if self.peek() == Some('`') {
             return Ok(TokenKind::Parameter(self.quoted('`')?));
         }
+        if self.peek() == Some('(') {
+            return Ok(TokenKind::Symbol(Symbol::Dollar));
+        }
         let len = word_len(self.rest());
         if len == 0 {
             return self.error(self.at, UNEXPECTED, "a parameter's name should follow '$'");

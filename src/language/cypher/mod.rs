@@ -11,6 +11,7 @@ mod lexer;
 mod lower;
 mod parser;
 mod procedure;
+pub mod show;
 mod token;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,10 @@ use crate::model::Value;
 use crate::plan::{GraphSelector, Session};
 
 pub use ast::Mode;
-pub use procedure::{ProcedureSignature, ProcedureSignatures, ProcedureType, built_in_procedures};
+pub use function::{FUNCTIONS, signature_text};
+pub use procedure::{
+    BUILT_IN, BuiltIn, ProcedureSignature, ProcedureSignatures, ProcedureType, built_in_procedures,
+};
 
 use ast::Statement;
 use parser::{Depth, Refusal};

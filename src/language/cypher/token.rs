@@ -58,7 +58,7 @@ symbols! {
     DotDot ".." NotEqual "<>" LessOrEqual "<=" GreaterOrEqual ">=" RegexMatch "=~" PlusEqual "+="
     LeftParen "(" RightParen ")" LeftBracket "[" RightBracket "]" LeftBrace "{" RightBrace "}"
     Comma "," Colon ":" Semicolon ";" Dot "." Pipe "|" Ampersand "&" Bang "!" Plus "+" Minus "-"
-    Star "*" Slash "/" Percent "%" Caret "^" Equal "=" Less "<" Greater ">"
+    Star "*" Slash "/" Percent "%" Caret "^" Equal "=" Less "<" Greater ">" Dollar "$"
 }
 
 impl Token<'_> {

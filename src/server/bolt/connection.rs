@@ -8,9 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -50,10 +48,12 @@ pub struct Shared {
 }
 
 /// Serves a client until one of both ends the connection.
-pub async fn serve(socket: TcpStream, shared: Arc<Shared>, id: String) {
-    // Else the end of a short answer waits for the client to acknowledge its beginning.
-    let _ = socket.set_nodelay(true);
-    let (reading, mut writing) = socket.into_split();
+pub async fn serve(
+    reading: impl AsyncRead + Send + Unpin + 'static,
+    mut writing: impl AsyncWrite + Send + Unpin,
+    shared: Arc<Shared>,
+    id: String,
+) {
     let deadline = Instant::now() + shared.options.login_timeout;
     let mut incoming =
         Incoming { socket: reading, chunks: ChunkReader::default(), bytes_max: LOGIN_BYTES_MAX };
@@ -62,7 +62,7 @@ pub async fn serve(socket: TcpStream, shared: Arc<Shared>, id: String) {
     let cancel = Arc::new(AtomicBool::new(false));
     let connection = Connection {
         version,
-        session: Session::new(version, id),
+        session: Session::new(version, id, shared.options.tokens.clone()),
         worker: Some(Worker::new(shared.engine.clone(), shared.options.clone(), version, cancel.clone())),
         writing,
         interrupts: Arc::new(Interrupts { cancel, resets: Mutex::new(0) }),
@@ -74,8 +74,8 @@ pub async fn serve(socket: TcpStream, shared: Arc<Shared>, id: String) {
 }
 
 /// The half of the socket that is read from.
-struct Incoming {
-    socket: OwnedReadHalf,
+struct Incoming<R> {
+    socket: R,
     chunks: ChunkReader,
     bytes_max: usize,
 }
@@ -88,9 +88,9 @@ enum NoNext {
     Foreign(Failure),
 }
 
-impl Incoming {
+impl<R: AsyncRead + Send + Unpin> Incoming<R> {
     /// Agrees on a version; `None` if there is none.
-    async fn agree(&mut self, writing: &mut OwnedWriteHalf) -> io::Result<Option<Version>> {
+    async fn agree(&mut self, writing: &mut (impl AsyncWrite + Unpin)) -> io::Result<Option<Version>> {
         let mut handshake = Handshake::default();
         let mut bytes = [0; 64];
         loop {
@@ -100,14 +100,19 @@ impl Incoming {
             }
             match handshake.push(&bytes[..count]) {
                 Progress::Waiting => {}
-                Progress::Offer(offer) => writing.write_all(&offer).await?,
+                Progress::Offer(offer) => {
+                    writing.write_all(&offer).await?;
+                    writing.flush().await?;
+                }
                 Progress::Agreed { reply, version, rest } => {
                     writing.write_all(&reply).await?;
+                    writing.flush().await?;
                     self.chunks.push(&rest);
                     return Ok(Some(version));
                 }
                 Progress::Refused(reply) => {
                     writing.write_all(&reply).await?;
+                    writing.flush().await?;
                     return Ok(None);
                 }
             }
@@ -178,18 +183,22 @@ impl Interrupts {
     }
 }
 
-struct Connection {
+struct Connection<W> {
     version: Version,
     session: Session,
     /// `None` while a thread has it.
     worker: Option<Worker>,
-    writing: OwnedWriteHalf,
+    writing: W,
     interrupts: Arc<Interrupts>,
     shared: Arc<Shared>,
 }
 
-impl Connection {
-    async fn run(mut self, mut incoming: Incoming, deadline: Instant) -> io::Result<()> {
+impl<W: AsyncWrite + Send + Unpin> Connection<W> {
+    async fn run(
+        mut self,
+        mut incoming: Incoming<impl AsyncRead + Send + Unpin + 'static>,
+        deadline: Instant,
+    ) -> io::Result<()> {
         while !self.session.is_authenticated() {
             let next = timeout_at(deadline, incoming.next()).await;
             let next = match next.map_err(|_| io::ErrorKind::TimedOut)? {
@@ -281,11 +290,15 @@ impl Connection {
     }
 
     async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        timeout(STALL_MAX, self.writing.write_all(bytes)).await.map_err(|_| io::ErrorKind::TimedOut)?
+        let sent = async {
+            self.writing.write_all(bytes).await?;
+            self.writing.flush().await
+        };
+        timeout(STALL_MAX, sent).await.map_err(|_| io::ErrorKind::TimedOut)?
     }
 }
 
-impl Drop for Connection {
+impl<W> Drop for Connection<W> {
     fn drop(&mut self) {
         self.interrupts.cancel();
     }

@@ -3,7 +3,9 @@
 use super::packstream::{Entries, Packed};
 use super::version::Version;
 use crate::engine::EngineError;
-use crate::execute::{ExecuteError, RuntimeCode};
+use crate::server::status_code::{
+    self, INSIDE, INVALID, NO_DATABASE, NO_PROCEDURE, OUTDATED, PARAMETER, SYNTAX, UNAUTHORIZED,
+};
 
 /// What a client is told went wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,15 +14,6 @@ pub struct Failure {
     pub code: &'static str,
     pub message: String,
 }
-
-pub const INVALID: &str = "Neo.ClientError.Request.Invalid";
-pub const UNAUTHORIZED: &str = "Neo.ClientError.Security.Unauthorized";
-const SYNTAX: &str = "Neo.ClientError.Statement.SyntaxError";
-const PARAMETER: &str = "Neo.ClientError.Statement.ParameterMissing";
-/// A transaction whose branch moved meanwhile.
-const OUTDATED: &str = "Neo.TransientError.Transaction.Outdated";
-const NO_DATABASE: &str = "Neo.ClientError.Database.DatabaseNotFound";
-const INSIDE: &str = "Neo.DatabaseError.General.UnknownError";
 
 impl Failure {
     pub fn new(code: &'static str, message: impl Into<String>) -> Failure {
@@ -53,7 +46,9 @@ impl Failure {
     /// Returns the GQLSTATUS and its condition.
     fn gql_status(&self) -> (&'static str, &'static str) {
         match self.code {
-            SYNTAX | PARAMETER => ("42001", "syntax error or access rule violation - invalid syntax"),
+            SYNTAX | PARAMETER | NO_PROCEDURE => {
+                ("42001", "syntax error or access rule violation - invalid syntax")
+            }
             UNAUTHORIZED => ("42NFF", "syntax error or access rule violation - permission/access denied"),
             OUTDATED => ("40000", "transaction rollback"),
             NO_DATABASE => ("22000", "data exception"),
@@ -65,53 +60,7 @@ impl Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Failure {
-        let code = match &error {
-            EngineError::Syntax { errors, .. } => match errors.first().map(|error| error.code.as_str()) {
-                Some(code) if code.starts_with("ParameterMissing") => PARAMETER,
-                _ => SYNTAX,
-            },
-            EngineError::Invalid(_) | EngineError::Malformed(_) => INVALID,
-            EngineError::NotFound { .. } => NO_DATABASE,
-            EngineError::AlreadyExists { .. } => "Neo.ClientError.Database.ExistingDatabaseFound",
-            EngineError::Conflict(_) | EngineError::NotAt { .. } => OUTDATED,
-            EngineError::Forbidden(_) => "Neo.ClientError.Statement.AccessMode",
-            EngineError::Unavailable { .. } => "Neo.TransientError.Database.DatabaseUnavailable",
-            EngineError::Cancelled => "Neo.ClientError.Transaction.Terminated",
-            EngineError::Timeout => "Neo.ClientError.Transaction.TransactionTimedOut",
-            EngineError::MemoryExceeded { .. } => "Neo.ClientError.General.TransactionOutOfMemoryError",
-            EngineError::TooManyRows { .. } => "Neo.ClientError.Statement.ExecutionFailed",
-            EngineError::Runtime(error) => runtime(error),
-            EngineError::Corrupt(_)
-            | EngineError::Unverified(_)
-            | EngineError::InUse(_)
-            | EngineError::Storage(_)
-            | EngineError::Network(_) => INSIDE,
-        };
-        Failure::new(code, error.to_string())
-    }
-}
-
-fn runtime(error: &ExecuteError) -> &'static str {
-    let ExecuteError::Runtime { code, .. } = error else {
-        return match error {
-            ExecuteError::Unsupported(_) => "Neo.ClientError.Statement.FeatureNotSupported",
-            ExecuteError::Service { .. } | ExecuteError::Load { .. } => {
-                "Neo.ClientError.Statement.ExternalResourceFailed"
-            }
-            _ => "Neo.DatabaseError.Statement.ExecutionFailed",
-        };
-    };
-    match code {
-        RuntimeCode::TypeError => "Neo.ClientError.Statement.TypeError",
-        RuntimeCode::ArithmeticError => "Neo.ClientError.Statement.ArithmeticError",
-        RuntimeCode::ArgumentError => "Neo.ClientError.Statement.ArgumentError",
-        RuntimeCode::ConstraintVerificationFailed => "Neo.ClientError.Schema.ConstraintValidationFailed",
-        RuntimeCode::EntityNotFound => "Neo.ClientError.Statement.EntityNotFound",
-        RuntimeCode::ParameterMissing => PARAMETER,
-        RuntimeCode::ProcedureError => "Neo.ClientError.Procedure.ProcedureCallFailed",
-        RuntimeCode::PropertyNotFound => "Neo.ClientError.Statement.PropertyNotFound",
-        RuntimeCode::SemanticError => "Neo.ClientError.Statement.SemanticError",
-        RuntimeCode::SyntaxError => SYNTAX,
+        Failure::new(status_code::of(&error), error.to_string())
     }
 }
 

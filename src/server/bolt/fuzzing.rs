@@ -13,8 +13,9 @@ use super::version::{Handshake, Progress, Version};
 pub const TARGETS: &[(&str, fn(&[u8]))] =
     &[("bolt_handshake", handshake), ("packstream", packstream), ("bolt_session", session)];
 
-const NEW: Encoding = Encoding { is_utc: true, has_element_ids: true };
-const OLD: Encoding = Encoding { is_utc: false, has_element_ids: false };
+const NEW: Encoding = Encoding { is_utc: true, has_element_ids: true, has_vectors: true, has_uuids: true };
+const OLD: Encoding =
+    Encoding { is_utc: false, has_element_ids: false, has_vectors: false, has_uuids: false };
 
 /// Returns real encodings to begin with, and the name of the target that each is for.
 pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
@@ -122,7 +123,7 @@ pub fn packstream(bytes: &[u8]) {
 pub fn session(bytes: &[u8]) {
     let Some((choice, wire)) = bytes.split_first() else { return };
     let version = if choice & 1 == 0 { Version::V5_0 } else { Version::V5_8 };
-    let mut session = Session::new(version, "1".to_owned());
+    let mut session = Session::new(version, "1".to_owned(), None);
     let mut chunks = ChunkReader::default();
     let mut tasks = 0_u8;
     for bytes in wire.chunks(usize::from(choice >> 4) + 1) {

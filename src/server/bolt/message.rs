@@ -93,8 +93,14 @@ impl Message {
             0x66 => {
                 let context = map(fields.next()?)?;
                 let Packed::List(_bookmarks) = fields.next()? else { return None };
-                let extra = map(fields.next()?)?;
-                Message::Route { context, database: text_of(&extra, "db") }
+                let database = match fields.next()? {
+                    Packed::Map(extra) => text_of(&extra, "db"),
+                    // Before 4.4.
+                    Packed::String(database) => Some(database),
+                    Packed::Null => None,
+                    _ => return None,
+                };
+                Message::Route { context, database }
             }
             0x6A => Message::Logon { token: map(fields.next()?)? },
             0x6B => Message::Logoff,
@@ -193,6 +199,14 @@ mod tests {
         assert_eq!(decode(0x3F, vec![extra(&[("n", 0)])]), None);
         assert_eq!(decode(0x3F, vec![extra(&[("n", -2)])]), None);
         assert_eq!(decode(0x3F, vec![]), None);
+        let route = |last| decode(0x66, vec![Packed::Map(Vec::new()), Packed::List(Vec::new()), last]);
+        let routed = |database: Option<&str>| {
+            Some(Message::Route { context: Vec::new(), database: database.map(str::to_owned) })
+        };
+        assert_eq!(route(Packed::Map(vec![("db".to_owned(), Packed::string("x"))])), routed(Some("x")));
+        assert_eq!(route(Packed::string("x")), routed(Some("x")));
+        assert_eq!(route(Packed::Null), routed(None));
+        assert_eq!(route(Packed::Integer(1)), None);
         assert_eq!(decode(0x0F, vec![]), Some(Message::Reset));
         assert_eq!(decode(0x0F, vec![Packed::Null]), None);
         assert_eq!(decode(0x10, vec![Packed::string("RETURN 1")]), None);

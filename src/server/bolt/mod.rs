@@ -24,13 +24,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Shared;
 use crate::engine::{Engine, RequestLimits};
+use crate::server::tls::Tls;
+use crate::server::tokens::Tokens;
 
 /// After the system has no socket for a client: it may have one a little later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +51,10 @@ pub struct BoltOptions {
     pub query_threads: usize,
     /// Of one statement, its results pulled; of an explicit transaction as a whole, where it is time.
     pub limits: RequestLimits,
+    /// Who may come in; anybody if `None`.
+    pub tokens: Option<Arc<Tokens>>,
+    /// With it clients come by TLS, and in no other way.
+    pub tls: Option<Tls>,
     /// Where clients are routed that do not say which address they used; the listener's, if empty.
     pub address: String,
     /// After a request to shut down, how long running answers may take to end.
@@ -65,6 +71,8 @@ impl Default for BoltOptions {
             login_timeout: Duration::from_secs(30),
             query_threads: cores.max(2) * 2,
             limits: RequestLimits { timeout: Duration::from_secs(600), ..RequestLimits::default() },
+            tokens: None,
+            tls: None,
             address: String::new(),
             grace: Duration::from_secs(5),
         }
@@ -117,6 +125,24 @@ async fn accept(
             tracing::warn!(%peer, "too many Bolt connections; one was closed");
             continue;
         }
-        connections.spawn(connection::serve(socket, shared.clone(), format!("bolt-{number}")));
+        connections.spawn(connect(socket, shared.clone(), format!("bolt-{number}")));
+    }
+}
+
+async fn connect(socket: TcpStream, shared: Arc<Shared>, id: String) {
+    // Else the end of a short answer waits for the client to acknowledge its beginning.
+    let _ = socket.set_nodelay(true);
+    match &shared.options.tls {
+        None => {
+            let (reading, writing) = socket.into_split();
+            connection::serve(reading, writing, shared, id).await;
+        }
+        Some(tls) => match tls.accept(socket).await {
+            Ok(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                connection::serve(reading, writing, shared, id).await;
+            }
+            Err(error) => tracing::debug!(%error, "a TLS handshake failed"),
+        },
     }
 }

@@ -5,7 +5,7 @@
 //! before anything is allocated for it.
 //!
 //! # Source
-//! The PackStream specification, version 1, of the Bolt protocol's manual.
+//! The PackStream specification, version 1, of the Bolt protocol's manual; UUIDs are of version 2.
 
 /// How deep a client's values may nest.
 const DEPTH_MAX: usize = 128;
@@ -21,6 +21,8 @@ pub enum Packed {
     Float(f64),
     Bytes(Vec<u8>),
     String(String),
+    /// Since Bolt 6.1.
+    Uuid([u8; 16]),
     List(Vec<Packed>),
     Map(Entries),
     Structure(Structure),
@@ -127,6 +129,7 @@ impl Unpacker<'_> {
                 let count = self.size(marker - 0xD8)?;
                 self.map(count, depth)?
             }
+            0xE0 => Packed::Uuid(self.array()?),
             other => return Err(Malformed::Marker(other)),
         })
     }
@@ -259,6 +262,7 @@ impl Packer<'_> {
             Packed::Float(value) => self.float(*value),
             Packed::Bytes(bytes) => self.bytes(bytes),
             Packed::String(text) => self.string(text),
+            Packed::Uuid(bytes) => self.marked(0xE0, bytes),
             Packed::List(items) => {
                 self.list(items.len());
                 items.iter().for_each(|item| self.packed(item));

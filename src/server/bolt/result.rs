@@ -157,6 +157,10 @@ fn stats(changes: &UpdateSummary) -> Entries {
         ("properties-set", changes.properties_set + changes.properties_removed),
         ("labels-added", changes.labels_added),
         ("labels-removed", changes.labels_removed),
+        ("constraints-added", changes.constraints_added),
+        ("constraints-removed", changes.constraints_removed),
+        ("indexes-added", changes.indexes_added),
+        ("indexes-removed", changes.indexes_removed),
     ];
     let counts = counts.into_iter().filter(|(_, count)| *count > 0);
     let mut stats: Entries =

@@ -9,6 +9,7 @@
 //! ```
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::auth;
@@ -17,12 +18,16 @@ use super::message::{Fetch, Message, Reply, text_of};
 use super::packstream::{Entries, Packed, entry};
 use super::value::Encoding;
 use super::version::Version;
+use crate::execute::COMPATIBLE_VERSION;
 use crate::model::Map;
+use crate::server::tokens::{Tokens, User};
 
 /// Results that a transaction may have open at once.
 const RESULTS_MAX: usize = 256;
 /// Drivers before 6.0 turn away from servers whose agent begins in another way.
-const AGENT: &str = concat!("Neo4j/5.26.0 (Reefloom/", env!("CARGO_PKG_VERSION"), ")");
+fn agent() -> String {
+    format!("Neo4j/{COMPATIBLE_VERSION} (Reefloom/{})", env!("CARGO_PKG_VERSION"))
+}
 
 /// What follows from a message.
 #[derive(Debug, PartialEq)]
@@ -43,6 +48,7 @@ pub enum Task {
         text: String,
         parameters: Map,
         scope: Option<Scope>,
+        user: Option<User>,
     },
     Fetch {
         query: i64,
@@ -102,6 +108,9 @@ enum State {
 pub struct Session {
     version: Version,
     connection_id: String,
+    tokens: Option<Arc<Tokens>>,
+    /// Who the client is, where it must say.
+    user: Option<User>,
     encoding: Encoding,
     state: State,
     /// The numbers of the results that are open.
@@ -125,10 +134,13 @@ enum UnderWay {
 }
 
 impl Session {
-    pub fn new(version: Version, connection_id: String) -> Session {
+    /// `tokens` are what clients are asked for; `None` if for nothing.
+    pub fn new(version: Version, connection_id: String, tokens: Option<Arc<Tokens>>) -> Session {
         Session {
             version,
             connection_id,
+            tokens,
+            user: None,
             encoding: Encoding::of(version),
             state: State::Connected,
             results: BTreeSet::new(),
@@ -239,7 +251,7 @@ impl Session {
             self.address = text_of(routing, "address");
         }
         let mut metadata = vec![
-            ("server".to_owned(), Packed::string(AGENT)),
+            ("server".to_owned(), Packed::String(agent())),
             ("connection_id".to_owned(), Packed::string(self.connection_id.clone())),
             ("hints".to_owned(), Packed::Map(Entries::new())),
         ];
@@ -257,8 +269,9 @@ impl Session {
     }
 
     fn logon(&mut self, token: &Entries, metadata: Entries) -> Action {
-        match auth::admit(token) {
-            Ok(()) => {
+        match auth::admit(token, self.tokens.as_deref()) {
+            Ok(user) => {
+                self.user = user;
                 self.state = State::Ready;
                 success(metadata)
             }
@@ -282,9 +295,10 @@ impl Session {
             Ok(read) => read,
             Err(failure) => return self.fail(failure),
         };
+        let user = self.user.clone();
         let query = if is_in_transaction { self.next_query } else { 0 };
         self.next_query = query + 1;
-        self.work(UnderWay::Run { query }, Task::Run { query, text, parameters, scope })
+        self.work(UnderWay::Run { query }, Task::Run { query, text, parameters, scope, user })
     }
 
     fn fetch(&mut self, Fetch { rows, query }: Fetch, use_of: RowUse) -> Action {
@@ -349,7 +363,7 @@ mod tests {
     }
 
     fn ready() -> Session {
-        let mut session = Session::new(Version::V5_8, "1".into());
+        let mut session = Session::new(Version::V5_8, "1".into(), None);
         session.on_message(Message::Hello { extra: Entries::new() });
         session.on_message(Message::Logon { token: texts(&[("scheme", "none")]) });
         session
@@ -424,11 +438,11 @@ mod tests {
     #[test]
     fn who_has_not_said_who_they_are_can_ask_nothing() {
         for message in [run(), Message::Reset, Message::Logoff, Message::Telemetry] {
-            let mut session = Session::new(Version::V5_1, "1".into());
+            let mut session = Session::new(Version::V5_1, "1".into(), None);
             assert!(matches!(session.on_message(message.clone()), Action::End(Some(_))), "{message:?}");
             assert_eq!(session.on_message(message), Action::End(None));
         }
-        let mut session = Session::new(Version::V5_1, "1".into());
+        let mut session = Session::new(Version::V5_1, "1".into(), None);
         session.on_message(Message::Hello { extra: Entries::new() });
         assert!(!session.is_authenticated());
         let kerberos = Message::Logon { token: texts(&[("scheme", "kerberos")]) };
@@ -436,8 +450,29 @@ mod tests {
     }
 
     #[test]
+    fn where_tokens_are_asked_for_only_they_let_in() {
+        let token = "0123456789abcdef";
+        let tokens = Arc::new(Tokens::parse(&format!("anna:{token}")).unwrap());
+        let log_on = |entries: &[(&str, &str)]| {
+            let mut session = Session::new(Version::V5_1, "1".into(), Some(tokens.clone()));
+            session.on_message(Message::Hello { extra: Entries::new() });
+            let action = session.on_message(Message::Logon { token: texts(entries) });
+            assert_eq!(session.is_authenticated(), matches!(action, Action::Reply(Reply::Success(_))));
+            session.user.map(|User(name)| name)
+        };
+        let basic = |name, token| log_on(&[("scheme", "basic"), ("principal", name), ("credentials", token)]);
+        assert_eq!(basic("anna", token), Some("anna".to_owned()));
+        assert_eq!(log_on(&[("scheme", "bearer"), ("credentials", token)]), Some("anna".to_owned()));
+        assert_eq!(basic("anna", "guess"), None);
+        assert_eq!(basic("bert", token), None);
+        for nobody in [&[("scheme", "none")][..], &[], &[("scheme", "basic")], &[("scheme", "bearer")]] {
+            assert_eq!(log_on(nobody), None, "{nobody:?}");
+        }
+    }
+
+    #[test]
     fn in_4_4_hello_says_who_and_may_ask_for_utc() {
-        let mut session = Session::new(Version { major: 4, minor: 4 }, "1".into());
+        let mut session = Session::new(Version { major: 4, minor: 4 }, "1".into(), None);
         let mut extra = texts(&[("scheme", "basic"), ("principal", "p"), ("credentials", "c")]);
         extra.push(("patch_bolt".into(), Packed::List(vec![Packed::string("utc")])));
         let Action::Reply(Reply::Success(metadata)) = session.on_message(Message::Hello { extra }) else {

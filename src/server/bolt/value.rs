@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXLOWER};
 
 use super::failure::Failure;
 use super::packstream::{Entries, Packed, Packer, Structure};
@@ -28,11 +28,15 @@ const OLD_DATE_TIME: u8 = b'F';
 const OLD_DATE_TIME_ZONE: u8 = b'f';
 const LOCAL_DATE_TIME: u8 = b'd';
 const DURATION: u8 = b'E';
+/// A type's marker and big-endian numbers of that type, since 6.0.
+const VECTOR: u8 = b'V';
 const POINT_2D: u8 = b'X';
 const POINT_3D: u8 = b'Y';
 
 const SECONDS_PER_DAY: i64 = 86_400;
 const NANOSECONDS_PER_SECOND: i64 = 1_000_000_000;
+/// As many dimensions as Neo4j's vectors may have: each takes more memory than on the wire.
+const DIMENSIONS_MAX: usize = 4096;
 
 /// How a connection writes what has changed between versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +45,21 @@ pub struct Encoding {
     pub is_utc: bool,
     /// Nodes and relationships have element ids beside their numbers.
     pub has_element_ids: bool,
+    /// Parameters may be vectors.
+    pub has_vectors: bool,
+    /// Parameters may be UUIDs.
+    pub has_uuids: bool,
 }
 
 impl Encoding {
     pub fn of(version: Version) -> Encoding {
         let is_new = version >= Version::V5_0;
-        Encoding { is_utc: is_new, has_element_ids: is_new }
+        Encoding {
+            is_utc: is_new,
+            has_element_ids: is_new,
+            has_vectors: version >= Version::V6_0,
+            has_uuids: version >= Version::V6_1,
+        }
     }
 
     pub fn write(self, value: &Value, packer: &mut Packer<'_>) {
@@ -213,6 +226,8 @@ impl Encoding {
                 Value::Term(Literal::new_typed_literal(BASE64.encode(&bytes), xsd::BASE_64_BINARY).into())
             }
             Packed::String(text) => Value::String(text),
+            Packed::Uuid(bytes) if self.has_uuids => Value::String(uuid_text(bytes)),
+            Packed::Uuid(_) => return Err(Failure::invalid("a UUID can be a parameter since Bolt 6.1")),
             Packed::List(items) => {
                 Value::List(items.into_iter().map(|item| self.read(item)).collect::<Result<_, _>>()?)
             }
@@ -254,6 +269,9 @@ impl Encoding {
                 return duration(*months, *days, *seconds, *nanoseconds).map(Value::Duration);
             }
             (POINT_2D | POINT_3D, parts) => return point(parts),
+            (VECTOR, [Packed::Bytes(marker), Packed::Bytes(bytes)]) if self.has_vectors => {
+                return vector(marker, bytes);
+            }
             _ => None,
         };
         Some(Value::Term(temporal?.to_literal().into()))
@@ -306,6 +324,30 @@ fn point(parts: &[Packed]) -> Option<Value> {
     Some(Value::Term(literal.into()))
 }
 
+/// Returns a vector as a list of numbers: there are no vectors here.
+fn vector(marker: &[u8], bytes: &[u8]) -> Option<Value> {
+    fn numbers<const N: usize>(bytes: &[u8], read: fn([u8; N]) -> Value) -> Option<Value> {
+        let (numbers, rest) = bytes.as_chunks::<N>();
+        let fits = rest.is_empty() && numbers.len() <= DIMENSIONS_MAX;
+        fits.then(|| Value::List(numbers.iter().map(|number| read(*number)).collect()))
+    }
+    match marker {
+        [0xC8] => numbers(bytes, |number| Value::Integer(i8::from_be_bytes(number).into())),
+        [0xC9] => numbers(bytes, |number| Value::Integer(i16::from_be_bytes(number).into())),
+        [0xCA] => numbers(bytes, |number| Value::Integer(i32::from_be_bytes(number).into())),
+        [0xCB] => numbers(bytes, |number| Value::Integer(i64::from_be_bytes(number))),
+        [0xC6] => numbers(bytes, |number| Value::Float(f32::from_be_bytes(number).into())),
+        [0xC1] => numbers(bytes, |number| Value::Float(f64::from_be_bytes(number))),
+        _ => None,
+    }
+}
+
+/// Returns the usual text of a UUID.
+fn uuid_text(bytes: [u8; 16]) -> String {
+    let hex = HEXLOWER.encode(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
+
 fn bytes_of(literal: &Literal) -> Option<Vec<u8>> {
     let is_base_64 = literal.datatype() == xsd::BASE_64_BINARY;
     if is_base_64 { BASE64.decode(literal.value().as_bytes()).ok() } else { None }
@@ -316,8 +358,10 @@ mod tests {
     use super::*;
     use crate::model::NamedNode;
 
-    const NEW: Encoding = Encoding { is_utc: true, has_element_ids: true };
-    const OLD: Encoding = Encoding { is_utc: false, has_element_ids: false };
+    const NEW: Encoding =
+        Encoding { is_utc: true, has_element_ids: true, has_vectors: true, has_uuids: true };
+    const OLD: Encoding =
+        Encoding { is_utc: false, has_element_ids: false, has_vectors: false, has_uuids: false };
 
     fn packed(encoding: Encoding, value: &Value) -> Packed {
         let mut bytes = Vec::new();
@@ -379,6 +423,29 @@ mod tests {
         ] {
             assert!(NEW.read(wire.clone()).is_err(), "{wire:?}");
         }
+    }
+
+    #[test]
+    fn vectors_and_uuids_are_lists_and_strings() {
+        let wire = |marker: u8, bytes: &[u8]| {
+            let fields = vec![Packed::Bytes(vec![marker]), Packed::Bytes(bytes.to_vec())];
+            Packed::Structure(Structure { tag: VECTOR, fields })
+        };
+        let integers = Value::List(vec![Value::Integer(1), Value::Integer(-2)]);
+        assert_eq!(NEW.read(wire(0xC8, &[1, 0xFE])), Ok(integers.clone()));
+        assert_eq!(NEW.read(wire(0xC9, &[0, 1, 0xFF, 0xFE])), Ok(integers));
+        let floats = Value::List(vec![Value::Float(0.5)]);
+        assert_eq!(NEW.read(wire(0xC6, &0.5_f32.to_be_bytes())), Ok(floats.clone()));
+        assert_eq!(NEW.read(wire(0xC1, &0.5_f64.to_be_bytes())), Ok(floats));
+        let long = [0; DIMENSIONS_MAX + 1];
+        for (marker, bytes) in [(0xC6, &[1, 2, 3][..]), (0xC8, &long), (0x00, &[1])] {
+            assert!(NEW.read(wire(marker, bytes)).is_err(), "{marker:#x}");
+        }
+        assert!(OLD.read(wire(0xC8, &[1])).is_err());
+        let text = "00010203-0405-0607-0809-0a0b0c0d0e0f";
+        let uuid = Packed::Uuid(std::array::from_fn(|at| at as u8));
+        assert_eq!(NEW.read(uuid.clone()), Ok(Value::String(text.to_owned())));
+        assert!(OLD.read(uuid).is_err());
     }
 
     #[test]

@@ -32,9 +32,13 @@ impl Version {
     pub const V5_7: Version = Version { major: 5, minor: 7 };
     /// Statements tell which database they run on.
     pub const V5_8: Version = Version { major: 5, minor: 8 };
+    /// There are vectors.
+    pub const V6_0: Version = Version { major: 6, minor: 0 };
+    /// There are UUIDs.
+    pub const V6_1: Version = Version { major: 6, minor: 1 };
 
     /// The versions as ranges, newest first: (major, newest minor, oldest minor). There never was a 5.5.
-    const RANGES: [(u8, u8, u8); 4] = [(6, 0, 0), (5, 8, 6), (5, 4, 0), (4, 4, 4)];
+    const RANGES: [(u8, u8, u8); 4] = [(6, 1, 0), (5, 8, 6), (5, 4, 0), (4, 4, 0)];
 
     fn is_spoken(self) -> bool {
         let is_in = |(major, newest, oldest)| self.major == major && (oldest..=newest).contains(&self.minor);
@@ -153,8 +157,9 @@ mod tests {
         assert_eq!(agreed([[0, 8, 8, 5], [0, 2, 4, 4], none, none]), Some((5, 8)));
         assert_eq!(agreed([[0, 5, 5, 5], none, none, none]), Some((5, 4)));
         assert_eq!(agreed([[0, 0, 5, 5], [0, 2, 4, 4], none, none]), Some((4, 4)));
-        assert_eq!(agreed([[0, 0, 3, 4], [0, 0, 0, 3], none, none]), None);
-        assert_eq!(agreed([[0, 9, 99, 5], [0, 255, 99, 6], none, none]), Some((6, 0)));
+        assert_eq!(agreed([[0, 0, 0, 3], [0, 0, 9, 9], none, none]), None);
+        assert_eq!(agreed([[0, 0, 1, 4], [0, 0, 0, 4], none, none]), Some((4, 1)));
+        assert_eq!(agreed([[0, 9, 99, 5], [0, 255, 99, 6], none, none]), Some((6, 1)));
     }
 
     #[test]
@@ -162,7 +167,7 @@ mod tests {
         let mut handshake = Handshake::default();
         let opening = [&MAGIC[..], &MANIFEST, &[0, 8, 8, 5], &[0; 8]].concat();
         assert_eq!(handshake.push(&opening[..10]), Progress::Waiting);
-        let offer = [0, 0, 1, 0xFF, 4, 0, 0, 0, 6, 0, 2, 8, 5, 0, 4, 4, 5, 0, 0, 4, 4, 0];
+        let offer = [0, 0, 1, 0xFF, 4, 0, 1, 1, 6, 0, 2, 8, 5, 0, 4, 4, 5, 0, 4, 4, 4, 0];
         assert_eq!(handshake.push(&opening[10..]), Progress::Offer(offer.to_vec()));
         assert_eq!(handshake.push(&[0, 0, 8, 5]), Progress::Waiting);
         let version = Version::V5_8;

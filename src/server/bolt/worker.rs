@@ -13,14 +13,14 @@ use super::result::{QueryResult, milliseconds};
 use super::session::{Done, RowUse, Scope, Task};
 use super::value::Encoding;
 use super::version::Version;
-use crate::engine::{CommitId, Engine, EngineError, Hosted, Language, OpenTransaction, Request};
-use crate::model::{Map, Value};
+use crate::engine::{CommitId, Engine, EngineError, Language, OpenTransaction, Request};
+use crate::model::Value;
+use crate::server::database::Database;
 use crate::server::now_ms;
+use crate::server::tokens::User;
 
 /// How long a client may keep the routing table, in seconds: it has one server, and seldom changes.
 const ROUTING_TABLE_TTL: i64 = 300;
-/// The database that many tools ask for unless told otherwise; here it is the default one.
-const USUAL_DATABASE: &str = "neo4j";
 
 /// Takes the records of a result; an error says that nobody listens any more.
 pub type Records<'a> = &'a mut dyn FnMut(&[Value], Encoding) -> Result<(), EngineError>;
@@ -44,14 +44,6 @@ struct Begun {
     message: Option<String>,
 }
 
-/// What a database's name means.
-struct Place {
-    hosted: Arc<Hosted>,
-    at: Option<String>,
-    /// The name that the client is told.
-    database: String,
-}
-
 impl Worker {
     pub fn new(
         engine: Arc<Engine>,
@@ -65,7 +57,12 @@ impl Worker {
     /// Does a task. After a failure there is no transaction and no result.
     pub fn perform(&mut self, task: Task, records: Records<'_>) -> Result<Done, Failure> {
         let done = match task {
-            Task::Run { query, text, parameters, scope } => self.run(query, text, parameters, scope),
+            Task::Run { query, text, parameters, scope, user } => {
+                let mut request = Request::new(Language::Cypher, text, now_ms());
+                request.parameters = parameters;
+                request.user = user.map(|User(name)| name);
+                self.run(query, request, scope)
+            }
             Task::Fetch { query, rows, use_of: RowUse::Send, encoding } => {
                 self.fetch(query, rows, &mut |row| records(row, encoding))
             }
@@ -86,27 +83,20 @@ impl Worker {
         self.transaction = None;
     }
 
-    fn run(
-        &mut self,
-        query: i64,
-        text: String,
-        parameters: Map,
-        scope: Option<Scope>,
-    ) -> Result<Done, Failure> {
+    fn run(&mut self, query: i64, mut request: Request, scope: Option<Scope>) -> Result<Done, Failure> {
         let began = Instant::now();
-        let mut request = Request::new(Language::Cypher, text, now_ms());
-        request.parameters = parameters;
         request.cancel = self.cancel.clone();
         request.limits = self.options.limits;
+        request.served_at = Some(self.options.address.clone());
         let (response, database) = match scope {
             Some(scope) => {
-                let place = self.place(scope.database.as_deref())?;
+                let place = Database::find(&self.engine, scope.database.as_deref())?;
                 request.workspace = Some(place.hosted.name().to_owned());
                 request.at = place.at;
                 request.may_write = scope.may_write && !self.options.read_only;
                 request.limits.timeout = self.timeout(&scope);
                 request.message = scope.message;
-                (self.engine.run(&request)?, place.database)
+                (self.engine.run(&request)?, place.name)
             }
             None => {
                 let begun = self.transaction.as_mut().ok_or_else(no_transaction)?;
@@ -159,13 +149,13 @@ impl Worker {
     }
 
     fn begin(&mut self, scope: Scope) -> Result<Done, Failure> {
-        let place = self.place(scope.database.as_deref())?;
+        let place = Database::find(&self.engine, scope.database.as_deref())?;
         let may_write = scope.may_write && !self.options.read_only;
         let transaction = OpenTransaction::begin(place.hosted, place.at.as_deref(), may_write)?;
         let mut metadata = Entries::new();
-        self.tell_database(&mut metadata, &place.database);
+        self.tell_database(&mut metadata, &place.name);
         let deadline = Instant::now() + self.timeout(&scope);
-        let (database, message) = (place.database, scope.message);
+        let (database, message) = (place.name, scope.message);
         self.transaction = Some(Begun { transaction, database, may_write, deadline, message });
         Ok(Done { metadata, has_more: false })
     }
@@ -182,7 +172,7 @@ impl Worker {
 
     /// Returns a routing table that names this server for everything.
     fn route(&self, database: Option<&str>, address: Option<String>) -> Result<Done, Failure> {
-        let place = self.place(database)?;
+        let place = Database::find(&self.engine, database)?;
         let address = address.unwrap_or_else(|| self.options.address.clone());
         let server = |role: &str| {
             Packed::Map(vec![
@@ -192,40 +182,10 @@ impl Worker {
         };
         let table = vec![
             ("ttl".to_owned(), Packed::Integer(ROUTING_TABLE_TTL)),
-            ("db".to_owned(), Packed::String(place.database)),
+            ("db".to_owned(), Packed::String(place.name)),
             ("servers".to_owned(), Packed::List(["ROUTE", "READ", "WRITE"].map(server).to_vec())),
         ];
         Ok(Done { metadata: vec![("rt".to_owned(), Packed::Map(table))], has_more: false })
-    }
-
-    /// Returns what a database's name means: `workspace@ref`, a workspace, or a ref of the default one.
-    fn place(&self, database: Option<&str>) -> Result<Place, EngineError> {
-        let Some(name) = database.filter(|name| !name.is_empty()) else { return self.default_place() };
-        let database = name.to_owned();
-        if let Some((workspace, at)) = name.split_once('@') {
-            let hosted = self.engine.hosted(Some(workspace))?;
-            hosted.resolve(Some(at))?;
-            return Ok(Place { hosted, at: Some(at.to_owned()), database });
-        }
-        if let Ok(hosted) = self.engine.hosted(Some(name)) {
-            return Ok(Place { hosted, at: None, database });
-        }
-        let hosted = self.engine.hosted(None)?;
-        match hosted.resolve(Some(name)) {
-            Ok(_) => Ok(Place { hosted, at: Some(database.clone()), database }),
-            // Under the name that was asked for: by it a driver finds its routing table again.
-            Err(_) if name == USUAL_DATABASE => Ok(Place { hosted, at: None, database }),
-            Err(EngineError::NotFound { .. }) => {
-                Err(EngineError::NotFound { kind: "workspace, branch or commit", name: database })
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    fn default_place(&self) -> Result<Place, EngineError> {
-        let hosted = self.engine.hosted(None)?;
-        let database = hosted.name().to_owned();
-        Ok(Place { hosted, at: None, database })
     }
 
     fn timeout(&self, scope: &Scope) -> Duration {

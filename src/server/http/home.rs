@@ -6,8 +6,11 @@ use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::{HeaderValue, Response, StatusCode, header};
 
+use super::accept::negotiate;
 use super::problem::Problem;
+use super::request::header_text;
 use super::{App, Call, Reply};
+use crate::execute::COMPATIBLE_VERSION;
 
 const PAGE: &str = include_str!("home.html");
 const GRAPHQL_PAGE: &str = include_str!("graphql.html");
@@ -17,7 +20,33 @@ pub(super) async fn page(State(app): State<Arc<App>>, request: HttpRequest) -> R
     if let Err(problem) = check_get(&call) {
         return problem.into_json_response(&call.request_id);
     }
-    html(PAGE)
+    // Programs ask what is served, people look at a page.
+    let offers = [("text/html", false), ("application/json", true)];
+    match negotiate(call.accept().as_deref(), &offers) {
+        Some((_, true)) => json(StatusCode::OK, &discovery(&call)),
+        _ => html(PAGE),
+    }
+}
+
+/// Tells Neo4j's clients where they find what, under the name by which they found this.
+fn discovery(call: &Call) -> serde_json::Value {
+    let host = header_text(&call.parts.headers, header::HOST).unwrap_or_default();
+    let scheme = if call.app.options.tls.is_some() { "https" } else { "http" };
+    let mut found = serde_json::json!({
+        "query": format!("{scheme}://{host}/db/{{databaseName}}/query/v2"),
+        "neo4j_version": COMPATIBLE_VERSION,
+        "neo4j_edition": "community",
+        "reefloom_version": env!("CARGO_PKG_VERSION"),
+    });
+    let port = call.app.options.bolt_address.as_deref().and_then(|address| address.rsplit_once(':'));
+    if let Some((_, port)) = port {
+        let has_port = |(_, port): &(&str, &str)| port.bytes().all(|byte| byte.is_ascii_digit());
+        let name = host.rsplit_once(':').filter(has_port).map_or(host.as_str(), |(name, _)| name);
+        let secure = if call.app.options.tls.is_some() { "+s" } else { "" };
+        found["bolt_direct"] = format!("bolt{secure}://{name}:{port}").into();
+        found["bolt_routing"] = format!("neo4j{secure}://{name}:{port}").into();
+    }
+    found
 }
 
 pub(super) fn graphql_page() -> Reply {

@@ -12,8 +12,10 @@ mod document;
 mod encoding;
 mod graph_store;
 mod graphql;
+mod guard;
 mod home;
 mod problem;
+mod query_api;
 mod request;
 mod running;
 mod service_description;
@@ -48,6 +50,8 @@ use self::stream::{QueryPool, Sink};
 use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
 use crate::execute::ServiceHandler;
 use crate::server::now_ms;
+use crate::server::tls::{Tls, TlsListener};
+use crate::server::tokens::{Tokens, User};
 
 /// The header that names the commit an answer was read at, or that a write made.
 pub(super) const COMMIT_HEADER: HeaderName = HeaderName::from_static("reefloom-commit");
@@ -55,6 +59,9 @@ const REQUEST_ID_HEADER: HeaderName = HeaderName::from_static("x-request-id");
 /// The header that gives a write its commit message.
 const MESSAGE_HEADER: HeaderName = HeaderName::from_static("reefloom-message");
 const MESSAGE_PARAMETER: &str = "message";
+
+/// How often transactions are looked at that may have been left.
+const SWEEP_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the server is set to.
 #[derive(Clone)]
@@ -68,6 +75,12 @@ pub struct HttpOptions {
     pub limits: RequestLimits,
     /// Answers SERVICE; without one it fails.
     pub services: Option<Arc<dyn ServiceHandler>>,
+    /// Where clients find Bolt, if it is served.
+    pub bolt_address: Option<String>,
+    /// Who may come in; anybody if `None`.
+    pub tokens: Option<Arc<Tokens>>,
+    /// With it clients come by TLS, and in no other way.
+    pub tls: Option<Tls>,
     /// A query that takes longer is logged.
     pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
@@ -84,6 +97,9 @@ impl Default for HttpOptions {
             queries_waiting_max: 256,
             limits: RequestLimits::default(),
             services: None,
+            bolt_address: None,
+            tokens: None,
+            tls: None,
             slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
@@ -104,6 +120,7 @@ pub async fn serve(
     let app = Arc::new(App {
         pool: QueryPool::new(options.query_threads, options.queries_waiting_max),
         running: Arc::default(),
+        transactions: query_api::Transactions::default(),
         engine,
         options,
     });
@@ -112,13 +129,22 @@ pub async fn serve(
         shutdown.await;
         let _ = told.send(());
     };
-    // Else the end of a short answer waits for the client to acknowledge its beginning.
-    let listener = listener.tap_io(|socket| {
-        let _ = socket.set_nodelay(true);
-    });
-    let server = axum::serve(listener, router(app)).with_graceful_shutdown(graceful);
+    let router = router(app.clone());
+    let server = async {
+        match app.options.tls.clone() {
+            None => {
+                // Else the end of a short answer waits for the client to acknowledge its beginning.
+                let listener = listener.tap_io(|socket| drop(socket.set_nodelay(true)));
+                axum::serve(listener, router).with_graceful_shutdown(graceful).await
+            }
+            Some(tls) => {
+                axum::serve(TlsListener::new(listener, tls), router).with_graceful_shutdown(graceful).await
+            }
+        }
+    };
     tokio::select! {
         result = server => result,
+        never = sweep(&app) => never,
         () = async {
             if tell.await.is_err() {
                 // The server ended by itself; the other arm has its result.
@@ -129,11 +155,21 @@ pub async fn serve(
     }
 }
 
+/// Rolls back the transactions that their clients have left.
+async fn sweep(app: &Arc<App>) -> ! {
+    loop {
+        tokio::time::sleep(SWEEP_PAUSE).await;
+        let app = app.clone();
+        let _ = tokio::task::spawn_blocking(move || app.transactions.sweep()).await;
+    }
+}
+
 struct App {
     engine: Arc<Engine>,
     options: HttpOptions,
     pool: QueryPool,
     running: Arc<RunningQueries>,
+    transactions: query_api::Transactions,
 }
 
 fn router(app: Arc<App>) -> Router {
@@ -158,11 +194,15 @@ fn router(app: Arc<App>) -> Router {
         .route("/{workspace}/optimize", any(upkeep::optimize))
         .route("/{workspace}/pins", any(upkeep::pins))
         .route("/{workspace}/pins/{name}", any(upkeep::pin))
+        .route("/db/{database}/query/v2", any(query_api::query))
+        .route("/db/{database}/query/v2/tx", any(query_api::begin))
+        .route("/db/{database}/query/v2/tx/{id}", any(query_api::transaction))
+        .route("/db/{database}/query/v2/tx/{id}/commit", any(query_api::commit))
         .route("/v1/gc", any(upkeep::collect))
         .route("/v1/queries", any(running::list))
         .route("/v1/queries/{id}", any(running::one))
         .fallback(no_route)
-        .layer(middleware::from_fn(common_headers))
+        .layer(middleware::from_fn_with_state(app.clone(), common_headers))
         .with_state(app)
 }
 
@@ -213,6 +253,11 @@ impl Call {
         self.app.pool.respond(cancel, Encoding::negotiate(accepted.as_deref()), job).await
     }
 
+    /// Returns who asks, where the node asks for tokens.
+    fn user(&self) -> Option<String> {
+        self.parts.extensions.get::<User>().map(|User(name)| name.clone())
+    }
+
     fn is(&self, method: Method) -> bool {
         self.parts.method == method
     }
@@ -244,6 +289,8 @@ impl Call {
         request.at.clone_from(&address.at);
         request.limits = self.app.options.limits;
         request.services = self.app.options.services.clone();
+        request.served_at.clone_from(&self.app.options.bolt_address);
+        request.user = self.user();
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));
@@ -347,14 +394,19 @@ async fn no_route(State(app): State<Arc<App>>, request: HttpRequest) -> Reply {
 }
 
 /// Gives each request its id, answers preflights, and adds the headers that all answers have.
-async fn common_headers(mut request: HttpRequest, next: Next) -> Reply {
+async fn common_headers(State(app): State<Arc<App>>, mut request: HttpRequest, next: Next) -> Reply {
     let mut bytes = [0; 8];
     // An id is for reading logs; without randomness it is merely less useful.
     let _ = getrandom::fill(&mut bytes);
     let id = data_encoding::HEXLOWER.encode(&bytes);
     request.extensions_mut().insert(RequestId(id.clone()));
     let is_preflight = request.method() == Method::OPTIONS;
-    let mut response = if is_preflight { preflight() } else { next.run(request).await };
+    let mut response = match guard::admit(&mut request, app.options.tokens.as_deref()) {
+        _ if is_preflight => preflight(),
+        Ok(()) => next.run(request).await,
+        Err(problem) if request.uri().path().starts_with("/db/") => problem.into_neo4j_response(),
+        Err(problem) => problem.into_json_response(&id),
+    };
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     let exposed = "ETag, Location, Reefloom-Commit, X-Request-Id, Allow, Retry-After";

@@ -4,6 +4,8 @@ use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::server::status_code;
+
 /// A refusal or failure, before it is put into words for one client.
 #[derive(Clone, Debug)]
 pub(super) struct Problem {
@@ -107,6 +109,22 @@ impl Problem {
         let hint = self.hint.as_ref().map(|hint| format!("\n{hint}")).unwrap_or_default();
         let body = format!("{place}{}{hint}\n({}, request {request_id})\n", self.detail, self.code);
         self.into_response("text/plain; charset=utf-8", body)
+    }
+
+    /// The form for clients of Neo4j's Query API, which know its codes only.
+    pub fn into_neo4j_response(self) -> Response<Body> {
+        let code = match self.code.as_str() {
+            code if code.starts_with("Neo.") => code,
+            _ if self.status == StatusCode::TOO_MANY_REQUESTS => {
+                "Neo.TransientError.Request.NoThreadsAvailable"
+            }
+            _ if self.status.is_client_error() => status_code::INVALID,
+            _ => status_code::INSIDE,
+        };
+        let hint = self.hint.as_ref().map(|hint| format!("\n{hint}")).unwrap_or_default();
+        let message = format!("{}{hint}", self.detail);
+        let body = json!({ "errors": [{ "code": code, "message": message }] }).to_string();
+        self.into_response("application/json", body)
     }
 
     /// The form for GraphQL clients: a response with errors and no data.

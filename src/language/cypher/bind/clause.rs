@@ -71,7 +71,7 @@ impl Binder<'_> {
             return self.fault(clause.span, COMPOSITION, "USE can only be the first clause");
         }
         if let Place::Subquery(kind) = place {
-            if let Some(clause) = query.clauses.iter().find(|clause| clause.kind.writes()) {
+            if let Some(clause) = query.clauses.iter().find(|clause| self.writes(clause)) {
                 return self.fault(clause.span, COMPOSITION, "a subquery in an expression cannot write");
             }
             let is_fit = match (&last.kind, kind) {
@@ -91,6 +91,16 @@ impl Binder<'_> {
             ClauseKind::Return(_) | ClauseKind::Call(_) => Ok(()),
             kind if kind.writes() => Ok(()),
             _ => self.fault(last.span, COMPOSITION, "a query ends in RETURN or in a clause that writes"),
+        }
+    }
+
+    /// Returns whether a clause may change data, by itself or by a procedure.
+    fn writes(&self, clause: &Clause) -> bool {
+        match &clause.kind {
+            ClauseKind::Call(call) => {
+                self.procedures.get(&call.procedure.text).is_some_and(|signature| signature.writes)
+            }
+            kind => kind.writes(),
         }
     }
 
@@ -161,6 +171,11 @@ impl Binder<'_> {
                 self.expect(value.span, kind, &[Kind::Map, Kind::Node, Kind::Relationship], "SET")
             }
             SetItem::Labels { variable, .. } => self.labelled(variable, scope),
+            SetItem::DynamicLabels { variable, labels } => {
+                self.labelled(variable, scope)?;
+                let kind = self.expression(labels, scope, Context::VALUE)?;
+                self.expect(labels.span, kind, &[Kind::String, Kind::List(None)], "a label")
+            }
         }
     }
 
@@ -192,8 +207,9 @@ impl Binder<'_> {
         };
         match &call.arguments {
             Some(arguments) => {
-                if arguments.len() != signature.arguments.len() {
-                    let (takes, given) = (signature.arguments.len(), arguments.len());
+                let takes = signature.arguments.len();
+                if !(takes - signature.optional..=takes).contains(&arguments.len()) {
+                    let given = arguments.len();
                     let message = format!("'{}' takes {takes} arguments, not {given}", call.procedure.text);
                     return self.fault(call.procedure.span, "InvalidNumberOfArguments", message);
                 }
@@ -210,7 +226,8 @@ impl Binder<'_> {
                 return self.fault(span, "InvalidArgumentPassingMode", message);
             }
             None => {
-                for (name, _) in &signature.arguments {
+                let required = signature.arguments.len() - signature.optional;
+                for (name, _) in &signature.arguments[..required] {
                     if !(self.has_parameter)(name) {
                         let message = format!("the request gives no parameter '{name}'");
                         return self.fault_of("ParameterMissing", span, "MissingParameter", message);

@@ -3,6 +3,7 @@
 use super::{Binding, Lowerer, Rows, Scope, is_defined};
 use crate::language::cypher::ast::{self, ClauseKind, Expr, ExprKind, SingleQuery, Yields};
 use crate::language::cypher::kind::Kind;
+use crate::model::Value;
 use crate::plan::{Column, Expression, Form, LogicalPlan, Query, Variable};
 
 impl Lowerer<'_> {
@@ -89,10 +90,11 @@ impl Lowerer<'_> {
     /// Lowers CALL; returns the columns that a call of its own has.
     fn call(&mut self, call: &ast::Call, rows: &mut Rows) -> Vec<(String, Variable)> {
         let Some(signature) = self.procedures.get(&call.procedure.text) else { return Vec::new() };
-        let arguments = match &call.arguments {
+        let mut arguments: Vec<Expression> = match &call.arguments {
             Some(arguments) => arguments.iter().map(|argument| self.expression(argument, rows)).collect(),
             None => signature.arguments.iter().map(|(name, _)| Expression::Parameter(name.clone())).collect(),
         };
+        arguments.resize(signature.arguments.len(), Expression::Constant(Value::Null));
         let fields: Vec<(String, String)> = match &call.yields {
             Some(Yields::Items { items, .. }) => items
                 .iter()
@@ -113,8 +115,10 @@ impl Lowerer<'_> {
             columns.push((name, variable));
         }
         let procedure = call.procedure.text.clone();
-        rows.wrap(|input| LogicalPlan::Call { input, procedure, arguments, yields });
+        let writes = signature.writes;
+        rows.wrap(|input| LogicalPlan::Call { input, procedure, arguments, yields, writes });
         rows.is_ordered = true;
+        self.has_written |= writes;
         if let Some(Yields::Items { filter: Some(filter), .. }) = &call.yields {
             self.where_clause(filter, rows);
         }

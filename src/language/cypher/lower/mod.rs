@@ -38,7 +38,7 @@ pub fn lower(
         procedures,
         graph: graph.clone(),
         variables: Variables::default(),
-        writes: statement.query.writes(),
+        writes: statement.query.writes() || calls_writer(&statement.query, procedures),
         has_written: false,
         may_have_changed: false,
         unsupported: None,
@@ -50,6 +50,17 @@ pub fn lower(
         }
         None => Ok(Lowered { query, graph }),
     }
+}
+
+/// Returns whether a statement calls a procedure that may change data.
+fn calls_writer(query: &ast::Query, procedures: &ProcedureSignatures) -> bool {
+    let is_writer = |clause: &ast::Clause| match &clause.kind {
+        ast::ClauseKind::Call(call) => {
+            procedures.get(&call.procedure.text).is_some_and(|signature| signature.writes)
+        }
+        _ => false,
+    };
+    query.parts().any(|part| part.clauses.iter().any(is_writer))
 }
 
 /// A lowered statement, and the graph that it reads and writes.

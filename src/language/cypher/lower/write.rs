@@ -228,6 +228,10 @@ impl Lowerer<'_> {
                 map: self.expression(value, rows),
                 replace: *replace,
             },
+            SetItem::DynamicLabels { variable, labels } => Change::SetDynamicLabels {
+                node: self.named(&variable.text, rows),
+                labels: self.expression(labels, rows),
+            },
             SetItem::Labels { variable, labels } => Change::SetLabels {
                 node: self.named(&variable.text, rows),
                 labels: labels.iter().map(|label| label.text.clone()).collect(),

@@ -11,6 +11,8 @@ use super::input::{
     CLAUSES_MAX, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol, variable,
 };
 use super::pattern::{label_expression, pattern, pattern_list};
+use super::schema_command::{is_schema_command, schema_command};
+use super::show::show;
 use crate::language::cypher::ast::{
     Call, Clause, ClauseKind, Expr, ExprKind, Item, Mode, Name, OrderItem, Projection, Query, RemoveItem,
     SetItem, SingleQuery, Statement, Union, YieldItem, Yields,
@@ -24,7 +26,12 @@ pub(super) fn statement<'a>(input: Tokens<'a>) -> Parsed<'a, Statement> {
         () if input.is_keyword(0, "PROFILE") => Mode::Profile,
         () => Mode::Run,
     };
-    let (mut rest, query) = query(input.advance(usize::from(mode != Mode::Run)))?;
+    let start = input.advance(usize::from(mode != Mode::Run));
+    let (mut rest, query) = match () {
+        () if start.is_keyword(0, "SHOW") => cut(show).parse(start.advance(1))?,
+        () if is_schema_command(&start) => cut(schema_command).parse(start)?,
+        () => query(start)?,
+    };
     while rest.is_symbol(0, Symbol::Semicolon) {
         rest = rest.advance(1);
     }
@@ -107,7 +114,7 @@ fn match_clause<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
 }
 
 /// Rule `Where`.
-fn where_clause<'a>(input: Tokens<'a>) -> Parsed<'a, Expr> {
+pub(super) fn where_clause<'a>(input: Tokens<'a>) -> Parsed<'a, Expr> {
     preceded(keyword("WHERE"), cut(expression)).parse(input)
 }
 
@@ -119,7 +126,7 @@ fn unwind<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
 }
 
 /// Rules `With` and `Return`, after the keyword.
-fn projection<'a>(input: Tokens<'a>, is_with: bool) -> Parsed<'a, Projection> {
+pub(super) fn projection<'a>(input: Tokens<'a>, is_with: bool) -> Parsed<'a, Projection> {
     let (rest, distinct) = opt(keyword("DISTINCT")).parse(input)?;
     let (mut rest, star) = opt(symbol(Symbol::Star)).parse(rest)?;
     let mut items = Vec::new();
@@ -127,16 +134,26 @@ fn projection<'a>(input: Tokens<'a>, is_with: bool) -> Parsed<'a, Projection> {
         let start = rest.advance(usize::from(star.is_some()));
         (rest, items) = separated_list1(symbol(Symbol::Comma), item).parse(start)?;
     }
+    let (distinct, star) = (distinct.is_some(), star.is_some());
+    let items =
+        Projection { distinct, star, items, order: Vec::new(), skip: None, limit: None, filter: None };
+    projection_end(rest, items, is_with)
+}
+
+/// What may follow the items of a projection: ORDER BY, SKIP, LIMIT, and WHERE after WITH.
+pub(super) fn projection_end<'a>(
+    input: Tokens<'a>,
+    items: Projection,
+    is_with: bool,
+) -> Parsed<'a, Projection> {
     let order_by =
         preceded(keywords(&["ORDER", "BY"]), cut(separated_list1(symbol(Symbol::Comma), order_item)));
-    let (rest, order) = opt(order_by).parse(rest)?;
+    let (rest, order) = opt(order_by).parse(input)?;
     let skip = preceded(alt((keyword("SKIP"), keyword("OFFSET"))), cut(expression));
     let (rest, skip) = opt(skip).parse(rest)?;
     let (rest, limit) = opt(preceded(keyword("LIMIT"), cut(expression))).parse(rest)?;
     let (rest, filter) = if is_with { opt(where_clause).parse(rest)? } else { (rest, None) };
-    let order = order.unwrap_or_default();
-    let distinct = distinct.is_some();
-    Ok((rest, Projection { distinct, star: star.is_some(), items, order, skip, limit, filter }))
+    Ok((rest, Projection { order: order.unwrap_or_default(), skip, limit, filter, ..items }))
 }
 
 /// Rule `ProjectionItem`.
@@ -193,6 +210,12 @@ fn set_item<'a>(input: Tokens<'a>) -> Parsed<'a, SetItem> {
             let (rest, value) = cut(expression).parse(rest.advance(1))?;
             return Ok((rest, SetItem::Properties { variable, value, replace }));
         }
+    }
+    if input.is_symbol(1, Symbol::Colon) && input.is_symbol(2, Symbol::Dollar) {
+        let (rest, variable) = variable(input)?;
+        let inside = delimited(symbol(Symbol::LeftParen), expression, symbol(Symbol::RightParen));
+        let (rest, labels) = { cut(inside) }.parse(rest.advance(2))?;
+        return Ok((rest, SetItem::DynamicLabels { variable, labels }));
     }
     if input.is_symbol(1, Symbol::Colon) {
         let (rest, (variable, labels)) = labelled(input)?;
@@ -278,7 +301,7 @@ fn yields<'a>(input: Tokens<'a>) -> Parsed<'a, Yields> {
 }
 
 /// Rule `ProcedureName`.
-fn dotted_name<'a>(input: Tokens<'a>) -> Parsed<'a, Name> {
+pub(super) fn dotted_name<'a>(input: Tokens<'a>) -> Parsed<'a, Name> {
     let (mut rest, mut name) = any_name(input)?;
     while rest.is_symbol(0, Symbol::Dot) {
         let (after, part) = cut(any_name).parse(rest.advance(1))?;

@@ -10,6 +10,8 @@ mod input;
 mod pattern;
 #[cfg(test)]
 mod proptests;
+mod schema_command;
+mod show;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,196 @@
+//! Constraints: made and dropped as data is, held at every commit, through whichever door it comes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use reefloom::engine::{Answer, Engine, EngineError, Language, OpenTransaction, Request, WorkspaceSettings};
+use reefloom::model::Value;
+
+fn engine() -> Engine {
+    let engine = Engine::in_memory();
+    engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
+    engine
+}
+
+fn request(text: &str) -> Request {
+    Request { may_write: true, ..Request::new(Language::Cypher, text, 0) }
+}
+
+fn rows(engine: &Engine, text: &str) -> Vec<Vec<Value>> {
+    let mut all = Vec::new();
+    if let Answer::Rows(mut rows) =
+        engine.run(&request(text)).unwrap_or_else(|error| panic!("{text}: {error}")).answer
+    {
+        while let Some(batch) = rows.next_values().unwrap() {
+            all.extend(batch);
+        }
+    }
+    all
+}
+
+fn run(engine: &Engine, text: &str) {
+    rows(engine, text);
+}
+
+/// Runs what must fail; returns the message.
+fn fails(engine: &Engine, text: &str) -> String {
+    engine.run(&request(text)).err().unwrap_or_else(|| panic!("{text} went through")).to_string()
+}
+
+const UNIQUE: &str = "CREATE CONSTRAINT person_id IF NOT EXISTS FOR (p:Person) REQUIRE p.id IS UNIQUE";
+
+#[test]
+fn no_two_nodes_have_one_value() {
+    let engine = engine();
+    run(&engine, "CREATE (:Person {id: 1}), (:Other {id: 1}), (:Person)");
+    run(&engine, UNIQUE);
+    let message = fails(&engine, "CREATE (:Person {id: 1})");
+    assert!(
+        message.contains("person_id") && message.contains("(:Person {id})") && message.contains(": 1"),
+        "{message}"
+    );
+    for twin in [
+        "CREATE (:Person {id: 1.0})",
+        "MATCH (o:Other) SET o:Person",
+        "MATCH (p:Person) WHERE p.id IS NULL SET p.id = 1",
+        "CREATE (:Person {id: 7}), (:Person {id: 7})",
+        "UNWIND [2, 2] AS id CREATE (:Person {id: id})",
+    ] {
+        fails(&engine, twin);
+    }
+    for fine in [
+        "CREATE (:Person {id: 2})",
+        "CREATE (:Person), (:Other {id: 2})",
+        "MERGE (p:Person {id: 2}) SET p.seen = true",
+        "MATCH (p:Person {id: 1}) DELETE p CREATE (:Person {id: 1})",
+        "CREATE (:Person {id: '1'})",
+    ] {
+        run(&engine, fine);
+    }
+    assert_eq!(rows(&engine, "MATCH (p:Person) RETURN count(p.id)"), [[Value::Integer(3)]]);
+}
+
+#[test]
+fn other_doors_are_guarded_too() {
+    let engine = engine();
+    run(&engine, UNIQUE);
+    run(&engine, "CREATE (:Person {id: 1})");
+    let update = "PREFIX : <https://reefloom.org/data#> INSERT DATA { :x a :Person ; :id 1 }";
+    let sparql = Request { may_write: true, ..Request::new(Language::SparqlUpdate, update, 0) };
+    assert!(matches!(engine.run(&sparql), Err(EngineError::Runtime(_))));
+    let mut transaction = OpenTransaction::begin(engine.hosted(None).unwrap(), None, true).unwrap();
+    transaction.run(&request("CREATE (:Person {id: 1})")).unwrap();
+    assert!(matches!(transaction.commit(1), Err(EngineError::Runtime(_))));
+    let begin = || OpenTransaction::begin(engine.hosted(None).unwrap(), None, true).unwrap();
+    let (mut first, mut second) = (begin(), begin());
+    first.run(&request("CREATE (:Person {id: 2})")).unwrap();
+    second.run(&request("CREATE (:Person {id: 2})")).unwrap();
+    first.commit(1).unwrap();
+    assert!(second.commit(1).is_err(), "each was fine by itself");
+    assert_eq!(rows(&engine, "MATCH (p:Person) RETURN count(p)"), [[Value::Integer(2)]]);
+}
+
+#[test]
+fn what_must_be_there_is_there() {
+    let engine = engine();
+    run(&engine, "CREATE CONSTRAINT named FOR (n:A) REQUIRE n.name IS NOT NULL");
+    run(&engine, "CREATE CONSTRAINT keyed FOR (n:K) REQUIRE (n.a, n.b) IS NODE KEY");
+    assert!(fails(&engine, "CREATE (:A)").contains("'name'"));
+    run(&engine, "CREATE (:A {name: 'x'}), (:A {name: 'x'})");
+    fails(&engine, "MATCH (n:A) SET n.name = null");
+    fails(&engine, "CREATE (:K {a: 1})");
+    run(&engine, "CREATE (:K {a: 1, b: 1}), (:K {a: 1, b: 2})");
+    fails(&engine, "CREATE (:K {a: 1, b: 2})");
+    run(&engine, "MATCH (n:A) DETACH DELETE n");
+}
+
+#[test]
+fn a_constraint_that_does_not_hold_is_not_made() {
+    let engine = engine();
+    run(&engine, "CREATE (:Person {id: 1}), (:Person {id: 1})");
+    assert!(fails(&engine, UNIQUE).contains("person_id"));
+    assert!(rows(&engine, "SHOW CONSTRAINTS").is_empty());
+    run(&engine, "CREATE (:Person {id: 1})");
+}
+
+#[test]
+fn constraints_come_and_go_and_are_listed() {
+    let engine = engine();
+    run(&engine, UNIQUE);
+    run(&engine, UNIQUE);
+    assert!(fails(&engine, "CREATE CONSTRAINT FOR (p:Person) REQUIRE p.id IS UNIQUE").contains("person_id"));
+    fails(&engine, "CREATE CONSTRAINT person_id FOR (p:Other) REQUIRE p.id IS UNIQUE");
+    let text = |text: &str| Value::String(text.to_owned());
+    let list = |item: &str| Value::List(vec![text(item)]);
+    assert_eq!(
+        rows(&engine, "SHOW CONSTRAINTS YIELD name, type, labelsOrTypes, properties, ownedIndex"),
+        [[text("person_id"), text("UNIQUENESS"), list("Person"), list("id"), text("person_id")]]
+    );
+    let statement = rows(&engine, "SHOW UNIQUENESS CONSTRAINTS YIELD createStatement").remove(0).remove(0);
+    assert!(rows(&engine, "SHOW KEY CONSTRAINTS").is_empty());
+    let owned =
+        rows(&engine, "SHOW INDEXES YIELD name, type, owningConstraint WHERE owningConstraint IS NOT NULL");
+    assert_eq!(owned, [[text("person_id"), text("RANGE"), text("person_id")]]);
+    run(&engine, "CREATE (:Person {id: 1})");
+    run(&engine, "DROP CONSTRAINT person_id");
+    run(&engine, "DROP CONSTRAINT person_id IF EXISTS");
+    assert!(fails(&engine, "DROP CONSTRAINT person_id").contains("person_id"));
+    run(&engine, "CREATE (:Person {id: 1})");
+    run(&engine, "MATCH (p:Person) DELETE p");
+    let Value::String(statement) = statement else { panic!("{statement:?}") };
+    run(&engine, &statement);
+    assert_eq!(rows(&engine, "SHOW CONSTRAINTS").len(), 1, "{statement}");
+    assert!(rows(&engine, "MATCH (n) RETURN n").is_empty(), "rules are no nodes of the data");
+    assert!(rows(&engine, "CALL db.labels()").is_empty());
+}
+
+#[test]
+fn branches_have_their_own() {
+    let engine = engine();
+    run(&engine, UNIQUE);
+    engine.hosted(None).unwrap().create_branch("draft", None).unwrap();
+    let on_draft =
+        |text: &str| engine.run(&Request { at: Some("draft".to_owned()), ..request(text) }).map(drop);
+    on_draft("DROP CONSTRAINT person_id").unwrap();
+    on_draft("CREATE (:Person {id: 1}), (:Person {id: 1})").unwrap();
+    fails(&engine, "CREATE (:Person {id: 1}), (:Person {id: 1})");
+}
+
+#[test]
+fn indexes_are_listed_as_what_they_are() {
+    let engine = engine();
+    for command in [
+        "CREATE INDEX by_name IF NOT EXISTS FOR (p:Person) ON (p.name)",
+        "CREATE TEXT INDEX FOR ()-[r:KNOWS]-() ON (r.note)",
+        "CREATE LOOKUP INDEX looked FOR (n) ON EACH labels(n)",
+        "CREATE FULLTEXT INDEX words FOR (n:A|B) ON EACH [n.text, n.title]",
+        "CREATE VECTOR INDEX near IF NOT EXISTS FOR (m:E) ON m.embedding OPTIONS {indexConfig: {`vector.dimensions`: 3}}",
+    ] {
+        run(&engine, command);
+    }
+    let text = |text: &str| Value::String(text.to_owned());
+    let states = rows(
+        &engine,
+        "SHOW INDEXES YIELD name, state, type WHERE NOT type IN ['LOOKUP'] RETURN type, state ORDER BY type",
+    );
+    assert_eq!(
+        states,
+        [["FULLTEXT", "FAILED"], ["RANGE", "ONLINE"], ["TEXT", "ONLINE"], ["VECTOR", "FAILED"]]
+            .map(|row| row.map(text))
+    );
+    for statement in
+        rows(&engine, "SHOW INDEXES YIELD name, createStatement WHERE NOT name IN ['labels', 'types']")
+    {
+        let [Value::String(name), Value::String(create)] = &statement[..] else { panic!("{statement:?}") };
+        run(&engine, &format!("DROP INDEX `{name}`"));
+        run(&engine, create);
+    }
+    assert_eq!(rows(&engine, "SHOW INDEXES").len(), 7);
+    run(&engine, "CREATE index = (:P)-[:Q]->(:P)");
+    for wrong in [
+        "CREATE INDEX FOR (p:Person) ON (q.name)",
+        "CREATE CONSTRAINT FOR ()-[r:T]-() REQUIRE r.id IS UNIQUE",
+        "DROP (n)",
+    ] {
+        assert!(matches!(engine.run(&request(wrong)), Err(EngineError::Syntax { .. })), "{wrong}");
+    }
+}
