@@ -12,6 +12,16 @@ pub fn has_writes(plan: &LogicalPlan) -> bool {
         || plan.inputs().into_iter().any(has_writes)
 }
 
+/// Returns whether the plan must run once for each row that asks for it, though rows be equal: it
+/// changes data, or two runs may differ.
+pub fn has_effect(plan: &LogicalPlan) -> bool {
+    has_writes(plan) || is_volatile(plan)
+}
+
+fn is_volatile(plan: &LogicalPlan) -> bool {
+    plan.expressions().into_iter().any(Expression::is_volatile) || plan.inputs().into_iter().any(is_volatile)
+}
+
 /// Returns the variables that a subplan's Argument leaves ask for.
 pub fn argument_variables(plan: &LogicalPlan) -> BTreeSet<Variable> {
     let mut all = BTreeSet::new();

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::correlate::{detach, has_writes, is_correlated};
+use super::correlate::{detach, has_effect, has_writes, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
-    DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
+    DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
     InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
     PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
     SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
@@ -412,13 +412,19 @@ impl Planner {
         kind: &ApplyKind,
     ) -> Result<BoxOperator, ExecuteError> {
         let context = self.context.clone();
-        let own = self.build(input)?;
+        let writes = has_writes(subplan);
+        let mut own = self.build(input)?;
+        if writes {
+            // No row may be read from what an earlier one has written.
+            own = Box::new(Eager::new(own, context.clone()));
+        }
         let rows = self.estimate(input);
         let matcher = match kind {
             ApplyKind::Exists(_) | ApplyKind::Count(_) => self.exists_matcher(subplan, own.layout(), rows)?,
             _ => self.subplan_matcher(subplan, own.layout(), rows)?,
         };
-        Ok(match kind {
+        let context = self.context.clone();
+        let applied: BoxOperator = match kind {
             ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
             ApplyKind::Left => Box::new(LeftJoin::new(own, matcher, None, context)),
             ApplyKind::Exists(variable) => {
@@ -430,7 +436,9 @@ impl Planner {
             ApplyKind::Collect(variable, collected) => {
                 Box::new(ApplyFold::new(own, matcher, Fold::Collect(*collected), *variable, context))
             }
-        })
+        };
+        // Whoever reads the rows sees all that was written.
+        Ok(if writes { Box::new(Eager::new(applied, self.context.clone())) } else { applied })
     }
 
     /// Builds a filter; conjuncts that ask whether a plan has rows become semi and anti joins.
@@ -483,7 +491,7 @@ impl Planner {
         left: &Layout,
         rows: f64,
     ) -> Result<Box<dyn Matcher>, ExecuteError> {
-        if is_correlated(plan) || has_writes(plan) {
+        if is_correlated(plan) || has_effect(plan) {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }
         self.matcher(left, rows, plan)

@@ -2,7 +2,7 @@
 //! constant become constants of the scans.
 
 use super::Set;
-use super::bound::certain;
+use super::bound::{certain, writes};
 use super::canonical;
 use super::constants::{conjuncts_mut, fold_expression, term_of};
 use crate::model::{Term, Value};
@@ -62,7 +62,7 @@ pub fn conjoin(input: LogicalPlan, mut conjuncts: Vec<Expression>) -> LogicalPla
 
 /// Sinks one conjunct into a plan; returns it if it has to stay above.
 fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Expression>) {
-    if is_volatile(&conjunct) {
+    if conjunct.is_volatile() {
         return (plan, Some(conjunct));
     }
     if let Expression::Call(Function::IsDefined, arguments) = &conjunct
@@ -176,6 +176,9 @@ fn may_sink(read: &Set, side: &LogicalPlan, other: &LogicalPlan) -> bool {
 }
 
 fn passes_apply(read: &Set, input: &LogicalPlan, subplan: &LogicalPlan, kind: &ApplyKind) -> bool {
+    if writes(subplan) {
+        return false;
+    }
     match kind {
         ApplyKind::Inner | ApplyKind::Left => may_sink(read, input, subplan),
         ApplyKind::Exists(own) | ApplyKind::Count(own) | ApplyKind::Collect(own, _) => !read.contains(own),
@@ -192,24 +195,6 @@ fn close(conjunct: &mut Expression, bound: &Set) {
         }
     });
     fold_expression(conjunct);
-}
-
-/// Returns whether two evaluations may differ.
-pub fn is_volatile(expression: &Expression) -> bool {
-    expression.any(&|part| {
-        matches!(
-            part,
-            Expression::Call(
-                Function::Rand
-                    | Function::Uuid
-                    | Function::StrUuid
-                    | Function::BlankNode
-                    | Function::MintNode
-                    | Function::Timestamp,
-                _
-            )
-        )
-    })
 }
 
 /// Returns the variable and the term of a conjunct that passes that term alone.

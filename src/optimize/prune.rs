@@ -2,7 +2,6 @@
 
 use super::Set;
 use super::bound::writes;
-use super::filter::is_volatile;
 use crate::plan::{ApplyKind, Column, Expression, LogicalPlan, Variable};
 
 /// Prunes a query's plan down to its columns, and ends it with a projection if it has more.
@@ -146,7 +145,7 @@ fn with_shared(needed: &Set, left: &LogicalPlan, right: &LogicalPlan) -> Set {
 
 /// Returns whether dropping the expression could be noticed: it may fail the query.
 fn has_effect(expression: &Expression) -> bool {
-    is_volatile(expression)
+    expression.is_volatile()
         || expression.any(&|part| match part {
             Expression::Call(function, _) => format!("{function:?}").starts_with("Cypher"),
             Expression::Parameter(_) => true,

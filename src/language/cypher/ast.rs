@@ -57,14 +57,46 @@ pub enum ClauseKind {
     Delete { detach: bool, entities: Vec<Expr> },
     Foreach { variable: Name, list: Expr, clauses: Vec<Clause> },
     Call(Call),
+    Subquery(SubqueryCall),
 }
 
+/// `CALL name(...) YIELD ...`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
+    /// `OPTIONAL`: a row for which nothing is yielded is kept.
+    pub optional: bool,
     pub procedure: Name,
     /// `None`: no parentheses; the arguments are the parameters of the same names.
     pub arguments: Option<Vec<Expr>>,
     pub yields: Option<Yields>,
+}
+
+/// `CALL { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubqueryCall {
+    /// `OPTIONAL`: a row for which nothing is returned is kept.
+    pub optional: bool,
+    pub imports: Imports,
+    pub query: Query,
+    pub transactions: Option<Transactions>,
+}
+
+/// Which names of the query around it a subquery sees.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Imports {
+    /// `CALL { WITH x, y ... }`: those of the WITH that each of its queries may begin with.
+    Leading,
+    /// `CALL (x, y) { ... }`
+    Names(Vec<Name>),
+    /// `CALL (*) { ... }`
+    All,
+}
+
+/// `IN TRANSACTIONS OF rows ROWS`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transactions {
+    pub rows: Option<Expr>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -357,7 +389,23 @@ impl Pattern {
 impl ClauseKind {
     pub fn writes(&self) -> bool {
         use ClauseKind::*;
-        matches!(self, Create(_) | Merge { .. } | Set(_) | Remove(_) | Delete { .. } | Foreach { .. })
+        match self {
+            Create(_) | Merge { .. } | Set(_) | Remove(_) | Delete { .. } | Foreach { .. } => true,
+            Subquery(call) => call.query.writes(),
+            _ => false,
+        }
+    }
+}
+
+impl SingleQuery {
+    /// Returns the names that a leading WITH imports into the subquery that this is; `None` if it
+    /// begins with no such WITH, and so sees nothing of what is around it.
+    pub fn imported(&self) -> Option<&Projection> {
+        let ClauseKind::With(projection) = &self.clauses.first()?.kind else { return None };
+        let is_name = |item: &Item| matches!(&item.expression.kind, ExprKind::Variable(name) if *name == item.name);
+        let Projection { distinct, star: _, items, order, skip, limit, filter } = projection;
+        let is_plain = !distinct && order.is_empty() && skip.is_none() && limit.is_none() && filter.is_none();
+        (is_plain && items.iter().all(is_name)).then_some(projection)
     }
 }
 
@@ -365,6 +413,12 @@ impl Query {
     /// Returns the queries that UNION joins, in order.
     pub fn parts(&self) -> impl Iterator<Item = &SingleQuery> {
         std::iter::once(&self.first).chain(self.unions.iter().map(|union| &union.query))
+    }
+
+    /// Returns whether it has columns: it ends in RETURN.
+    pub fn returns(&self) -> bool {
+        let last = self.first.clauses.last();
+        last.is_some_and(|clause| matches!(clause.kind, ClauseKind::Return(_)))
     }
 
     pub fn writes(&self) -> bool {

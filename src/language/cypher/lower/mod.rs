@@ -82,6 +82,8 @@ struct Lowerer<'a> {
 struct Rows {
     plan: LogicalPlan,
     scope: Scope,
+    /// Names from outside a subquery, which no WITH of it takes out of scope.
+    constants: Scope,
     /// Properties that the plan has fetched: (node, key) to the variable of the value.
     properties: HashMap<(Variable, String), Variable>,
     /// Whether the rows have an order to keep: then nothing may be joined to them any more.
@@ -89,6 +91,9 @@ struct Rows {
 }
 
 type Scope = BTreeMap<String, Binding>;
+
+/// The columns of a query, in order.
+type Columns = Vec<(String, Binding)>;
 
 #[derive(Clone, Copy, Debug)]
 struct Binding {
@@ -108,7 +113,7 @@ impl Binding {
 
 impl Rows {
     fn new(plan: LogicalPlan, scope: Scope) -> Rows {
-        Rows { plan, scope, properties: HashMap::new(), is_ordered: false }
+        Rows { plan, scope, constants: Scope::new(), properties: HashMap::new(), is_ordered: false }
     }
 
     /// Replaces the plan by what `f` makes of it.

@@ -105,7 +105,7 @@ impl Lowerer<'_> {
     }
 
     /// Takes over what an optional part bound: it may be null.
-    fn add_optional(&mut self, inside: Scope, before: &Scope, rows: &mut Rows) {
+    pub(super) fn add_optional(&mut self, inside: Scope, before: &Scope, rows: &mut Rows) {
         for (name, binding) in inside {
             if !before.contains_key(&name) {
                 rows.scope.insert(name, Binding { is_nullable: true, ..binding });

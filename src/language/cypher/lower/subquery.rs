@@ -1,8 +1,10 @@
 //! Subqueries in expressions: EXISTS, COUNT and COLLECT, patterns, pattern comprehensions. Each is an
 //! Apply under the rows that the expression reads.
 
-use super::{Lowerer, Rows, is_defined};
-use crate::language::cypher::ast::{Expr, Name, Pattern, Query, Search, SubqueryKind};
+use super::{Lowerer, Rows, Scope, is_defined};
+use crate::language::cypher::ast::{
+    Clause, Expr, Imports, Name, Pattern, Query, Search, SingleQuery, SubqueryCall, SubqueryKind,
+};
 use crate::language::cypher::lower::Binding;
 use crate::model::Value;
 use crate::plan::{ApplyKind, Expression, LogicalPlan, Variable};
@@ -10,7 +12,10 @@ use crate::plan::{ApplyKind, Expression, LogicalPlan, Variable};
 impl Lowerer<'_> {
     /// Returns rows that begin with one outer row: the leaf of a subplan.
     pub(super) fn argument(&self, rows: &Rows) -> Rows {
-        Rows::new(LogicalPlan::Argument { variables: rows.visible() }, rows.scope.clone())
+        let plan = LogicalPlan::Argument { variables: rows.visible() };
+        let constants = rows.scope.iter().filter(|(_, binding)| !binding.is_local);
+        let constants = constants.map(|(name, binding)| (name.clone(), *binding)).collect();
+        Rows { constants, ..Rows::new(plan, rows.scope.clone()) }
     }
 
     /// Runs a subplan for each row; its leaf is cut down to the variables that it needs.
@@ -31,12 +36,53 @@ impl Lowerer<'_> {
             SubqueryKind::Exists => ApplyKind::Exists(result),
             SubqueryKind::Count => ApplyKind::Count(result),
             SubqueryKind::Collect => match columns.first() {
-                Some((_, column)) => ApplyKind::Collect(result, *column),
+                Some((_, column)) => ApplyKind::Collect(result, column.variable),
                 None => return Expression::Constant(Value::Null),
             },
         };
         self.apply(rows, plan, kind);
         result.into()
+    }
+
+    /// Lowers CALL { }: its rows are joined to the row they were made for; without RETURN it is run for
+    /// what it writes, and the row stays as it is.
+    pub(super) fn subquery_call(&mut self, call: &SubqueryCall, rows: &mut Rows) {
+        let has_written = std::mem::replace(&mut self.has_written, false);
+        let before = rows.scope.clone();
+        let (mut plan, mut columns) = self.union(&call.query, &mut |this, part| {
+            let (start, clauses) = imported(&call.imports, part, &before);
+            this.single_query(clauses, start)
+        });
+        let may_join = !has_written && !self.has_written && !call.optional && !is_volatile(&plan);
+        self.has_written |= has_written;
+        if !call.query.returns() {
+            let count = self.variables.fresh();
+            return self.apply(rows, plan, ApplyKind::Count(count));
+        }
+        if call.optional {
+            // A column that is an outer variable would not be null where nothing is returned.
+            let outer = rows.visible();
+            for (name, binding) in columns.iter_mut().filter(|(_, column)| outer.contains(&column.variable)) {
+                let variable = self.variables.named(name.clone());
+                let (input, expression) = (Box::new(plan), binding.variable.into());
+                plan = LogicalPlan::Extend { input, variable, expression };
+                binding.variable = variable;
+            }
+            let variables = columns.iter().map(|(_, binding)| binding.variable).collect();
+            plan = LogicalPlan::Project { input: Box::new(plan), variables };
+        }
+        let needed = subplan_needs(&plan);
+        narrow(&mut plan, &needed);
+        if may_join && !is_correlated(&plan) {
+            rows.join(plan);
+        } else {
+            let kind = if call.optional { ApplyKind::Left } else { ApplyKind::Inner };
+            self.apply(rows, plan, kind);
+        }
+        for (name, binding) in columns {
+            let is_nullable = binding.is_nullable || call.optional;
+            rows.scope.insert(name, Binding { is_nullable, ..binding });
+        }
     }
 
     /// A pattern as a value: whether it matches, or, of a shortest path, the path itself.
@@ -127,6 +173,44 @@ impl Lowerer<'_> {
     }
 }
 
+/// Returns the rows that a part of a subquery starts from, and the clauses that it has beside imports.
+fn imported<'q>(imports: &Imports, part: &'q SingleQuery, outer: &Scope) -> (Rows, &'q [Clause]) {
+    let of_names = |names: &mut dyn Iterator<Item = &String>| -> Scope {
+        names.filter_map(|name| Some((name.clone(), *outer.get(name)?))).collect()
+    };
+    let (scope, are_constant, clauses) = match imports {
+        Imports::All => (outer.clone(), true, part.clauses.as_slice()),
+        Imports::Names(names) => {
+            (of_names(&mut names.iter().map(|name| &name.text)), true, part.clauses.as_slice())
+        }
+        Imports::Leading => match part.imported() {
+            Some(projection) if projection.star => (outer.clone(), false, &part.clauses[1..]),
+            Some(projection) => {
+                (of_names(&mut projection.items.iter().map(|item| &item.name)), false, &part.clauses[1..])
+            }
+            None => (Scope::new(), false, part.clauses.as_slice()),
+        },
+    };
+    let constants = if are_constant { scope.clone() } else { Scope::new() };
+    let start = Rows::new(LogicalPlan::unit(), scope);
+    let plan = LogicalPlan::Argument { variables: start.visible() };
+    (Rows { plan, constants, ..start }, clauses)
+}
+
+/// Returns whether a leaf of the subplan asks for something of the outer row.
+fn is_correlated(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Argument { .. } => true,
+        LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => is_correlated(input),
+        other => other.inputs().into_iter().any(is_correlated),
+    }
+}
+
+/// Returns whether two runs of the subplan may differ.
+fn is_volatile(plan: &LogicalPlan) -> bool {
+    plan.expressions().into_iter().any(Expression::is_volatile) || plan.inputs().into_iter().any(is_volatile)
+}
+
 /// Returns the variables that a subplan mentions elsewhere than in its leaf.
 fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> {
     let mut without_leaf = subplan.clone();
@@ -134,12 +218,24 @@ fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> 
     without_leaf.mentioned()
 }
 
-/// Keeps only these variables in every Argument that belongs to this subplan.
+/// Keeps only these variables in every Argument that belongs to this subplan. One that is left with
+/// none says nothing of the outer row: it is the unit.
 fn narrow(plan: &mut LogicalPlan, needed: &std::collections::BTreeSet<Variable>) {
     match plan {
-        LogicalPlan::Argument { variables } => variables.retain(|variable| needed.contains(variable)),
+        LogicalPlan::Argument { variables } => {
+            variables.retain(|variable| needed.contains(variable));
+            if variables.is_empty() {
+                *plan = LogicalPlan::unit();
+            }
+        }
         // The leaf of a nested subplan is that one's own, and was narrowed with it.
-        LogicalPlan::Apply { input, .. } => narrow(input, needed),
+        LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => narrow(input, needed),
+        LogicalPlan::Join { left, right } => {
+            narrow(left, needed);
+            narrow(right, needed);
+            let [left, right] = [left, right].map(|side| std::mem::replace(&mut **side, LogicalPlan::unit()));
+            *plan = super::join(Box::new(left), right);
+        }
         other => other.inputs_mut().into_iter().for_each(|input| narrow(input, needed)),
     }
 }
