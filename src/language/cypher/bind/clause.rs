@@ -43,6 +43,16 @@ impl Binder<'_> {
             if union.all != query.unions[0].all {
                 return self.fault(union.span, COMPOSITION, "UNION and UNION ALL cannot be mixed");
             }
+            let used = |part: &SingleQuery| match part.clauses.first().map(|clause| &clause.kind) {
+                Some(ClauseKind::Use(name)) => Some(name.text.clone()),
+                _ => None,
+            };
+            if let Some(graph) = used(&union.query)
+                && used(&query.first) != Some(graph)
+            {
+                let span = union.query.clauses[0].span;
+                return self.fault(span, COMPOSITION, "all of a statement is of one graph: what its first USE names");
+            }
             let others = self.single_query(&union.query, around, place, false)?;
             if !others.iter().map(|(name, _)| name).eq(columns.iter().map(|(name, _)| name)) {
                 let message = "both sides of UNION need the same columns in the same order";

@@ -95,7 +95,8 @@ impl Binder<'_> {
             let filter = if is_barrier { replace_columns(filter, projection) } else { filter.clone() };
             self.condition(&filter, &visible, Context::PREDICATE)?;
         }
-        for item in projection.items.iter().filter(|item| is_with && !item.has_alias) {
+        let needs_names = is_with || site.place == Place::Call;
+        for item in projection.items.iter().filter(|item| needs_names && !item.has_alias) {
             if !matches!(item.expression.kind, ExprKind::Variable(_)) {
                 let message = format!("'{}' needs a name: AS ...", item.name);
                 return self.fault(item.expression.span, "NoExpressionAlias", message);
