@@ -42,10 +42,11 @@ pub fn is_correlated(plan: &LogicalPlan) -> bool {
 }
 
 /// Returns the inputs whose Argument leaves mean the same row as the plan's own: an inner Apply's
-/// subplan and a Merge's pattern are given other rows.
+/// subplan, a Merge's pattern and a Repeat's step are given other rows.
 fn own_inputs(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
     match plan {
         LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => vec![input],
+        LogicalPlan::Repeat(repeat) => vec![&repeat.input],
         _ => plan.inputs(),
     }
 }
@@ -125,6 +126,7 @@ pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<
         | Apply { input, .. }
         | Sort { input, .. }
         | Distinct { input } => *input = boxed(input)?,
+        Repeat(repeat) => repeat.input = boxed(&repeat.input)?,
         Project { input, variables } => {
             *input = boxed(input)?;
             variables.push(number);
@@ -226,6 +228,11 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
         Project { input, variables } => {
             let kept = keys.iter().copied().filter(|key| variables.contains(key)).collect();
             **input = reduce(input, &kept);
+        }
+        // Where a chain ends is known only once it is walked.
+        Repeat(repeat) => {
+            let given = keys & &repeat.input.variables();
+            *repeat.input = reduce(&repeat.input, &given);
         }
         Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
         QuadScan(_) | EdgeScan(_) | Path(_) => {

@@ -15,7 +15,7 @@ use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
     DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
     InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
-    PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
+    PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
     SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
@@ -116,6 +116,7 @@ impl Planner {
             }
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
+            LogicalPlan::Repeat(repeat) => Box::new(Repeat::new(self.build(&repeat.input)?, repeat, self)?),
             LogicalPlan::Values { variables, rows } => {
                 let mut ids = Vec::with_capacity(rows.len());
                 for row in rows {
@@ -527,7 +528,7 @@ impl Planner {
     /// Returns the largest number of rows that a leaf of the plan would read.
     fn largest_scan(&self, plan: &LogicalPlan) -> f64 {
         match plan {
-            LogicalPlan::Path(_) => f64::MAX,
+            LogicalPlan::Path(_) | LogicalPlan::Repeat(_) => f64::MAX,
             LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) => self.estimate(plan),
             _ => plan.inputs().into_iter().map(|input| self.largest_scan(input)).fold(0.0, f64::max),
         }
@@ -544,6 +545,7 @@ impl Planner {
                 (Slot::Variable(_), Slot::Variable(_)) => 1e9,
                 _ => 1e3,
             },
+            Repeat(repeat) => self.estimate(&repeat.input) * 1e3,
             Values { rows, .. } => rows.len() as f64,
             Argument { .. } => self.argument.as_ref().map_or(1.0, |(_, rows)| rows.rows() as f64),
             Join { left, right } => self.estimate_join(left, right),

@@ -105,6 +105,10 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
         LogicalPlan::Apply { input, subplan, kind } if passes_apply(&read, &input, &subplan, &kind) => {
             (LogicalPlan::Apply { input: Box::new(above(*input, conjunct)), subplan, kind }, None)
         }
+        LogicalPlan::Repeat(mut repeat) if read.is_subset(&repeat.input.variables()) => {
+            *repeat.input = above(*repeat.input, conjunct);
+            (LogicalPlan::Repeat(repeat), None)
+        }
         LogicalPlan::Union(branches) => {
             let branches = branches.into_iter().map(|branch| {
                 let mut conjunct = conjunct.clone();

@@ -95,6 +95,14 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
             };
             Apply { input: inner(input, &read, []), subplan: inner(subplan, &wanted, []), kind }
         }
+        Repeat(mut repeat) => {
+            repeat.lists.retain(|(_, list)| needed.contains(list));
+            let wanted = &(needed | &repeat.step.mentioned()) | &Set::from([repeat.start, repeat.end]);
+            repeat.input = inner(repeat.input, &wanted, []);
+            let read: Set = repeat.read().collect();
+            repeat.step = inner(repeat.step, &read, []);
+            Repeat(repeat)
+        }
         Filter { input, condition } => Filter { input: inner(input, needed, [&condition]), condition },
         Unwind { input, list, variable } => Unwind { input: inner(input, needed, [&list]), list, variable },
         Sort { input, keys } => {

@@ -20,6 +20,7 @@ impl LogicalPlan {
             | AntiJoin { left, right }
             | Minus { left, right } => vec![left, right],
             Apply { input, subplan, .. } => vec![input, subplan],
+            Repeat(repeat) => vec![&repeat.input, &repeat.step],
             Merge { input, pattern, .. } => vec![input, pattern],
             Union(inputs) => inputs.iter().collect(),
             Filter { input, .. }
@@ -58,6 +59,10 @@ impl LogicalPlan {
                 all.extend([&path.subject, &path.object].iter().filter_map(|slot| slot.variable()));
                 all.extend(path.graph.variable());
                 all.extend(path.edges.iter().chain(&path.path));
+            }
+            Repeat(repeat) => {
+                all = repeat.input.variables();
+                all.extend(repeat.bound());
             }
             Values { variables, .. } | Project { variables, .. } | Argument { variables } => {
                 all.extend(variables);
@@ -138,6 +143,7 @@ impl LogicalPlan {
             | AntiJoin { left, right }
             | Minus { left, right } => vec![left, right],
             Apply { input, subplan, .. } => vec![input, subplan],
+            Repeat(repeat) => vec![&mut repeat.input, &mut repeat.step],
             Merge { input, pattern, .. } => vec![input, pattern],
             Union(inputs) => inputs.iter_mut().collect(),
             Filter { input, .. }
@@ -184,6 +190,7 @@ impl LogicalPlan {
             }
             QuadScan(_)
             | EdgeScan(_)
+            | Repeat(_)
             | Values { .. }
             | Join { .. }
             | SemiJoin { .. }
@@ -245,6 +252,10 @@ fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
             all.insert(*variable);
         }
         DistinctEdges { edges, .. } => all.extend(edges),
+        Repeat(repeat) => {
+            all.insert(repeat.start);
+            all.extend(repeat.bound().chain(repeat.read()));
+        }
         Modify { changes, .. } => changes.iter().for_each(|change| change.mentioned(all)),
         Merge { create, on_match, on_create, .. } => {
             create.iter().chain(on_match).chain(on_create).for_each(|change| change.mentioned(all));

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod quantified_paths;
 mod subqueries;
 
 use std::cell::RefCell;

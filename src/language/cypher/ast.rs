@@ -191,8 +191,26 @@ pub enum Search {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    pub relationship: RelationshipPattern,
+    pub link: Link,
     pub node: NodePattern,
+}
+
+/// What leads from one node of a path to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
+    Relationship(RelationshipPattern),
+    Quantified(QuantifiedPattern),
+}
+
+/// `((a)-[r]->(b) WHERE ...){1,3}`, and `-[r]->{1,3}`, which is that with nameless nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantifiedPattern {
+    pub pattern: Box<Pattern>,
+    pub filter: Option<Expr>,
+    pub min: u32,
+    /// `None`: no upper bound.
+    pub max: Option<u32>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -381,8 +399,27 @@ impl Pattern {
         std::iter::once(&self.start).chain(self.steps.iter().map(|step| &step.node))
     }
 
+    /// Returns the relationships that are not quantified, from left to right.
     pub fn relationships(&self) -> impl Iterator<Item = &RelationshipPattern> {
-        self.steps.iter().map(|step| &step.relationship)
+        self.steps.iter().filter_map(|step| match &step.link {
+            Link::Relationship(relationship) => Some(relationship),
+            Link::Quantified(_) => None,
+        })
+    }
+
+    pub fn quantified(&self) -> impl Iterator<Item = &QuantifiedPattern> {
+        self.steps.iter().filter_map(|step| match &step.link {
+            Link::Relationship(_) => None,
+            Link::Quantified(quantified) => Some(quantified),
+        })
+    }
+
+    /// Returns the names of its nodes, relationships and of the path, some perhaps twice.
+    pub fn names(&self) -> Vec<&Name> {
+        let nodes = self.nodes().filter_map(|node| node.variable.as_ref());
+        let relationships = self.relationships().filter_map(|relationship| relationship.variable.as_ref());
+        let groups = self.quantified().flat_map(|quantified| quantified.pattern.names());
+        nodes.chain(relationships).chain(groups).chain(&self.variable).collect()
     }
 }
 
@@ -521,6 +558,10 @@ impl Pattern {
         }
         for relationship in self.relationships() {
             relationship.properties.iter().chain(&relationship.filter).for_each(&mut *visit);
+        }
+        for quantified in self.quantified() {
+            quantified.pattern.for_each_expression(visit);
+            quantified.filter.iter().for_each(&mut *visit);
         }
     }
 }

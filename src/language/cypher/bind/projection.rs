@@ -149,11 +149,7 @@ impl Binder<'_> {
             }
             ExprKind::PatternComprehension { pattern, .. } => {
                 let mut stable = stable.clone();
-                let nodes = pattern.nodes().filter_map(|node| node.variable.as_ref());
-                let relationships = pattern.relationships().filter_map(|r| r.variable.as_ref());
-                stable.extend(
-                    nodes.chain(relationships).chain(&pattern.variable).map(|name| name.text.clone()),
-                );
+                stable.extend(pattern.names().into_iter().map(|name| name.text.clone()));
                 self.operands_stable(expression, keys, &stable)
             }
             _ => self.operands_stable(expression, keys, stable),

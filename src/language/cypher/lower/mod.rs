@@ -7,6 +7,7 @@ mod clause;
 mod expression;
 mod pattern;
 mod projection;
+mod quantified;
 mod subquery;
 #[cfg(test)]
 mod tests;

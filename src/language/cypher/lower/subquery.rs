@@ -202,6 +202,7 @@ fn is_correlated(plan: &LogicalPlan) -> bool {
     match plan {
         LogicalPlan::Argument { .. } => true,
         LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => is_correlated(input),
+        LogicalPlan::Repeat(repeat) => is_correlated(&repeat.input),
         other => other.inputs().into_iter().any(is_correlated),
     }
 }
@@ -212,7 +213,7 @@ fn is_volatile(plan: &LogicalPlan) -> bool {
 }
 
 /// Returns the variables that a subplan mentions elsewhere than in its leaf.
-fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> {
+pub(super) fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> {
     let mut without_leaf = subplan.clone();
     narrow(&mut without_leaf, &std::collections::BTreeSet::new());
     without_leaf.mentioned()
@@ -220,7 +221,7 @@ fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> 
 
 /// Keeps only these variables in every Argument that belongs to this subplan. One that is left with
 /// none says nothing of the outer row: it is the unit.
-fn narrow(plan: &mut LogicalPlan, needed: &std::collections::BTreeSet<Variable>) {
+pub(super) fn narrow(plan: &mut LogicalPlan, needed: &std::collections::BTreeSet<Variable>) {
     match plan {
         LogicalPlan::Argument { variables } => {
             variables.retain(|variable| needed.contains(variable));
@@ -230,6 +231,7 @@ fn narrow(plan: &mut LogicalPlan, needed: &std::collections::BTreeSet<Variable>)
         }
         // The leaf of a nested subplan is that one's own, and was narrowed with it.
         LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => narrow(input, needed),
+        LogicalPlan::Repeat(repeat) => narrow(&mut repeat.input, needed),
         LogicalPlan::Join { left, right } => {
             narrow(left, needed);
             narrow(right, needed);

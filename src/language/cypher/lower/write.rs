@@ -2,7 +2,7 @@
 
 use super::{Binding, Lowerer, Rows};
 use crate::language::cypher::ast::{
-    Clause, ClauseKind, Direction, Expr, LabelExpression, NodePattern, Pattern, RelationshipPattern,
+    Clause, ClauseKind, Direction, Expr, LabelExpression, Link, NodePattern, Pattern, RelationshipPattern,
     RemoveItem, SetItem,
 };
 use crate::language::cypher::kind::Kind;
@@ -94,12 +94,12 @@ impl Lowerer<'_> {
         let start = self.create_node(&pattern.start, rows, &mut changes);
         let mut parts = vec![start.into()];
         let mut from = start;
-        for step in &pattern.steps {
-            let edge = self.edge_variable_to_make(&step.relationship);
-            let properties = self.made_properties(step.relationship.properties.as_ref(), rows);
-            let to = self.create_node(&step.node, rows, &mut changes);
-            changes.push(create_edge(&step.relationship, edge, from, to, properties));
-            self.name_edge(&step.relationship, edge, rows);
+        for (relationship, node) in pattern.relationships().zip(pattern.nodes().skip(1)) {
+            let edge = self.edge_variable_to_make(relationship);
+            let properties = self.made_properties(relationship.properties.as_ref(), rows);
+            let to = self.create_node(node, rows, &mut changes);
+            changes.push(create_edge(relationship, edge, from, to, properties));
+            self.name_edge(relationship, edge, rows);
             parts.extend([edge.into(), to.into()]);
             from = to;
         }
@@ -170,12 +170,12 @@ impl Lowerer<'_> {
             ends.push(self.merged_node(node, &inside, &mut making, &mut changes));
         }
         let mut parts: Vec<Expression> = ends.first().map(|end| (*end).into()).into_iter().collect();
-        for (index, step) in pattern.steps.iter().enumerate() {
-            let Some(name) = &step.relationship.variable else { continue };
+        for (index, relationship) in pattern.relationships().enumerate() {
+            let Some(name) = &relationship.variable else { continue };
             let Some(binding) = inside.scope.get(&name.text).copied() else { continue };
-            let properties = self.made_properties(step.relationship.properties.as_ref(), &mut making);
+            let properties = self.made_properties(relationship.properties.as_ref(), &mut making);
             let (from, to) = (ends[index], ends[index + 1]);
-            changes.push(create_edge(&step.relationship, binding.variable, from, to, properties));
+            changes.push(create_edge(relationship, binding.variable, from, to, properties));
             parts.extend([binding.variable.into(), to.into()]);
         }
         rows.scope = inside.scope;
@@ -282,7 +282,7 @@ fn label_names(labels: &LabelExpression) -> Vec<String> {
 }
 
 /// Gives every nameless part of a pattern a name that no text can say.
-fn name_all(pattern: &Pattern) -> Pattern {
+pub(super) fn name_all(pattern: &Pattern) -> Pattern {
     let mut named = pattern.clone();
     let mut count = 0;
     let mut next = |span: Span| {
@@ -292,8 +292,9 @@ fn name_all(pattern: &Pattern) -> Pattern {
     let start = &mut named.start;
     start.variable = start.variable.take().or_else(|| next(start.span));
     for step in &mut named.steps {
-        let relationship = &mut step.relationship;
-        relationship.variable = relationship.variable.take().or_else(|| next(relationship.span));
+        if let Link::Relationship(relationship) = &mut step.link {
+            relationship.variable = relationship.variable.take().or_else(|| next(relationship.span));
+        }
         let node = &mut step.node;
         node.variable = node.variable.take().or_else(|| next(node.span));
     }
@@ -301,7 +302,7 @@ fn name_all(pattern: &Pattern) -> Pattern {
 }
 
 /// Returns the variables of the leaf that holds the outer row.
-fn leaf(plan: &mut LogicalPlan) -> Option<&mut Vec<Variable>> {
+pub(super) fn leaf(plan: &mut LogicalPlan) -> Option<&mut Vec<Variable>> {
     match plan {
         LogicalPlan::Argument { variables } => Some(variables),
         LogicalPlan::Apply { input, .. } => leaf(input),
