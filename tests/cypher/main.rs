@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod foreach;
 mod quantified_paths;
+mod reduce;
 mod subqueries;
 
 use std::cell::RefCell;

@@ -159,14 +159,14 @@ fn other_spellings_have_the_same_answers() {
 fn mistakes_are_refused_where_they_stand() {
     let world = World::new(&[]);
     for (pattern, parts) in [
-        ("((a)-->(b))", ["a quantifier", "column 18"]),
+        ("((a)-->(b))", ["a quantifier", "column 19"]),
         ("((a))+", ["needs a relationship", "column 8"]),
         ("((a)-[*2]->(b))+", ["variable length", "column 11"]),
         ("((a)-[*2]->(b) WHERE true)+", ["variable length", "column 11"]),
         ("(((a)-->(b))+ (c))+", ["inside another", "column 8"]),
         ("(p = (a)-->(b))+", ["cannot be named", "column 8"]),
         ("(x) ((x)-->(b))+", ["'x' is bound already", "column 13"]),
-        ("((a)-->(b))+, ((a)-->(c))+", ["'a' is bound already", "column 24"]),
+        ("((a)-->(b))+, ((a)-->(c))+", ["'a' is bound already", "column 23"]),
         ("((a)-->(b))+ (a)", ["'a' is a list", "column 21"]),
         ("((a)-->(b)){0}", ["at least 1", "column 18"]),
         ("((a)-->(b)){3,2}", ["at least 1", "column 18"]),

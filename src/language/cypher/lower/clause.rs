@@ -86,7 +86,7 @@ impl Lowerer<'_> {
                 }
                 ClauseKind::Subquery(call) => self.subquery_call(call, &mut rows),
                 writing => {
-                    self.writing_clause(writing, clause.span, &mut rows);
+                    self.writing_clause(writing, &mut rows);
                     self.has_written = true;
                 }
             }

@@ -467,15 +467,16 @@ impl Lowerer<'_> {
             _ => PathExpression::Alternative(vec![forward, backward]),
         };
         let bound = relationship.variable.as_ref().and_then(|name| before.get(&name.text)).copied();
+        let single = relationship.length.is_none();
         let edges = match (&relationship.variable, bound) {
             (Some(name), Some(_)) => {
-                // A list of relationships bound before: the path must be that one.
+                // Relationships bound before: the path must be of those.
                 lowered.shared.push(name.text.clone());
                 self.variables.fresh()
             }
+            (Some(_), None) if single => self.variables.fresh(),
             _ => self.edge_variable(relationship, Kind::List(Some(&Kind::Relationship)), before, lowered),
         };
-        let single = relationship.length.is_none();
         let (min, max) = match relationship.length {
             Some(length) => (length.min.unwrap_or(1), length.max),
             None => (1, Some(1)),
@@ -509,13 +510,23 @@ impl Lowerer<'_> {
             edge_properties,
         });
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), path);
-        if let Some(bound) = bound {
-            lowered
-                .conditions
-                .push(Expression::call(Function::CypherEqual, [edges.into(), bound.variable.into()]));
-        }
-        if single && relationship.variable.is_some() && pattern.search != Search::All {
-            self.refuse(relationship.span, "name the path, not the relationship, of a shortest path");
+        // A shortest path without a length is of one relationship, and that is what its name means.
+        let named = match single {
+            true => Expression::call(Function::Head, [edges.into()]),
+            false => edges.into(),
+        };
+        match (&relationship.variable, bound) {
+            (_, Some(bound)) => {
+                let same = Expression::call(Function::CypherEqual, [named, bound.variable.into()]);
+                lowered.conditions.push(same);
+            }
+            (Some(name), None) if single => {
+                let variable = self.variables.named(name.text.clone());
+                lowered.extends.push((variable, named));
+                let binding = Binding::new(variable, Kind::Relationship, false);
+                lowered.scope.insert(name.text.clone(), binding);
+            }
+            _ => {}
         }
         Some(edges)
     }

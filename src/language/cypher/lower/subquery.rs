@@ -1,11 +1,15 @@
 //! Subqueries in expressions: EXISTS, COUNT and COLLECT, patterns, pattern comprehensions. Each is an
 //! Apply under the rows that the expression reads.
 
+use super::expression::has_subquery;
 use super::{Lowerer, Rows, Scope, is_defined};
 use crate::language::cypher::ast::{
-    Clause, Expr, Imports, Name, Pattern, Query, Search, SingleQuery, SubqueryCall, SubqueryKind,
+    Clause, Expr, ExprKind, Imports, Name, Pattern, Query, Search, SingleQuery, SubqueryCall, SubqueryKind,
 };
+use crate::language::cypher::bind::projection::rewrite;
+use crate::language::cypher::kind::Kind;
 use crate::language::cypher::lower::Binding;
+use crate::language::cypher::token::Span;
 use crate::model::Value;
 use crate::plan::{ApplyKind, Expression, LogicalPlan, Variable};
 
@@ -26,6 +30,12 @@ impl Lowerer<'_> {
         }
         narrow(&mut subplan, &needed);
         rows.wrap(|input| LogicalPlan::Apply { input, subplan: Box::new(subplan), kind });
+    }
+
+    /// Runs a subplan once for each row, for what it writes.
+    pub(super) fn run(&mut self, rows: &mut Rows, subplan: LogicalPlan) {
+        let count = self.variables.fresh();
+        self.apply(rows, subplan, ApplyKind::Count(count));
     }
 
     pub(super) fn subquery(&mut self, kind: SubqueryKind, query: &Query, rows: &mut Rows) -> Expression {
@@ -56,8 +66,7 @@ impl Lowerer<'_> {
         let may_join = !has_written && !self.has_written && !call.optional && !is_volatile(&plan);
         self.has_written |= has_written;
         if !call.query.returns() {
-            let count = self.variables.fresh();
-            return self.apply(rows, plan, ApplyKind::Count(count));
+            return self.run(rows, plan);
         }
         if call.optional {
             // A column that is an outer variable would not be null where nothing is returned.
@@ -154,6 +163,65 @@ impl Lowerer<'_> {
         Expression::Case { branches: vec![(is_defined(whole), result.into())], otherwise: None }
     }
 
+    /// reduce() with subqueries in its step: what they answer for each element is gathered first, as
+    /// `[element, answer, ...]`, so that the reduction itself needs no operator.
+    pub(super) fn correlated_reduce(
+        &mut self,
+        (accumulator, init): (&Name, &Expr),
+        (variable, list): (&Name, &Expr),
+        step: &Expr,
+        rows: &mut Rows,
+    ) -> Expression {
+        let asked = std::cell::RefCell::new(vec![named(&variable.text, variable.span)]);
+        let step = rewrite(step, &|part| {
+            let binds = matches!(
+                part.kind,
+                ExprKind::ListComprehension { .. } | ExprKind::Quantifier { .. } | ExprKind::Reduce { .. }
+            );
+            match has_subquery(part) {
+                true if !mentions(part, &accumulator.text) => {
+                    let mut asked = asked.borrow_mut();
+                    asked.push(part.clone());
+                    Some(named(&answer(asked.len() - 1), part.span))
+                }
+                // What is asked for elements of its own is out of reach from outside.
+                true if binds => Some(part.clone()),
+                _ => None,
+            }
+        });
+        if has_subquery(&step) {
+            self.refuse(step.span, "a subquery in reduce() cannot read what is gathered so far");
+        }
+        let asked = asked.into_inner();
+        let init = Box::new(self.expression(init, rows));
+        let element = self.kind(list, &rows.scope).element();
+        let map = Expr { span: step.span, kind: ExprKind::List(asked.clone()) };
+        let list = Box::new(self.correlated_comprehension(variable, list, [None, Some(&map)], rows));
+        let outer = rows.scope.clone();
+        let mut local = |name: &str, kind| {
+            let variable = self.variables.named(name);
+            let binding = Binding { is_local: true, ..Binding::new(variable, kind, true) };
+            rows.scope.insert(name.to_owned(), binding);
+            variable
+        };
+        let mut parts = vec![local(&variable.text, element)];
+        parts.extend((1..asked.len()).map(|place| local(&answer(place), Kind::Any)));
+        let accumulated = local(&accumulator.text, Kind::Any);
+        let mut step = self.expression(&step, rows);
+        rows.scope = outer;
+        let gathered = self.variables.fresh();
+        step.rewrite(&mut |part| {
+            if let Expression::Variable(variable) = part
+                && let Some(place) = parts.iter().position(|known| known == variable)
+            {
+                let place = Expression::Constant(Value::Integer(place as i64));
+                *part = Expression::call(crate::plan::Function::Index, [gathered.into(), place]);
+            }
+        });
+        let step = Box::new(step);
+        Expression::Reduce { accumulator: accumulated, init, variable: gathered, list, step }
+    }
+
     fn collect(&mut self, inside: Rows, value: Variable, rows: &mut Rows) -> Variable {
         let result = self.variables.fresh();
         self.apply(rows, inside.plan, ApplyKind::Collect(result, value));
@@ -171,6 +239,20 @@ impl Lowerer<'_> {
             }
         }
     }
+}
+
+fn named(name: &str, span: Span) -> Expr {
+    Expr { kind: ExprKind::Variable(name.to_owned()), span }
+}
+
+/// Returns a name, which no text can say, for an answer that was gathered before.
+fn answer(place: usize) -> String {
+    format!("\0answer {place}")
+}
+
+/// Returns whether a name may stand anywhere in an expression: in its subqueries, too.
+fn mentions(expression: &Expr, name: &str) -> bool {
+    format!("{:?}", expression.kind).contains(&format!("{name:?}"))
 }
 
 /// Returns the rows that a part of a subquery starts from, and the clauses that it has beside imports.

@@ -1,5 +1,6 @@
 //! CREATE, MERGE, SET, REMOVE, DELETE and FOREACH: changes, applied row by row.
 
+use super::expression::has_subquery;
 use super::{Binding, Lowerer, Rows};
 use crate::language::cypher::ast::{
     Clause, ClauseKind, Direction, Expr, LabelExpression, Link, NodePattern, Pattern, RelationshipPattern,
@@ -14,12 +15,16 @@ use crate::plan::{Change, Expression, Function, LogicalPlan, Variable};
 type NamedPath = (String, Vec<Expression>);
 
 impl Lowerer<'_> {
-    pub(super) fn writing_clause(&mut self, clause: &ClauseKind, span: Span, rows: &mut Rows) {
+    pub(super) fn writing_clause(&mut self, clause: &ClauseKind, rows: &mut Rows) {
         let mut paths = Vec::new();
         if let ClauseKind::Merge { pattern, on_match, on_create } = clause {
             self.merge(pattern, on_match, on_create, rows, &mut paths);
+        } else if let ClauseKind::Foreach { variable, list, clauses } = clause
+            && clauses.iter().any(needs_rows)
+        {
+            self.foreach_rows(&variable.text, list, clauses, rows);
         } else {
-            let changes = self.changes(clause, span, rows, &mut paths);
+            let changes = self.changes(clause, rows, &mut paths);
             rows.wrap(|input| match *input {
                 // Clauses that make things in a row are one step.
                 LogicalPlan::Modify { input, changes: mut before }
@@ -42,7 +47,6 @@ impl Lowerer<'_> {
     fn changes(
         &mut self,
         clause: &ClauseKind,
-        span: Span,
         rows: &mut Rows,
         paths: &mut Vec<NamedPath>,
     ) -> Vec<Change> {
@@ -62,11 +66,28 @@ impl Lowerer<'_> {
             ClauseKind::Foreach { variable, list, clauses } => {
                 vec![self.foreach(&variable.text, list, clauses, rows)]
             }
-            _ => {
-                self.refuse(span, "this clause cannot stand here yet");
-                Vec::new()
-            }
+            // The caller lowers the others.
+            _ => Vec::new(),
         }
+    }
+
+    /// FOREACH whose clauses need rows of their own: for each element in turn, a subquery that is run
+    /// for what it writes.
+    fn foreach_rows(&mut self, name: &str, list: &Expr, clauses: &[Clause], rows: &mut Rows) {
+        let kind = self.kind(list, &rows.scope).element();
+        let mut elements = self.argument(rows);
+        let list = Box::new(self.expression(list, &mut elements));
+        let (variable, same) = (self.variables.named(name), self.variables.fresh());
+        // What is no list fails, as it does where the clauses need no rows.
+        let list = Expression::ListComprehension { variable: same, list, filter: None, map: None };
+        elements.wrap(|input| LogicalPlan::Unwind { input, list, variable });
+        elements.scope.insert(name.to_owned(), Binding::new(variable, kind, true));
+        let mut round = self.argument(&elements);
+        for clause in clauses {
+            self.writing_clause(&clause.kind, &mut round);
+        }
+        self.run(&mut elements, round.plan);
+        self.run(rows, elements.plan);
     }
 
     fn foreach(&mut self, name: &str, list: &Expr, clauses: &[Clause], rows: &mut Rows) -> Change {
@@ -78,11 +99,7 @@ impl Lowerer<'_> {
         rows.scope.insert(name.to_owned(), binding);
         let mut changes = Vec::new();
         for clause in clauses {
-            let mut paths = Vec::new();
-            changes.extend(self.changes(&clause.kind, clause.span, rows, &mut paths));
-            if !paths.is_empty() {
-                self.refuse(clause.span, "a path cannot be named inside FOREACH");
-            }
+            changes.extend(self.changes(&clause.kind, rows, &mut Vec::new()));
         }
         rows.scope = outer;
         Change::ForEach { variable, list, changes }
@@ -251,6 +268,32 @@ impl Lowerer<'_> {
 
     fn named(&self, name: &str, rows: &Rows) -> Expression {
         rows.scope.get(name).map_or(Expression::Constant(Value::Null), |binding| binding.variable.into())
+    }
+}
+
+/// Returns whether a clause of FOREACH is more than changes of the one row: MERGE looks for rows, what
+/// names a path binds it to one, and a subquery in an expression joins them.
+fn needs_rows(clause: &Clause) -> bool {
+    let expressions = |values: &[&Expr]| values.iter().any(|value| has_subquery(value));
+    match &clause.kind {
+        ClauseKind::Merge { .. } => true,
+        ClauseKind::Foreach { list, clauses, .. } => expressions(&[list]) || clauses.iter().any(needs_rows),
+        ClauseKind::Create(patterns) => patterns.iter().any(|pattern| {
+            let nodes = pattern.nodes().filter_map(|node| node.properties.as_ref());
+            let relationships = pattern.relationships().filter_map(|r| r.properties.as_ref());
+            pattern.variable.is_some() || nodes.chain(relationships).any(has_subquery)
+        }),
+        ClauseKind::Set(items) => items.iter().any(|item| match item {
+            SetItem::Property { target, value, .. } => expressions(&[target, value]),
+            SetItem::Properties { value, .. } => expressions(&[value]),
+            SetItem::Labels { .. } => false,
+        }),
+        ClauseKind::Remove(items) => items.iter().any(|item| match item {
+            RemoveItem::Property { target, .. } => expressions(&[target]),
+            RemoveItem::Labels { .. } => false,
+        }),
+        ClauseKind::Delete { entities, .. } => entities.iter().any(has_subquery),
+        _ => false,
     }
 }
 
