@@ -123,6 +123,7 @@ pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<
         | Assert { input, .. }
         | DistinctEdges { input, .. }
         | Call { input, .. }
+        | LoadCsv { input, .. }
         | Apply { input, .. }
         | Sort { input, .. }
         | Distinct { input } => *input = boxed(input)?,

@@ -12,9 +12,9 @@ use rustc_hash::FxHashMap;
 use super::correlate::{detach, has_effect, has_writes, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
-    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, Distinct, DistinctEdges,
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CsvFormat, Distinct, DistinctEdges,
     DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
-    InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
+    InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
     PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
     SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
@@ -230,6 +230,13 @@ impl Planner {
                 let arguments = arguments.iter().map(|argument| self.compile(argument, own.layout()));
                 let arguments = arguments.collect::<Result<_, _>>()?;
                 Box::new(Call::new(own, procedure, arguments, yields, context)?)
+            }
+            LogicalPlan::LoadCsv { input, source, has_headers, separator, variable } => {
+                let own = self.build(input)?;
+                self.refuse_bound(&own, *variable)?;
+                let source = self.compile(source, own.layout())?;
+                let format = CsvFormat { has_headers: *has_headers, separator: *separator };
+                Box::new(LoadCsv::new(own, source, format, *variable, context))
             }
             LogicalPlan::Modify { input, changes } => {
                 Box::new(Modify::new(self.build(input)?, changes, context)?)
@@ -560,6 +567,7 @@ impl Planner {
                 self.estimate(input).min(*n as f64)
             }
             Unwind { input, .. } => self.estimate(input) * 10.0,
+            LoadCsv { input, .. } => self.estimate(input) * 1e3,
             Service { .. } => 1e3,
             Apply { input, .. } | Merge { input, .. } => self.estimate(input),
             _ => plan.inputs().first().map_or(1.0, |input| self.estimate(input)),

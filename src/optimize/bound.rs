@@ -68,6 +68,7 @@ pub fn certain(plan: &LogicalPlan) -> Set {
         | Assert { input, .. }
         | Unwind { input, .. }
         | Call { input, .. }
+        | LoadCsv { input, .. }
         | DistinctEdges { input, .. } => certain(input),
         Argument { .. } | Service { .. } | Modify { .. } | Merge { .. } => Set::new(),
     }

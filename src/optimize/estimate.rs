@@ -100,6 +100,7 @@ impl<'a> Estimator<'a> {
             }
             Filter { input, condition } => scaled(self.plan(input)?, selectivity(condition)),
             Unwind { input, .. } => scaled(self.plan(input)?, 5.0),
+            LoadCsv { input, .. } => scaled(self.plan(input)?, 1000.0),
             Aggregate { input, keys, .. } => {
                 let rows = self.plan(input)?.rows;
                 let rows = if keys.is_empty() { 1.0 } else { rows.powf(0.75) };

@@ -133,6 +133,12 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
         LogicalPlan::Unwind { input, list, variable } if !read.contains(&variable) => {
             (LogicalPlan::Unwind { input: Box::new(above(*input, conjunct)), list, variable }, None)
         }
+        LogicalPlan::LoadCsv { input, source, has_headers, separator, variable }
+            if !read.contains(&variable) =>
+        {
+            let input = Box::new(above(*input, conjunct));
+            (LogicalPlan::LoadCsv { input, source, has_headers, separator, variable }, None)
+        }
         LogicalPlan::Project { input, variables } if read.iter().all(|v| variables.contains(v)) => {
             (LogicalPlan::Project { input: Box::new(above(*input, conjunct)), variables }, None)
         }

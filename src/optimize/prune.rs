@@ -122,6 +122,9 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
         }
         Slice { input, offset, limit } => Slice { input: inner(input, needed, []), offset, limit },
         Union(branches) => Union(branches.into_iter().map(|branch| self::plan(branch, needed)).collect()),
+        LoadCsv { input, source, has_headers, separator, variable } => {
+            LoadCsv { input: inner(input, needed, [&source]), source, has_headers, separator, variable }
+        }
         Call { input, procedure, arguments, yields } => {
             Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields }
         }

@@ -112,6 +112,12 @@ impl Printer {
                 let list = self.expression(list, &mut exists);
                 ("Unwind", format!("{} in {list}", self.variable(*variable)))
             }
+            LogicalPlan::LoadCsv { source, has_headers, separator, variable, .. } => {
+                let source = self.expression(source, &mut exists);
+                let headers = if *has_headers { " with headers" } else { "" };
+                let separator = char::from(*separator);
+                ("LoadCsv", format!("{} of {source} by {separator:?}{headers}", self.variable(*variable)))
+            }
             LogicalPlan::Project { variables, .. } => ("Project", self.variables(variables)),
             LogicalPlan::Distinct { .. } => ("Distinct", String::new()),
             LogicalPlan::Aggregate { keys, aggregates, .. } => {

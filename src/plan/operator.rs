@@ -133,6 +133,15 @@ pub enum LogicalPlan {
         arguments: Vec<Expression>,
         yields: Vec<(String, Variable)>,
     },
+    /// Emits a row for each record of a CSV file: a map by the names of its first record (`has_headers`),
+    /// or a list.
+    LoadCsv {
+        input: Box<LogicalPlan>,
+        source: Expression,
+        has_headers: bool,
+        separator: u8,
+        variable: Variable,
+    },
     /// Evaluates the whole input, then applies the changes row by row, then yields the rows with
     /// the variables that the changes bind.
     Modify {

@@ -35,6 +35,7 @@ impl LogicalPlan {
             | Assert { input, .. }
             | DistinctEdges { input, .. }
             | Call { input, .. }
+            | LoadCsv { input, .. }
             | Modify { input, .. } => vec![input],
         }
     }
@@ -100,6 +101,7 @@ impl LogicalPlan {
             | Extend { .. }
             | Unwind { .. }
             | Call { .. }
+            | LoadCsv { .. }
             | Modify { .. }
             | Merge { .. } => {
                 for input in self.inputs() {
@@ -122,7 +124,9 @@ impl LogicalPlan {
             })
         }
         match self {
-            LogicalPlan::Extend { variable, .. } | LogicalPlan::Unwind { variable, .. } => vec![*variable],
+            LogicalPlan::Extend { variable, .. }
+            | LogicalPlan::Unwind { variable, .. }
+            | LogicalPlan::LoadCsv { variable, .. } => vec![*variable],
             LogicalPlan::Call { yields, .. } => yields.iter().map(|(_, variable)| *variable).collect(),
             LogicalPlan::Modify { changes, .. } => changed(changes).collect(),
             LogicalPlan::Merge { create, .. } => changed(create).collect(),
@@ -158,6 +162,7 @@ impl LogicalPlan {
             | Assert { input, .. }
             | DistinctEdges { input, .. }
             | Call { input, .. }
+            | LoadCsv { input, .. }
             | Modify { input, .. } => vec![input],
         }
     }
@@ -177,7 +182,9 @@ impl LogicalPlan {
             Path(path) => path.edge_properties.iter_mut().collect(),
             LeftJoin { condition, .. } => condition.iter_mut().collect(),
             Filter { condition, .. } | Assert { condition, .. } => vec![condition],
-            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Extend { expression, .. }
+            | Unwind { list: expression, .. }
+            | LoadCsv { source: expression, .. } => vec![expression],
             Aggregate { aggregates, .. } => {
                 aggregates.iter_mut().flat_map(|(_, aggregate)| aggregate.expressions_mut()).collect()
             }
@@ -213,7 +220,9 @@ impl LogicalPlan {
             Path(path) => path.edge_properties.iter().collect(),
             LeftJoin { condition, .. } => condition.iter().collect(),
             Filter { condition, .. } | Assert { condition, .. } => vec![condition],
-            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Extend { expression, .. }
+            | Unwind { list: expression, .. }
+            | LoadCsv { source: expression, .. } => vec![expression],
             Aggregate { aggregates, .. } => {
                 aggregates.iter().flat_map(|(_, aggregate)| aggregate.expressions()).collect()
             }
@@ -248,7 +257,7 @@ fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
             all.extend(keys);
             all.extend(aggregates.iter().map(|(variable, _)| variable));
         }
-        Extend { variable, .. } | Unwind { variable, .. } => {
+        Extend { variable, .. } | Unwind { variable, .. } | LoadCsv { variable, .. } => {
             all.insert(*variable);
         }
         DistinctEdges { edges, .. } => all.extend(edges),

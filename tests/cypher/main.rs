@@ -3,18 +3,23 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod foreach;
+mod load_csv;
 mod quantified_paths;
 mod reduce;
 mod subqueries;
 
 use std::cell::RefCell;
+use std::sync::Arc;
 
-use reefloom::engine::{Answer, Engine, Language, Request, WorkspaceSettings};
+use reefloom::engine::{Answer, CsvFolder, Engine, Language, Request, WorkspaceSettings};
+use reefloom::execute::FileOpener;
 use reefloom::model::Value;
 
 /// A workspace in memory. What a test finds wrong is told when it is dropped, all at once.
 struct World {
     engine: Engine,
+    /// Whose files statements may read.
+    files: Option<Arc<CsvFolder>>,
     faults: RefCell<Vec<String>>,
 }
 
@@ -30,7 +35,7 @@ impl World {
     fn new(statements: &[&str]) -> World {
         let engine = Engine::in_memory();
         engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
-        let world = World { engine, faults: RefCell::default() };
+        let world = World { engine, files: None, faults: RefCell::default() };
         for statement in statements {
             world.rows(statement);
         }
@@ -40,6 +45,7 @@ impl World {
     fn request(&self, text: &str) -> Request {
         let mut request = Request::new(Language::Cypher, text, 0);
         request.may_write = true;
+        request.files = self.files.clone().map(|files| files as Arc<dyn FileOpener>);
         request.parameters.insert("one".to_owned(), Value::Integer(1));
         request
     }

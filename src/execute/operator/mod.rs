@@ -17,6 +17,7 @@ mod index_scan;
 mod inner_join;
 mod join_table;
 mod left_join;
+mod load_csv;
 mod matcher;
 mod merge;
 mod merge_join;
@@ -54,6 +55,7 @@ pub(super) use index_scan::{IndexScan, QuadReader, ScanProbe, choose_permutation
 pub(super) use inner_join::InnerJoin;
 pub(super) use join_table::{JoinTable, Pairs};
 pub(super) use left_join::LeftJoin;
+pub(super) use load_csv::{Format as CsvFormat, LoadCsv};
 pub(super) use matcher::{HashMatcher, JoinShape, Matcher};
 pub(super) use merge::Merge;
 pub(super) use merge_join::MergeJoin;

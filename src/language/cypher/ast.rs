@@ -48,6 +48,7 @@ pub enum ClauseKind {
     Use(Name),
     Match { optional: bool, patterns: Vec<Pattern>, filter: Option<Expr> },
     Unwind { list: Expr, variable: Name },
+    LoadCsv(LoadCsv),
     With(Projection),
     Return(Projection),
     Create(Vec<Pattern>),
@@ -58,6 +59,16 @@ pub enum ClauseKind {
     Foreach { variable: Name, list: Expr, clauses: Vec<Clause> },
     Call(Call),
     Subquery(SubqueryCall),
+}
+
+/// `LOAD CSV WITH HEADERS FROM source AS variable FIELDTERMINATOR separator`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadCsv {
+    pub has_headers: bool,
+    pub source: Expr,
+    pub variable: Name,
+    /// One ASCII character; a comma unless the text says otherwise.
+    pub separator: u8,
 }
 
 /// `CALL name(...) YIELD ...`

@@ -95,7 +95,7 @@ fn runtime(error: &ExecuteError) -> &'static str {
     let ExecuteError::Runtime { code, .. } = error else {
         return match error {
             ExecuteError::Unsupported(_) => "Neo.ClientError.Statement.FeatureNotSupported",
-            ExecuteError::Service { .. } | ExecuteError::Load { .. } => {
+            ExecuteError::Service { .. } | ExecuteError::Load { .. } | ExecuteError::File { .. } => {
                 "Neo.ClientError.Statement.ExternalResourceFailed"
             }
             _ => "Neo.DatabaseError.Statement.ExecutionFailed",

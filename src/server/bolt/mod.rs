@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Shared;
-use crate::engine::{Engine, RequestLimits};
+use crate::engine::{CsvFolder, Engine, RequestLimits};
 
 /// After the system has no socket for a client: it may have one a little later.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -49,6 +49,8 @@ pub struct BoltOptions {
     pub query_threads: usize,
     /// Of one statement, its results pulled; of an explicit transaction as a whole, where it is time.
     pub limits: RequestLimits,
+    /// Opens the files of LOAD CSV; without one it fails.
+    pub files: Option<Arc<CsvFolder>>,
     /// Where clients are routed that do not say which address they used; the listener's, if empty.
     pub address: String,
     /// After a request to shut down, how long running answers may take to end.
@@ -65,6 +67,7 @@ impl Default for BoltOptions {
             login_timeout: Duration::from_secs(30),
             query_threads: cores.max(2) * 2,
             limits: RequestLimits { timeout: Duration::from_secs(600), ..RequestLimits::default() },
+            files: None,
             address: String::new(),
             grace: Duration::from_secs(5),
         }

@@ -14,6 +14,7 @@ use super::session::{Done, RowUse, Scope, Task};
 use super::value::Encoding;
 use super::version::Version;
 use crate::engine::{CommitId, Engine, EngineError, Hosted, Language, OpenTransaction, Request};
+use crate::execute::FileOpener;
 use crate::model::{Map, Value};
 use crate::server::now_ms;
 
@@ -98,6 +99,7 @@ impl Worker {
         request.parameters = parameters;
         request.cancel = self.cancel.clone();
         request.limits = self.options.limits;
+        request.files = self.options.files.clone().map(|files| files as Arc<dyn FileOpener>);
         let (response, database) = match scope {
             Some(scope) => {
                 let place = self.place(scope.database.as_deref())?;

@@ -45,8 +45,8 @@ use self::request::{Parameters, header_text};
 use self::running::RunningQueries;
 pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
-use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
-use crate::execute::ServiceHandler;
+use crate::engine::{CsvFolder, Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
+use crate::execute::{FileOpener, ServiceHandler};
 use crate::server::now_ms;
 
 /// The header that names the commit an answer was read at, or that a write made.
@@ -68,6 +68,8 @@ pub struct HttpOptions {
     pub limits: RequestLimits,
     /// Answers SERVICE; without one it fails.
     pub services: Option<Arc<dyn ServiceHandler>>,
+    /// Opens the files of LOAD CSV; without one it fails.
+    pub files: Option<Arc<CsvFolder>>,
     /// A query that takes longer is logged.
     pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
@@ -84,6 +86,7 @@ impl Default for HttpOptions {
             queries_waiting_max: 256,
             limits: RequestLimits::default(),
             services: None,
+            files: None,
             slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
@@ -244,6 +247,7 @@ impl Call {
         request.at.clone_from(&address.at);
         request.limits = self.app.options.limits;
         request.services = self.app.options.services.clone();
+        request.files = self.app.options.files.clone().map(|files| files as Arc<dyn FileOpener>);
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));

@@ -192,6 +192,12 @@ impl Binder<'_> {
                 let kind = value(list, scope)?;
                 self.bind_new(variable, kind.element(), scope)
             }
+            ClauseKind::LoadCsv(load) => {
+                let kind = value(&load.source, scope)?;
+                self.expect(load.source.span, kind, &[Kind::String], "LOAD CSV")?;
+                let kind = if load.has_headers { Kind::Map } else { Kind::List(Some(&Kind::String)) };
+                self.bind_new(&load.variable, kind, scope)
+            }
             ClauseKind::With(projection) => {
                 let site = Site { span: clause.span, is_with: true, place, constants };
                 *scope = self.projection(projection, site, scope)?;

@@ -72,6 +72,7 @@ impl Lowerer<'_> {
                     self.match_clause(*optional, patterns, filter.as_ref(), &mut rows);
                 }
                 ClauseKind::Unwind { list, variable } => self.unwind(list, &variable.text, &mut rows),
+                ClauseKind::LoadCsv(load) => self.load_csv(load, &mut rows),
                 ClauseKind::With(projection) => {
                     mentions.forget(place, &mut rows.constants);
                     self.projection(projection, true, &mut rows);
@@ -100,6 +101,16 @@ impl Lowerer<'_> {
         let variable = self.variables.named(name);
         rows.wrap(|input| LogicalPlan::Unwind { input, list, variable });
         rows.scope.insert(name.to_owned(), Binding::new(variable, kind, true));
+    }
+
+    fn load_csv(&mut self, load: &ast::LoadCsv, rows: &mut Rows) {
+        let kind = if load.has_headers { Kind::Map } else { Kind::List(Some(&Kind::String)) };
+        let source = self.expression(&load.source, rows);
+        let variable = self.variables.named(load.variable.text.clone());
+        let (has_headers, separator) = (load.has_headers, load.separator);
+        rows.wrap(|input| LogicalPlan::LoadCsv { input, source, has_headers, separator, variable });
+        rows.scope.insert(load.variable.text.clone(), Binding::new(variable, kind, false));
+        rows.is_ordered = true;
     }
 
     /// Lowers OPTIONAL CALL: a row for which nothing is yielded is kept.

@@ -12,8 +12,8 @@ use super::input::{
 };
 use super::pattern::{label_expression, pattern, pattern_list};
 use crate::language::cypher::ast::{
-    Call, Clause, ClauseKind, Expr, ExprKind, Imports, Item, Mode, Name, OrderItem, Projection, Query,
-    RemoveItem, SetItem, SingleQuery, Statement, SubqueryCall, Transactions, Union, YieldItem, Yields,
+    Call, Clause, ClauseKind, Expr, ExprKind, Imports, Item, LoadCsv, Mode, Name, OrderItem, Projection,
+    Query, RemoveItem, SetItem, SingleQuery, Statement, SubqueryCall, Transactions, Union, YieldItem, Yields,
 };
 use crate::language::cypher::token::{Symbol, TokenKind};
 
@@ -81,6 +81,7 @@ fn clause<'a>(input: Tokens<'a>) -> Parsed<'a, Clause> {
     let (rest, kind) = alt((
         match_clause,
         preceded(keyword("UNWIND"), cut(unwind)),
+        preceded(keyword("LOAD"), cut(load_csv)).map(ClauseKind::LoadCsv),
         preceded(keyword("WITH"), cut(|input| projection(input, true))).map(ClauseKind::With),
         preceded(keyword("RETURN"), cut(|input| projection(input, false))).map(ClauseKind::Return),
         preceded(keyword("CREATE"), cut(pattern_list)).map(ClauseKind::Create),
@@ -116,6 +117,25 @@ fn unwind<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
     let (rest, list) = expression(input)?;
     let (rest, name) = preceded(keyword("AS"), any_name).parse(rest)?;
     Ok((rest, ClauseKind::Unwind { list, variable: name }))
+}
+
+/// Rule `LoadCsv`, after its first keyword.
+fn load_csv<'a>(input: Tokens<'a>) -> Parsed<'a, LoadCsv> {
+    let (rest, ()) = keyword("CSV")(input)?;
+    let (rest, headers) = opt(keywords(&["WITH", "HEADERS"])).parse(rest)?;
+    let (rest, source) = preceded(keyword("FROM"), expression).parse(rest)?;
+    let (rest, name) = preceded(keyword("AS"), variable).parse(rest)?;
+    let (rest, separator) = opt(preceded(keyword("FIELDTERMINATOR"), cut(separator))).parse(rest)?;
+    let separator = separator.unwrap_or(b',');
+    Ok((rest, LoadCsv { has_headers: headers.is_some(), source, variable: name, separator }))
+}
+
+fn separator<'a>(input: Tokens<'a>) -> Parsed<'a, u8> {
+    let TokenKind::String(text) = &input.peek(0).kind else { return input.expected("a string") };
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\\' | b'\n' | b'\r') => Ok((input.advance(1), *byte)),
+        _ => input.refuse(UNEXPECTED, "fields are separated by one ASCII character, no quote and no line end"),
+    }
 }
 
 /// Rules `With` and `Return`, after the keyword.
