@@ -13,7 +13,8 @@
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
 //!    two alternate until neither finds anything. `strings`: what the data's schema proves to be
-//!    an equality of terms becomes one, and sinks too.
+//!    an equality of terms becomes one, and sinks too. `decorrelate`: a filter by whether a subplan has
+//!    rows is a semi-join or an anti-join, if the subplan needs the row for no more.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
 //! 6. `join_order`: by cost; ties by a key that no spelling changes.
@@ -25,6 +26,7 @@ mod alias;
 mod bound;
 mod canonical;
 mod constants;
+mod decorrelate;
 mod estimate;
 mod exists;
 mod filter;
@@ -89,7 +91,7 @@ fn improve(
     let mut plan = exists::extract(plan, variables);
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
-        plan = filter::push(strings::settle(plan, dataset)?);
+        plan = decorrelate::to_joins(filter::push(strings::settle(plan, dataset)?));
         let (next, changed) = outer::to_joins(plan);
         plan = next;
         if !changed {

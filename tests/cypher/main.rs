@@ -4,6 +4,7 @@
 
 mod foreach;
 mod load_csv;
+mod plans;
 mod quantified_paths;
 mod reduce;
 mod subqueries;
