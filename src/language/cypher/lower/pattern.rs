@@ -51,6 +51,9 @@ impl Lowerer<'_> {
         filter: Option<&Expr>,
         rows: &mut Rows,
     ) {
+        let mut patterns = patterns.to_vec();
+        let filter = filter.and_then(|filter| move_labels(filter, &mut patterns));
+        let (patterns, filter) = (patterns.as_slice(), filter.as_ref());
         if optional {
             return self.optional_match(patterns, filter, rows);
         }
@@ -530,6 +533,38 @@ impl Lowerer<'_> {
         }
         Some(edges)
     }
+}
+
+/// Moves label tests of a WHERE to the nodes that they are of, where they say the same and a scan can
+/// answer them. Returns what is left.
+fn move_labels(filter: &Expr, patterns: &mut [Pattern]) -> Option<Expr> {
+    let parts = match &filter.kind {
+        ExprKind::And(parts) => parts.as_slice(),
+        _ => std::slice::from_ref(filter),
+    };
+    let mut left: Vec<Expr> = parts.iter().filter(|part| !move_label(part, patterns)).cloned().collect();
+    match left.len() {
+        0 | 1 => left.pop(),
+        _ => Some(Expr { kind: ExprKind::And(left), span: filter.span }),
+    }
+}
+
+fn move_label(test: &Expr, patterns: &mut [Pattern]) -> bool {
+    let ExprKind::HasLabels(owner, labels) = &test.kind else { return false };
+    let ExprKind::Variable(name) = &owner.kind else { return false };
+    if !conjuncts(labels).iter().all(|label| matches!(label, LabelExpression::Label(_))) {
+        return false;
+    }
+    let nodes = patterns.iter_mut().flat_map(|pattern| {
+        std::iter::once(&mut pattern.start).chain(pattern.steps.iter_mut().map(|step| &mut step.node))
+    });
+    let is_owner = |node: &NodePattern| node.variable.as_ref().is_some_and(|own| own.text == *name);
+    let Some(node) = nodes.into_iter().find(|node| is_owner(node)) else { return false };
+    node.labels = Some(match node.labels.take() {
+        Some(own) => LabelExpression::And(vec![own, labels.clone()]),
+        None => labels.clone(),
+    });
+    true
 }
 
 fn is_bound(before: &Scope, variable: Variable) -> bool {
