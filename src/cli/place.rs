@@ -12,8 +12,8 @@ use super::Failure;
 use super::remote::Remote;
 use crate::config::Config;
 use crate::engine::{
-    BranchInfo, CollectOptions, Collected, CsvFolder, Engine, EngineError, EngineOptions, LogEntry, Optimized,
-    Request, RunningNode, Status,
+    BranchInfo, CollectOptions, Collected, CsvFolder, Engine, EngineError, EngineOptions, LogEntry,
+    Optimized, Request, RunningNode, Status,
 };
 
 pub enum Place {

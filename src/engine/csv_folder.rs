@@ -32,7 +32,8 @@ impl CsvFolder {
             Some(("file", rest)) => {
                 let path = rest.strip_prefix("//localhost/").or_else(|| rest.strip_prefix("///"));
                 let path = path.or_else(|| rest.strip_prefix('/').filter(|path| !path.starts_with('/')));
-                let path = path.ok_or("a file's address is file:///PATH, its path from the folder --csv-dir")?;
+                let path =
+                    path.ok_or("a file's address is file:///PATH, its path from the folder --csv-dir")?;
                 percent_decode_str(path).decode_utf8().map_err(|_| "its path is not UTF-8")?.into_owned()
             }
             Some((scheme, _)) if scheme.len() > 1 && scheme.bytes().all(|c| c.is_ascii_alphanumeric()) => {

@@ -18,7 +18,9 @@ mod tests;
 mod values;
 mod writer;
 
-pub use context::{Context, FileOpener, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler};
+pub use context::{
+    Context, FileOpener, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler,
+};
 pub use error::{ExecuteError, RuntimeCode};
 pub use explanation::{Meter, PhysicalNode};
 pub use layout::Layout;

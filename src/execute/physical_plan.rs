@@ -12,11 +12,12 @@ use rustc_hash::FxHashMap;
 use super::correlate::{detach, has_effect, has_writes, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
-    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CsvFormat, Distinct, DistinctEdges,
-    DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher, IndexScan,
-    InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify, PathProbe,
-    PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy,
-    SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation, counted_scan, resolve,
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CsvFormat, Distinct,
+    DistinctEdges, DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold,
+    HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered,
+    MinusJoin, Modify, PathProbe, PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe, SemiJoin, Service,
+    ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, as_quad_scan, choose_permutation,
+    counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;

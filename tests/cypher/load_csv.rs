@@ -31,10 +31,17 @@ fn records_are_lists_or_maps() {
     ]);
     for (text, expected) in [
         ("LOAD CSV FROM 'plain.csv' AS row RETURN row", &["[a, 1]", "[b, 2]"][..]),
-        ("LOAD CSV FROM 'file:///plain.csv' AS row RETURN row[0], toInteger(row[1]) + 1", &["a | 2", "b | 3"]),
+        (
+            "LOAD CSV FROM 'file:///plain.csv' AS row RETURN row[0], toInteger(row[1]) + 1",
+            &["a | 2", "b | 3"],
+        ),
         (
             "LOAD CSV WITH HEADERS FROM 'file:///people.csv' AS row RETURN row.name, row.age, row.note, row.none",
-            &["Ann | 30 | null | null", "Bob, B. | null | say \"hi\"\nor \"ho\" | null", "Cid | null | null | null"],
+            &[
+                "Ann | 30 | null | null",
+                "Bob, B. | null | say \"hi\"\nor \"ho\" | null",
+                "Cid | null | null | null",
+            ],
         ),
         ("LOAD CSV WITH HEADERS FROM 'people.csv' AS row RETURN DISTINCT keys(row)", &["[age, name, note]"]),
         ("LOAD CSV WITH HEADERS FROM 'semi.csv' AS row FIELDTERMINATOR ';' RETURN row", &["{k: 1, v: x,y}"]),
@@ -43,8 +50,14 @@ fn records_are_lists_or_maps() {
         ("LOAD CSV WITH HEADERS FROM 'empty.csv' AS row RETURN row", &[]),
         ("LOAD CSV FROM 'files.csv' AS f LOAD CSV FROM f[0] AS row RETURN row[0]", &["a", "b", "k;v", "1;x"]),
         ("UNWIND [1, 2] AS x LOAD CSV FROM 'tab.tsv' AS row RETURN x, row", &["1 | [1\t2]", "2 | [1\t2]"]),
-        ("UNWIND ['a', 'z'] AS k LOAD CSV FROM 'plain.csv' AS row WITH k, row WHERE row[0] = k RETURN row[1]", &["1"]),
-        ("UNWIND [1, 2] AS x CALL (x) { LOAD CSV FROM 'plain.csv' AS row RETURN count(*) + x AS c } RETURN c", &["3", "4"]),
+        (
+            "UNWIND ['a', 'z'] AS k LOAD CSV FROM 'plain.csv' AS row WITH k, row WHERE row[0] = k RETURN row[1]",
+            &["1"],
+        ),
+        (
+            "UNWIND [1, 2] AS x CALL (x) { LOAD CSV FROM 'plain.csv' AS row RETURN count(*) + x AS c } RETURN c",
+            &["3", "4"],
+        ),
         (
             "LOAD CSV WITH HEADERS FROM 'people.csv' AS row CALL (row) { MERGE (p:P {name: row.name}) SET p.age = toInteger(row.age) } \
              IN TRANSACTIONS OF 1000 ROWS",
@@ -66,15 +79,21 @@ fn files_are_read_as_they_are_asked_for() {
     large.extend(b"\xff\n");
     let (world, _folder) = world(&[("large.csv", &large)]);
     world.check("LOAD CSV WITH HEADERS FROM 'large.csv' AS row RETURN row.n LIMIT 2", &["0", "1"]);
-    world.refuses("LOAD CSV WITH HEADERS FROM 'large.csv' AS row RETURN count(*)", &["large.csv", "line 20002", "UTF-8"]);
+    world.refuses(
+        "LOAD CSV WITH HEADERS FROM 'large.csv' AS row RETURN count(*)",
+        &["large.csv", "line 20002", "UTF-8"],
+    );
 }
 
 #[test]
 fn what_cannot_be_read_is_told() {
     let mut open_quote = b"a\n\"".to_vec();
     open_quote.resize(20 << 20, b'x');
-    let (world, _folder) =
-        world(&[("twice.csv", b"a,b,a\n1,2,3\n"), ("latin.csv", b"a\nb\n\xe9\n"), ("quote.csv", &open_quote)]);
+    let (world, _folder) = world(&[
+        ("twice.csv", b"a,b,a\n1,2,3\n"),
+        ("latin.csv", b"a\nb\n\xe9\n"),
+        ("quote.csv", &open_quote),
+    ]);
     for (text, parts) in [
         ("LOAD CSV FROM 'none.csv' AS row RETURN row", &["'none.csv'", "no such file"][..]),
         ("LOAD CSV FROM '../none.csv' AS row RETURN row", &["leads out of the folder"]),
@@ -87,7 +106,10 @@ fn what_cannot_be_read_is_told() {
         ("LOAD CSV FROM 1 AS row RETURN row", &["takes a string", "column 15"]),
         ("UNWIND [1] AS x LOAD CSV FROM 'a.csv' AS x RETURN x", &["bound already", "column 42"]),
         ("LOAD CSV FROM 'a.csv' AS row", &["ends in RETURN"]),
-        ("LOAD CSV FROM 'a.csv' AS row FIELDTERMINATOR '::' RETURN row", &["one ASCII character", "column 46"]),
+        (
+            "LOAD CSV FROM 'a.csv' AS row FIELDTERMINATOR '::' RETURN row",
+            &["one ASCII character", "column 46"],
+        ),
         ("LOAD CSV FROM 'a.csv' AS row FIELDTERMINATOR ';;' RETURN row", &["one ASCII character"]),
         ("LOAD CSV FROM 'a.csv' AS row FIELDTERMINATOR '\u{e9}' RETURN row", &["one ASCII character"]),
         ("LOAD CSV FROM 'a.csv' RETURN row", &["AS"]),

@@ -43,21 +43,37 @@ fn paths_are_trails_of_the_length_asked_for() {
         ("(a:First) ((x)-[:T]->(y) WHERE y.v > 0){1} ((p)-[:T]->(q) WHERE p.v > 0){1} (b)", "b.name", &["c"]),
         ("(a:First)-[:T]->+(m)-[:U]->(b)", "m.name + b.name", &["dd", "ac"]),
         ("(a:First) ((x)-[:T]->(y) WHERE y.v > 0)+ (m)-[:U]->(b)", "m.name + b.name", &["dd", "ac"]),
-        ("(m)-[:U]->(b) ((x)-[:T]->(y) WHERE y.v > 0)+ (l:Last)", "m.name + b.name + l.name", &["acd", "ddd"]),
+        (
+            "(m)-[:U]->(b) ((x)-[:T]->(y) WHERE y.v > 0)+ (l:Last)",
+            "m.name + b.name + l.name",
+            &["acd", "ddd"],
+        ),
         ("(a:First) ((x)-[:T]->(y) WHERE y.v > 0)+ (b), (b)-[:U]->(c)", "b.name + c.name", &["ac", "dd"]),
         ("(b)-[:U]->(c), (a:First) ((x)-[:T]->(y) WHERE y.v > 0)+ (b)", "b.name + c.name", &["ac", "dd"]),
         // A relationship is used once in all of the clause.
         ("(a:First) ((x)-[:T]->(y) WHERE y.v > 0)+ (b)-[:T]->(c)", "b.name + c.name", &["bc", "cd", "da"]),
         ("(a:First)-[:T]->(b) ((x)-[:T]->(y) WHERE y.v > 0)+ (c)", "b.name + c.name", &["bc", "bd", "ba"]),
         ("(a:First)-[:T]->+(b)-[:T]->+(c)", "b.name + c.name", &["bc", "bd", "ba", "cd", "ca", "da"]),
-        ("(a:First)-[:T]->(b), (c) ((x)-[:T]->(y) WHERE y.v > 0){1} (d)", "c.name + d.name", &["bc", "cd", "da"]),
-        ("(b)-[r:U]->(c) WHERE EXISTS { (b)-[:T]->+(c) } AND EXISTS { (b) ((x)-[:T]->(y) WHERE x.v < y.v)+ (c) }", "b.name", &["a"]),
+        (
+            "(a:First)-[:T]->(b), (c) ((x)-[:T]->(y) WHERE y.v > 0){1} (d)",
+            "c.name + d.name",
+            &["bc", "cd", "da"],
+        ),
+        (
+            "(b)-[r:U]->(c) WHERE EXISTS { (b)-[:T]->+(c) } AND EXISTS { (b) ((x)-[:T]->(y) WHERE x.v < y.v)+ (c) }",
+            "b.name",
+            &["a"],
+        ),
         ("(b:N) WHERE (b)-[:U]->{1,2}(:Last)", "b.name", &["d"]),
     ] {
         world.check(&format!("MATCH {pattern} RETURN {result}"), expected);
     }
     for (pattern, result, expected) in [
-        ("(a:First) ((x)-[r:T]->(y)){2} (b)", format!("{}, {}, [k IN r | k.w]", names("x"), names("y")), &["[a, b] | [b, c] | [1, 2]"][..]),
+        (
+            "(a:First) ((x)-[r:T]->(y)){2} (b)",
+            format!("{}, {}, [k IN r | k.w]", names("x"), names("y")),
+            &["[a, b] | [b, c] | [1, 2]"][..],
+        ),
         (
             "(a:First) ((x)-[r:T]->(y) WHERE x.v > 0){2} (b)",
             format!("{}, {}, [k IN r | k.w]", names("x"), names("y")),
@@ -73,10 +89,22 @@ fn paths_are_trails_of_the_length_asked_for() {
             format!("{}, {}, [k IN r | k.w], [k IN s | k.w]", names("x"), names("y")),
             &["[a] | [b] | [1] | [2]", "[a, c] | [b, d] | [1, 3] | [2, 6]"],
         ),
-        ("(a:First) ((x)-[r:U]->(y) WHERE r.w > 9)* (b)", "x, r, y, b.name".to_owned(), &["[] | [] | [] | a"]),
+        (
+            "(a:First) ((x)-[r:U]->(y) WHERE r.w > 9)* (b)",
+            "x, r, y, b.name".to_owned(),
+            &["[] | [] | [] | a"],
+        ),
         ("(a:First)-[r:T]->*(b:First)", "[k IN r | k.w]".to_owned(), &["[]", "[1, 2, 3, 6]"]),
-        ("p = (a:First) ((x)-[r:T]->(y)-[:T]->(z) WHERE x.v > 0){2} (b)", format!("length(p), {}", names("nodes(p)")), &["4 | [a, b, c, d, a]"]),
-        ("p = (a:First)-[:U]->() ((x)-[r:T]->(y) WHERE x.v > 0)+ (b:Last)", names("nodes(p)"), &["[a, c, d]"]),
+        (
+            "p = (a:First) ((x)-[r:T]->(y)-[:T]->(z) WHERE x.v > 0){2} (b)",
+            format!("length(p), {}", names("nodes(p)")),
+            &["4 | [a, b, c, d, a]"],
+        ),
+        (
+            "p = (a:First)-[:U]->() ((x)-[r:T]->(y) WHERE x.v > 0)+ (b:Last)",
+            names("nodes(p)"),
+            &["[a, c, d]"],
+        ),
         ("p = ((x)-[r:T]->(y) WHERE x.v > 0){2} (b:Last)", names("nodes(p)"), &["[b, c, d]"]),
         ("p = (:First) ((x)-[:T]-(y) WHERE x.v > 0){2} (b)", names("nodes(p)"), &["[a, b, c]", "[a, d, c]"]),
     ] {
@@ -88,27 +116,54 @@ fn paths_are_trails_of_the_length_asked_for() {
 fn rows_before_and_behind_are_joined() {
     let world = World::new(&[GRAPH]);
     for (text, expected) in [
-        ("MATCH (a:First) MATCH (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ (b) RETURN b.name", &["b", "c", "d"][..]),
+        (
+            "MATCH (a:First) MATCH (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ (b) RETURN b.name",
+            &["b", "c", "d"][..],
+        ),
         ("MATCH (b:Last) MATCH (a) ((x)-[:T]->(y) WHERE x.v < y.v){1,2} (b) RETURN a.name", &["c", "b"]),
         // What the step reads of the row.
-        ("UNWIND [2, 3] AS k MATCH (a:First) ((x)-[:T]->(y) WHERE y.v <= k)+ (b) RETURN k, b.name", &["2 | b", "3 | b", "3 | c"]),
+        (
+            "UNWIND [2, 3] AS k MATCH (a:First) ((x)-[:T]->(y) WHERE y.v <= k)+ (b) RETURN k, b.name",
+            &["2 | b", "3 | b", "3 | c"],
+        ),
         ("MATCH (m:Even) MATCH (a:First) ((x)-[:T]->(y) WHERE y.v < m.v)+ (b) RETURN b.name", &["b"]),
         ("MATCH (a:First) MATCH (a)-[r:T*1..2 {w: a.v}]->(b) RETURN b.name", &["b"]),
-        ("MATCH (a:N)-[r:T*1..3 {w: a.v}]->(b) RETURN a.name, b.name, size(r)", &["a | b | 1", "b | c | 1", "c | d | 1"]),
+        (
+            "MATCH (a:N)-[r:T*1..3 {w: a.v}]->(b) RETURN a.name, b.name, size(r)",
+            &["a | b | 1", "b | c | 1", "c | d | 1"],
+        ),
         ("MATCH (a:N)-[r:T*1 {w: b.v}]->(b:N) RETURN a.name", &[]),
         ("MATCH (a:N)-[:T* {w: b.v - 1}]->(b) RETURN a.name", &["a", "b", "c"]),
-        ("UNWIND [1, 2] AS w MATCH ()-[r:T* {w: w}]->(b) WITH w, r, b MATCH ()-[r*]->(c) RETURN w, b = c", &["1 | true", "2 | true"]),
-        ("MATCH (a:First) OPTIONAL MATCH (a) ((x)-[:T]->(y) WHERE x.v > 8)+ (b) RETURN a.name, b, x", &["a | null | null"]),
-        ("MATCH (a:N) OPTIONAL MATCH (a) ((x)-[:U]->(y) WHERE x.v > 0){1} (b) RETURN a.name, b.name", &["a | c", "b | null", "c | null", "d | d"]),
+        (
+            "UNWIND [1, 2] AS w MATCH ()-[r:T* {w: w}]->(b) WITH w, r, b MATCH ()-[r*]->(c) RETURN w, b = c",
+            &["1 | true", "2 | true"],
+        ),
+        (
+            "MATCH (a:First) OPTIONAL MATCH (a) ((x)-[:T]->(y) WHERE x.v > 8)+ (b) RETURN a.name, b, x",
+            &["a | null | null"],
+        ),
+        (
+            "MATCH (a:N) OPTIONAL MATCH (a) ((x)-[:U]->(y) WHERE x.v > 0){1} (b) RETURN a.name, b.name",
+            &["a | c", "b | null", "c | null", "d | d"],
+        ),
         ("OPTIONAL MATCH (n:None) OPTIONAL MATCH (n) ((x)-->(y) WHERE x.v > 0)* (b) RETURN b", &["null"]),
         ("OPTIONAL MATCH (n:None) MATCH (n) ((x)-->(y) WHERE x.v > 0)* (b) RETURN b", &[]),
-        ("MATCH (a:N) RETURN a.name, COUNT { (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ () } AS c", &["a | 3", "b | 2", "c | 1", "d | 0"]),
-        ("MATCH (a:N) CALL (a) { MATCH (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ (b) RETURN b.name AS b ORDER BY b DESC LIMIT 1 } RETURN a.name, b", &["a | d", "b | d", "c | d"]),
+        (
+            "MATCH (a:N) RETURN a.name, COUNT { (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ () } AS c",
+            &["a | 3", "b | 2", "c | 1", "d | 0"],
+        ),
+        (
+            "MATCH (a:N) CALL (a) { MATCH (a) ((x)-[:T]->(y) WHERE x.v < y.v)+ (b) RETURN b.name AS b ORDER BY b DESC LIMIT 1 } RETURN a.name, b",
+            &["a | d", "b | d", "c | d"],
+        ),
         ("MATCH (a:First) RETURN [(a)-[:T]->{1,2}(b) | b.name] AS l", &["[b, c]"]),
         ("MATCH (a:First) ((x)-[:T]->(y) WHERE EXISTS { (y)-[:U]->() })+ (b) RETURN b.name", &[]),
         ("MATCH (a:Even) ((x)-[:T]->(y) WHERE EXISTS { (y)-[:U]->() })+ (b) RETURN b.name", &["d", "a"]),
         // Writing statements read through it, too.
-        ("MATCH (a:First) SET a.z = 1 WITH a MATCH (a) ((x)-[:T]->(y) WHERE y.v > 0){2} (b) SET b.z = 2 RETURN b.name", &["c"]),
+        (
+            "MATCH (a:First) SET a.z = 1 WITH a MATCH (a) ((x)-[:T]->(y) WHERE y.v > 0){2} (b) SET b.z = 2 RETURN b.name",
+            &["c"],
+        ),
         ("MATCH (n {z: 2}) RETURN n.name", &["c"]),
         ("MATCH p = shortestPath((a:First)-[r:U]->(b)) RETURN type(r), b.name", &["U | c"]),
         ("MATCH shortestPath((a:Even)-[r]-(b:First)) RETURN r.w", &["4"]),

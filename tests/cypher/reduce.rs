@@ -4,7 +4,8 @@ use super::World;
 
 #[test]
 fn subqueries_answer_for_each_element() {
-    let world = World::new(&["CREATE (a:A {v: 1})-[:T]->(b:A {v: 2}), (a)-[:T]->(c:A {v: 3}), (b)-[:T]->(c)"]);
+    let world =
+        World::new(&["CREATE (a:A {v: 1})-[:T]->(b:A {v: 2}), (a)-[:T]->(c:A {v: 3}), (b)-[:T]->(c)"]);
     let all = "MATCH (n:A) WITH n ORDER BY n.v WITH collect(n) AS l RETURN";
     for (text, expected) in [
         ("reduce(s = 0, n IN l | s + COUNT { (n)-->() })", "3"),
@@ -18,7 +19,10 @@ fn subqueries_answer_for_each_element() {
     ] {
         world.check(&format!("{all} {text} AS r"), &[expected]);
     }
-    world.check("RETURN reduce(s = 1, n IN [] | s + COUNT { () }) + reduce(s = 1, n IN [7] | s + COUNT { () }) AS r", &["5"]);
+    world.check(
+        "RETURN reduce(s = 1, n IN [] | s + COUNT { () }) + reduce(s = 1, n IN [7] | s + COUNT { () }) AS r",
+        &["5"],
+    );
     world.refuses(
         &format!("{all} reduce(s = 0, n IN l | s + COUNT {{ (n)-->(m) WHERE m.v > s }}) AS r"),
         &["what is gathered so far"],

@@ -54,11 +54,7 @@ struct Walk {
 }
 
 impl Repeat {
-    pub fn new(
-        input: BoxOperator,
-        plan: &plan::Repeat,
-        planner: &Planner,
-    ) -> Result<Repeat, ExecuteError> {
+    pub fn new(input: BoxOperator, plan: &plan::Repeat, planner: &Planner) -> Result<Repeat, ExecuteError> {
         let context = planner.context().clone();
         let mut given = argument_variables(&plan.step);
         given.remove(&plan.from);

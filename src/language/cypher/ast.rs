@@ -450,7 +450,8 @@ impl SingleQuery {
     /// begins with no such WITH, and so sees nothing of what is around it.
     pub fn imported(&self) -> Option<&Projection> {
         let ClauseKind::With(projection) = &self.clauses.first()?.kind else { return None };
-        let is_name = |item: &Item| matches!(&item.expression.kind, ExprKind::Variable(name) if *name == item.name);
+        let is_name =
+            |item: &Item| matches!(&item.expression.kind, ExprKind::Variable(name) if *name == item.name);
         let Projection { distinct, star: _, items, order, skip, limit, filter } = projection;
         let is_plain = !distinct && order.is_empty() && skip.is_none() && limit.is_none() && filter.is_none();
         (is_plain && items.iter().all(is_name)).then_some(projection)

@@ -45,7 +45,9 @@ use self::request::{Parameters, header_text};
 use self::running::RunningQueries;
 pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
-use crate::engine::{CsvFolder, Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
+use crate::engine::{
+    CsvFolder, Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse,
+};
 use crate::execute::{FileOpener, ServiceHandler};
 use crate::server::now_ms;
 

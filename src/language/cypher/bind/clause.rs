@@ -51,7 +51,11 @@ impl Binder<'_> {
                 && used(&query.first) != Some(graph)
             {
                 let span = union.query.clauses[0].span;
-                return self.fault(span, COMPOSITION, "all of a statement is of one graph: what its first USE names");
+                return self.fault(
+                    span,
+                    COMPOSITION,
+                    "all of a statement is of one graph: what its first USE names",
+                );
             }
             let others = self.single_query(&union.query, around, place, false)?;
             if !others.iter().map(|(name, _)| name).eq(columns.iter().map(|(name, _)| name)) {

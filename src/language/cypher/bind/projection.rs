@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::expression::Context;
 use super::clause::Place;
+use super::expression::Context;
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{Expr, ExprKind, Projection};
 use crate::language::cypher::function;
@@ -36,12 +36,7 @@ pub fn has_aggregate(expression: &Expr) -> bool {
 
 impl Binder<'_> {
     /// Checks a projection and returns the scope that follows it; its names are the columns.
-    pub(super) fn projection(
-        &self,
-        projection: &Projection,
-        site: Site,
-        scope: &Scope,
-    ) -> Checked<Scope> {
+    pub(super) fn projection(&self, projection: &Projection, site: Site, scope: &Scope) -> Checked<Scope> {
         let (is_with, constants) = (site.is_with, site.constants);
         let mut projected = Scope::new();
         if projection.star {

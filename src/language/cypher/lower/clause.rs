@@ -77,7 +77,12 @@ impl Lowerer<'_> {
                     mentions.forget(place, &mut rows.constants);
                     self.projection(projection, true, &mut rows);
                 }
-                ClauseKind::Return(projection) => columns = self.projection(projection, false, &mut rows),
+                ClauseKind::Return(projection) => {
+                    if !projection.star {
+                        mentions.forget(place, &mut rows.constants);
+                    }
+                    columns = self.projection(projection, false, &mut rows);
+                }
                 ClauseKind::Call(call) if call.optional => self.optional_call(call, &mut rows),
                 ClauseKind::Call(call) => {
                     let all = self.call(call, &mut rows);

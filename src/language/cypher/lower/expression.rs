@@ -1,6 +1,6 @@
 //! Expressions. What a row must be joined with first (a property, a subquery) is added to the rows.
 
-use super::pattern::label_condition;
+use super::label::label_condition;
 use super::{Binding, Lowerer, Rows, Scope, all_of, is_defined, not};
 use crate::language::cypher::ast::{
     Comparison, Expr, ExprKind, Name, Operator, ProjectionItem, QuantifierKind,

@@ -5,6 +5,7 @@
 
 mod clause;
 mod expression;
+mod label;
 mod pattern;
 mod projection;
 mod quantified;

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::expression::has_subquery;
+use super::label::{conjuncts, label_condition, move_labels};
 use super::quantified::Pending;
-use super::{Binding, Lowerer, Rows, Scope, all_of, join, not, rdf_type};
+use super::{Binding, Lowerer, Rows, Scope, join, not, rdf_type};
 use crate::language::cypher::ast::{
     Direction, Expr, ExprKind, LabelExpression, Link, NodePattern, Pattern, RelationshipPattern, Search,
 };
 use crate::language::cypher::kind::Kind;
-use crate::model::{NamedNode, Term, Value, pg, rdf};
+use crate::model::{NamedNode, Term, pg, rdf};
 use crate::plan::{
     ApplyKind, EdgeScan, Expression, Function, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Slot,
     Variable,
@@ -447,7 +448,8 @@ impl Lowerer<'_> {
         before: &Scope,
         lowered: &mut Lowered<'_>,
     ) -> Option<Variable> {
-        let depends_on_row = |e: &Expr| e.any(&|e| matches!(e.kind, ExprKind::Variable(_))) || has_subquery(e);
+        let depends_on_row =
+            |e: &Expr| e.any(&|e| matches!(e.kind, ExprKind::Variable(_))) || has_subquery(e);
         if pattern.search == Search::All && relationship.properties.as_ref().is_some_and(depends_on_row) {
             let bound = relationship.variable.as_ref().and_then(|name| before.get(&name.text)).copied();
             let trail = self.length_per_row(relationship, (from, to), bound.is_some(), lowered);
@@ -535,38 +537,6 @@ impl Lowerer<'_> {
     }
 }
 
-/// Moves label tests of a WHERE to the nodes that they are of, where they say the same and a scan can
-/// answer them. Returns what is left.
-fn move_labels(filter: &Expr, patterns: &mut [Pattern]) -> Option<Expr> {
-    let parts = match &filter.kind {
-        ExprKind::And(parts) => parts.as_slice(),
-        _ => std::slice::from_ref(filter),
-    };
-    let mut left: Vec<Expr> = parts.iter().filter(|part| !move_label(part, patterns)).cloned().collect();
-    match left.len() {
-        0 | 1 => left.pop(),
-        _ => Some(Expr { kind: ExprKind::And(left), span: filter.span }),
-    }
-}
-
-fn move_label(test: &Expr, patterns: &mut [Pattern]) -> bool {
-    let ExprKind::HasLabels(owner, labels) = &test.kind else { return false };
-    let ExprKind::Variable(name) = &owner.kind else { return false };
-    if !conjuncts(labels).iter().all(|label| matches!(label, LabelExpression::Label(_))) {
-        return false;
-    }
-    let nodes = patterns.iter_mut().flat_map(|pattern| {
-        std::iter::once(&mut pattern.start).chain(pattern.steps.iter_mut().map(|step| &mut step.node))
-    });
-    let is_owner = |node: &NodePattern| node.variable.as_ref().is_some_and(|own| own.text == *name);
-    let Some(node) = nodes.into_iter().find(|node| is_owner(node)) else { return false };
-    node.labels = Some(match node.labels.take() {
-        Some(own) => LabelExpression::And(vec![own, labels.clone()]),
-        None => labels.clone(),
-    });
-    true
-}
-
 fn is_bound(before: &Scope, variable: Variable) -> bool {
     before.values().any(|binding| binding.variable == variable)
 }
@@ -606,44 +576,4 @@ fn overlapping(edges: &[Edge<'_>]) -> Vec<Variable> {
         edges.iter().enumerate().any(|(other, e)| other != *index && overlap(&e.types, &edge.types))
     };
     edges.iter().enumerate().filter(shares).filter_map(|(_, edge)| edge.variable).collect()
-}
-
-fn conjuncts(labels: &LabelExpression) -> Vec<&LabelExpression> {
-    match labels {
-        LabelExpression::And(all) => all.iter().flat_map(conjuncts).collect(),
-        other => vec![other],
-    }
-}
-
-/// Returns the condition that a label expression puts on a node.
-pub(super) fn label_condition(node: Expression, labels: &LabelExpression) -> Expression {
-    match labels {
-        LabelExpression::Label(name) => {
-            Expression::call(Function::HasLabels(vec![name.text.clone()]), [node])
-        }
-        LabelExpression::Any => {
-            let count = Expression::call(Function::Size, [Expression::call(Function::Labels, [node])]);
-            Expression::call(Function::CypherLess, [Expression::Constant(Value::Integer(0)), count])
-        }
-        LabelExpression::Not(inner) => not(label_condition(node, inner)),
-        LabelExpression::And(all) => {
-            let names: Option<Vec<String>> = all
-                .iter()
-                .map(|label| match label {
-                    LabelExpression::Label(name) => Some(name.text.clone()),
-                    _ => None,
-                })
-                .collect();
-            match names {
-                Some(names) => Expression::call(Function::HasLabels(names), [node]),
-                None => all_of(all.iter().map(|label| label_condition(node.clone(), label)))
-                    .unwrap_or(Expression::Constant(Value::Boolean(true))),
-            }
-        }
-        LabelExpression::Or(all) => all
-            .iter()
-            .map(|label| label_condition(node.clone(), label))
-            .reduce(|a, b| Expression::call(Function::Or, [a, b]))
-            .unwrap_or(Expression::Constant(Value::Boolean(false))),
-    }
 }

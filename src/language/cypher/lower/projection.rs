@@ -10,12 +10,7 @@ use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, SortKey, SortOrder,
 
 impl Lowerer<'_> {
     /// Lowers a projection; returns its columns in order.
-    pub(super) fn projection(
-        &mut self,
-        projection: &Projection,
-        is_with: bool,
-        rows: &mut Rows,
-    ) -> Columns {
+    pub(super) fn projection(&mut self, projection: &Projection, is_with: bool, rows: &mut Rows) -> Columns {
         let before = rows.scope.clone();
         let aggregates = projection.items.iter().any(|item| has_aggregate(&item.expression));
         let star = star(projection, is_with, rows);

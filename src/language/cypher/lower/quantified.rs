@@ -253,8 +253,8 @@ fn single_relationship(quantified: &QuantifiedPattern) -> Option<&RelationshipPa
     let first = &quantified.pattern.start;
     let is_bare =
         |node: &NodePattern| node.labels.is_none() && node.properties.is_none() && node.filter.is_none();
-    let is_loop = first.variable.is_some() && first.variable.as_ref().map(|name| &name.text)
-        == last.variable.as_ref().map(|name| &name.text);
+    let is_loop = first.variable.is_some()
+        && first.variable.as_ref().map(|name| &name.text) == last.variable.as_ref().map(|name| &name.text);
     let is_constant = relationship.properties.as_ref().is_none_or(|properties| {
         !properties.any(&|e| matches!(e.kind, ExprKind::Variable(_))) && !has_subquery(properties)
     });

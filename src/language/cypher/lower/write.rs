@@ -44,12 +44,7 @@ impl Lowerer<'_> {
         rows.is_ordered = true;
     }
 
-    fn changes(
-        &mut self,
-        clause: &ClauseKind,
-        rows: &mut Rows,
-        paths: &mut Vec<NamedPath>,
-    ) -> Vec<Change> {
+    fn changes(&mut self, clause: &ClauseKind, rows: &mut Rows, paths: &mut Vec<NamedPath>) -> Vec<Change> {
         match clause {
             ClauseKind::Create(patterns) => {
                 patterns.iter().flat_map(|pattern| self.create(pattern, rows, paths)).collect()

@@ -8,7 +8,8 @@ use nom::sequence::{delimited, preceded};
 
 use super::expression::{expression, plain_labels, postfixed};
 use super::input::{
-    CLAUSES_MAX, NOT_IMPLEMENTED, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol, variable,
+    CLAUSES_MAX, NOT_IMPLEMENTED, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol,
+    variable,
 };
 use super::pattern::{label_expression, pattern, pattern_list};
 use crate::language::cypher::ast::{
@@ -133,8 +134,12 @@ fn load_csv<'a>(input: Tokens<'a>) -> Parsed<'a, LoadCsv> {
 fn separator<'a>(input: Tokens<'a>) -> Parsed<'a, u8> {
     let TokenKind::String(text) = &input.peek(0).kind else { return input.expected("a string") };
     match text.as_bytes() {
-        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\\' | b'\n' | b'\r') => Ok((input.advance(1), *byte)),
-        _ => input.refuse(UNEXPECTED, "fields are separated by one ASCII character, no quote and no line end"),
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\\' | b'\n' | b'\r') => {
+            Ok((input.advance(1), *byte))
+        }
+        _ => {
+            input.refuse(UNEXPECTED, "fields are separated by one ASCII character, no quote and no line end")
+        }
     }
 }
 
@@ -323,7 +328,8 @@ fn transactions<'a>(input: Tokens<'a>) -> Parsed<'a, Transactions> {
         rest = cut(keyword("FAIL")).parse(after)?.0;
     }
     if rest.is_keyword(0, "REPORT") {
-        return rest.refuse(NOT_IMPLEMENTED, "a statement is one commit here; there is no status of its parts");
+        return rest
+            .refuse(NOT_IMPLEMENTED, "a statement is one commit here; there is no status of its parts");
     }
     Ok((rest, Transactions { rows, span: input.span_to(&rest) }))
 }
