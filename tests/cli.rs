@@ -373,7 +373,8 @@ fn csv_files_are_read_from_the_folder_that_is_named() {
     folder.write("csv/ports.csv", "name,berths\nMoss,3\nHorten,5\n");
     folder.write("secret.csv", "name\nsecret\n");
     let load = "LOAD CSV WITH HEADERS FROM 'file:///ports.csv' AS row";
-    let create = format!("{load} CALL (row) {{ MERGE (:Port {{name: row.name}}) }} IN TRANSACTIONS OF 100 ROWS");
+    let create =
+        format!("{load} CALL (row) {{ MERGE (:Port {{name: row.name}}) }} IN TRANSACTIONS OF 100 ROWS");
     folder.fails(&["update", &create], 1, &["--csv-dir"]);
     folder.ok(&["update", &create, "--csv-dir", "csv"]);
     let ports = folder.ok(&["query", "MATCH (p:Port) RETURN p.name ORDER BY p.name", "--format", "csv"]);
