@@ -365,3 +365,24 @@ fn a_folder_that_cannot_be_used_is_told_plainly() {
     let file = folder.write("file", "not a folder");
     folder.fails(&["status", "--data", &file], 1, &["file"]);
 }
+
+#[test]
+fn csv_files_are_read_from_the_folder_that_is_named() {
+    let folder = Folder::with_fleet();
+    fs::create_dir(folder.path().join("csv")).unwrap();
+    folder.write("csv/ports.csv", "name,berths\nMoss,3\nHorten,5\n");
+    folder.write("secret.csv", "name\nsecret\n");
+    let load = "LOAD CSV WITH HEADERS FROM 'file:///ports.csv' AS row";
+    let create =
+        format!("{load} CALL (row) {{ MERGE (:Port {{name: row.name}}) }} IN TRANSACTIONS OF 100 ROWS");
+    folder.fails(&["update", &create], 1, &["--csv-dir"]);
+    folder.ok(&["update", &create, "--csv-dir", "csv"]);
+    let ports = folder.ok(&["query", "MATCH (p:Port) RETURN p.name ORDER BY p.name", "--format", "csv"]);
+    assert_eq!(ports.replace('\r', ""), "p.name\nBergen\nHorten\nMoss\nOslo\n");
+    let sum = format!("{load} RETURN sum(toInteger(row.berths)) AS n");
+    let sum = folder.ok(&["query", &sum, "--csv-dir", "csv", "--format", "csv"]);
+    assert_eq!(sum.replace('\r', ""), "n\n8\n");
+    let outside = "LOAD CSV FROM '../secret.csv' AS row RETURN row";
+    folder.fails(&["query", outside, "--csv-dir", "csv"], 1, &["leads out"]);
+    folder.fails(&["query", outside, "--csv-dir", "none"], 2, &["none"]);
+}

@@ -15,6 +15,7 @@ pub fn write() {
         .chain(reefloom::workspace::fuzzing::seeds())
         .chain(reefloom::network::fuzzing::seeds())
         .chain(reefloom::replication::fuzzing::seeds())
+        .chain(reefloom::language::fuzzing::seeds())
         .chain(reefloom::server::bolt::fuzzing::seeds())
         .chain(of("car", crate::car::seeds()))
         .chain(of("pack", crate::pack::seeds()))

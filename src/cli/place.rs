@@ -3,14 +3,17 @@
 //! Only one process can hold a data folder. While a node serves it, what the node's HTTP API offers
 //! is asked of the node, so that nobody has to stop it for a look at a branch.
 
+use std::path::Path;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use super::Failure;
 use super::remote::Remote;
 use crate::config::Config;
 use crate::engine::{
-    BranchInfo, CollectOptions, Collected, Engine, EngineError, EngineOptions, LogEntry, Optimized,
-    RunningNode, Status,
+    BranchInfo, CollectOptions, Collected, CsvFolder, Engine, EngineError, EngineOptions, LogEntry,
+    Optimized, Request, RunningNode, Status,
 };
 
 pub enum Place {
@@ -48,6 +51,23 @@ pub struct Commit {
 /// Returns how an engine is opened on the data folder.
 pub fn options(config: &Config) -> EngineOptions {
     EngineOptions { memory: config.memory.workspace, ..EngineOptions::new(&config.data) }
+}
+
+/// Returns the folder whose files LOAD CSV may read.
+pub fn csv_folder(path: &Path) -> Result<CsvFolder, Failure> {
+    CsvFolder::open(path)
+        .map_err(|error| Failure::usage(format!("cannot read the folder {}: {error}", path.display())))
+}
+
+/// Lets a request read files of a folder, if one is named and the request is run here.
+pub fn allow_files(request: &mut Request, folder: Option<&Path>, place: &Place) -> Result<(), Failure> {
+    let Some(folder) = folder else { return Ok(()) };
+    if let Place::There(_) = place {
+        let message = "a node has the data folder open, and it reads the files that its own --csv-dir names";
+        return Err(Failure::usage(message));
+    }
+    request.files = Some(Arc::new(csv_folder(folder)?));
+    Ok(())
 }
 
 /// Opens the data folder, which must hold a workspace, or turns to the node that has it open.

@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use clap::ValueEnum;
 
-use super::place::{Place, reach};
+use super::place::{Place, allow_files, reach};
 use super::{Failure, output};
 use crate::config::Config;
 use crate::engine::{AnswerFormat, Explain, Language, Request, Response, WriteError};
@@ -40,6 +40,9 @@ pub struct Arguments {
     /// A parameter, its value in JSON (or else taken as a string)
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
+    /// The folder whose files LOAD CSV may read [default: it reads none]
+    #[arg(long, value_name = "DIR")]
+    csv_dir: Option<PathBuf>,
 }
 
 /// A format by the name that users type.
@@ -92,7 +95,9 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     request.at = arguments.at.or_else(|| config.at.clone());
     let profile = arguments.profile.then_some(Explain::Profile);
     request.explain = profile.or(arguments.explain.then_some(Explain::Plan));
-    let engine = match reach(config)? {
+    let place = reach(config)?;
+    allow_files(&mut request, arguments.csv_dir.as_deref(), &place)?;
+    let engine = match place {
         Place::Here(engine) => engine,
         Place::There(node) => {
             let format = format_of(config, arguments.format);
@@ -201,10 +206,11 @@ pub fn guess(text: &str) -> LanguageName {
     let word: String = body.chars().take_while(|c| c.is_alphanumeric()).collect::<String>().to_uppercase();
     match word.as_str() {
         "MATCH" | "OPTIONAL" | "WITH" | "UNWIND" | "RETURN" | "CREATE" | "MERGE" | "CALL" | "EXPLAIN"
-        | "PROFILE" | "USE" | "FOREACH" => match body.to_uppercase() {
+        | "PROFILE" | "USE" | "FOREACH" | "LOAD" => match body.to_uppercase() {
             line if line.starts_with("WITH <")
                 || line.starts_with("CREATE GRAPH")
-                || line.starts_with("CREATE SILENT") =>
+                || line.starts_with("CREATE SILENT")
+                || line.starts_with("LOAD") && !line.starts_with("LOAD CSV") =>
             {
                 LanguageName::Sparql
             }
@@ -247,6 +253,8 @@ mod tests {
             ("CREATE GRAPH <http://e/g>", LanguageName::Sparql),
             ("WITH <http://e/g> DELETE { ?s ?p ?o } WHERE { ?s ?p ?o }", LanguageName::Sparql),
             ("WITH 1 AS x RETURN x", LanguageName::Cypher),
+            ("LOAD CSV FROM 'a.csv' AS r RETURN r", LanguageName::Cypher),
+            ("LOAD <http://e/g>", LanguageName::Sparql),
             ("{ vessels { name } }", LanguageName::Graphql),
             ("query Q { vessels { name } }", LanguageName::Graphql),
         ] {

@@ -51,6 +51,9 @@ pub struct Arguments {
     /// A SPARQL endpoint that queries may ask by SERVICE; may be repeated, `*` is any
     #[arg(long, value_name = "URL")]
     service: Vec<String>,
+    /// The folder whose files LOAD CSV may read [default: it reads none]
+    #[arg(long, value_name = "DIR")]
+    csv_dir: Option<PathBuf>,
     /// Log queries that take longer
     #[arg(long, value_name = "MS", default_value_t = 5_000)]
     slow_query: u64,
@@ -91,6 +94,8 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     }
     (options.tokens, options.tls) = (door.tokens.clone(), door.tls.clone());
     (bolt_options.tokens, bolt_options.tls) = (door.tokens.clone(), door.tls.clone());
+    let files = arguments.csv_dir.map(|folder| place::csv_folder(&folder)).transpose()?.map(Arc::new);
+    (options.files, bolt_options.files) = (files.clone(), files);
     options.slow_query = Duration::from_millis(arguments.slow_query);
     for limits in [&mut options.limits, &mut bolt_options.limits] {
         limits.rows_max = arguments.rows_max;

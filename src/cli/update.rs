@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use super::place::{Place, reach};
+use super::place::{Place, allow_files, reach};
 use super::query::{self, LanguageName};
 use super::remote::Updated;
 use super::{Failure, output};
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// A parameter, its value in JSON (or else taken as a string)
     #[arg(long = "param", value_name = "NAME=VALUE")]
     parameters: Vec<String>,
+    /// The folder whose files LOAD CSV may read [default: it reads none]
+    #[arg(long, value_name = "DIR")]
+    csv_dir: Option<PathBuf>,
 }
 
 pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
@@ -44,7 +47,9 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     request.at = arguments.branch.or_else(|| config.at.clone());
     request.may_write = true;
     request.message = arguments.message;
-    match reach(config)? {
+    let place = reach(config)?;
+    allow_files(&mut request, arguments.csv_dir.as_deref(), &place)?;
+    match place {
         Place::Here(engine) => {
             let response = engine.run(&request)?;
             match response.answer {

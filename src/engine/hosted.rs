@@ -522,6 +522,7 @@ fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.cancel = request.cancel.clone();
     context.services = request.services.clone();
     context.loader = request.loader.clone();
+    context.files = request.files.clone();
     context.limits = Limits {
         deadline: Some(Instant::now() + request.limits.timeout),
         memory_bytes_max: request.limits.memory_bytes_max,

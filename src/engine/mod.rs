@@ -6,6 +6,7 @@
 mod answer;
 mod carrier;
 mod csv;
+mod csv_folder;
 mod error;
 mod explanation;
 mod hosted;
@@ -33,6 +34,7 @@ use std::time::Duration;
 pub use answer::{AnswerFormat, WriteError, check_whole};
 pub use carrier::{ExportOptions, ImportOptions, Imported};
 pub use csv::{CsvSyntax, TableOptions, TableRows};
+pub use csv_folder::CsvFolder;
 pub use error::EngineError;
 pub use explanation::{BlocksRead, Explanation};
 pub use hosted::Hosted;

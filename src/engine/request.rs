@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::Explanation;
-use crate::execute::{GraphLoader, Rows, ServiceHandler, Triples, UpdateSummary};
+use crate::execute::{FileOpener, GraphLoader, Rows, ServiceHandler, Triples, UpdateSummary};
 use crate::model::{Map, NamedNode};
 use crate::plan::Shape;
 use crate::workspace::CommitId;
@@ -50,6 +50,8 @@ pub struct Request {
     pub services: Option<Arc<dyn ServiceHandler>>,
     /// Where LOAD finds documents; nowhere if `None`.
     pub loader: Option<Arc<dyn GraphLoader>>,
+    /// Where LOAD CSV finds files; nowhere if `None`.
+    pub files: Option<Arc<dyn FileOpener>>,
     /// Answer with the plans instead of the rows.
     pub explain: Option<Explain>,
     /// Whether the caller may change data through this door.
@@ -109,6 +111,7 @@ impl Request {
             graph: None,
             services: None,
             loader: None,
+            files: None,
             explain: None,
             may_write: false,
             only_at: None,

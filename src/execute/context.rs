@@ -49,6 +49,8 @@ pub struct Context {
     pub services: Option<Arc<dyn ServiceHandler>>,
     /// Answers LOAD; without one it fails.
     pub loader: Option<Arc<dyn GraphLoader>>,
+    /// Opens the files of LOAD CSV; without one it fails.
+    pub files: Option<Arc<dyn FileOpener>>,
     memory: Arc<AtomicUsize>,
     fresh: AtomicU32,
     deleted: RwLock<FxHashSet<TermId>>,
@@ -72,6 +74,12 @@ pub trait ServiceHandler: Send + Sync {
 pub trait GraphLoader: Send + Sync {
     /// Returns the quads of the document; blank nodes are fresh.
     fn load(&self, source: &NamedNode) -> Result<Vec<oxrdf::Quad>, String>;
+}
+
+/// Opens files by the addresses that queries name; it decides which they may.
+pub trait FileOpener: Send + Sync {
+    /// Returns the file's bytes, or why they are not given.
+    fn open(&self, address: &str) -> Result<Box<dyn std::io::Read + Send>, String>;
 }
 
 /// A procedure that CALL can name.
@@ -114,6 +122,7 @@ impl Context {
             procedures: Procedures::default(),
             services: None,
             loader: None,
+            files: None,
             memory: Arc::new(AtomicUsize::new(0)),
             fresh: AtomicU32::new(FIRST_FRESH),
             summary: Mutex::default(),

@@ -6,6 +6,16 @@ use super::Context;
 use crate::model::Value;
 use crate::plan::{Aggregate, AggregateFunction, Expression, Function, LogicalPlan, Variable};
 
+/// Returns whether the plan must run once for each row that asks for it, though rows be equal: it
+/// changes data, or two runs may differ.
+pub fn has_effect(plan: &LogicalPlan) -> bool {
+    plan.writes() || is_volatile(plan)
+}
+
+fn is_volatile(plan: &LogicalPlan) -> bool {
+    plan.expressions().into_iter().any(Expression::is_volatile) || plan.inputs().into_iter().any(is_volatile)
+}
+
 /// Returns the variables that a subplan's Argument leaves ask for.
 pub fn argument_variables(plan: &LogicalPlan) -> BTreeSet<Variable> {
     let mut all = BTreeSet::new();
@@ -26,10 +36,11 @@ pub fn is_correlated(plan: &LogicalPlan) -> bool {
 }
 
 /// Returns the inputs whose Argument leaves mean the same row as the plan's own: an inner Apply's
-/// subplan and a Merge's pattern are given other rows.
+/// subplan, a Merge's pattern and a Repeat's step are given other rows.
 fn own_inputs(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
     match plan {
         LogicalPlan::Apply { input, .. } | LogicalPlan::Merge { input, .. } => vec![input],
+        LogicalPlan::Repeat(repeat) => vec![&repeat.input],
         _ => plan.inputs(),
     }
 }
@@ -106,9 +117,11 @@ pub fn carry(plan: &LogicalPlan, number: Variable, context: &Context) -> Option<
         | Assert { input, .. }
         | DistinctEdges { input, .. }
         | Call { input, .. }
+        | LoadCsv { input, .. }
         | Apply { input, .. }
         | Sort { input, .. }
         | Distinct { input } => *input = boxed(input)?,
+        Repeat(repeat) => repeat.input = boxed(&repeat.input)?,
         Project { input, variables } => {
             *input = boxed(input)?;
             variables.push(number);
@@ -210,6 +223,11 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
         Project { input, variables } => {
             let kept = keys.iter().copied().filter(|key| variables.contains(key)).collect();
             **input = reduce(input, &kept);
+        }
+        // Where a chain ends is known only once it is walked.
+        Repeat(repeat) => {
+            let given = keys & &repeat.input.variables();
+            *repeat.input = reduce(&repeat.input, &given);
         }
         Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
         QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) => {

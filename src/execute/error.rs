@@ -24,6 +24,9 @@ pub enum ExecuteError {
     /// A LOAD that failed and was not silent.
     #[error("LOAD {source_iri}: {message}")]
     Load { source_iri: String, message: String },
+    /// A file that LOAD CSV names and that cannot be read, or not to its end.
+    #[error("LOAD CSV '{address}': {message}")]
+    File { address: String, message: String },
     /// A statement that writes was run in a context that only reads.
     #[error("this statement writes, but it was opened for reading")]
     ReadOnly,

@@ -20,7 +20,9 @@ mod values;
 mod virtual_entities;
 mod writer;
 
-pub use context::{Context, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler};
+pub use context::{
+    Context, FileOpener, GraphLoader, Limits, Procedure, Procedures, Reservation, ServiceHandler,
+};
 pub use error::{ExecuteError, RuntimeCode};
 pub use explanation::{Meter, PhysicalNode};
 pub use layout::Layout;

@@ -9,15 +9,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
 
-use super::correlate::{detach, is_correlated};
+use super::correlate::{detach, has_effect, is_correlated};
 use super::expression::{self, Compiled};
 use super::operator::{
-    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, Distinct,
-    DistinctEdges, DistinctRows, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold, HashMatcher,
-    IndexScan, InnerJoin, JoinShape, LeftJoin, Matcher, Merge, MergeJoin, Metered, MinusJoin, Modify,
-    MultiwayJoin, PathProbe, PathScan, Probe, Project, RowsAtHand, ScanProbe, SemiJoin, Service,
-    ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, WritingCall, as_quad_scan,
-    choose_permutation, counted_scan, resolve,
+    Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, CsvFormat, Distinct,
+    DistinctEdges, DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold,
+    HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered,
+    MinusJoin, Modify, MultiwayJoin, PathProbe, PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe,
+    SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, WritingCall,
+    as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -121,6 +121,7 @@ impl Planner {
             LogicalPlan::MultiwayJoin(scans) => Box::new(MultiwayJoin::new(scans, context)),
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
+            LogicalPlan::Repeat(repeat) => Box::new(Repeat::new(self.build(&repeat.input)?, repeat, self)?),
             LogicalPlan::Values { variables, rows } => {
                 let mut ids = Vec::with_capacity(rows.len());
                 for row in rows {
@@ -244,6 +245,13 @@ impl Planner {
                     true => Box::new(WritingCall::new(own, procedure, arguments, yields, context)?),
                     false => Box::new(Call::new(own, procedure, arguments, yields, context)?),
                 }
+            }
+            LogicalPlan::LoadCsv { input, source, has_headers, separator, variable } => {
+                let own = self.build(input)?;
+                self.refuse_bound(&own, *variable)?;
+                let source = self.compile(source, own.layout())?;
+                let format = CsvFormat { has_headers: *has_headers, separator: *separator };
+                Box::new(LoadCsv::new(own, source, format, *variable, context))
             }
             LogicalPlan::Modify { input, changes } => {
                 Box::new(Modify::new(self.build(input)?, changes, context)?)
@@ -442,13 +450,19 @@ impl Planner {
         kind: &ApplyKind,
     ) -> Result<BoxOperator, ExecuteError> {
         let context = self.context.clone();
-        let own = self.build(input)?;
+        let writes = subplan.writes();
+        let mut own = self.build(input)?;
+        if writes {
+            // No row may be read from what an earlier one has written.
+            own = Box::new(Eager::new(own, context.clone()));
+        }
         let rows = self.estimate(input);
         let matcher = match kind {
             ApplyKind::Exists(_) | ApplyKind::Count(_) => self.exists_matcher(subplan, own.layout(), rows)?,
             _ => self.subplan_matcher(subplan, own.layout(), rows)?,
         };
-        Ok(match kind {
+        let context = self.context.clone();
+        let applied: BoxOperator = match kind {
             ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
             ApplyKind::Left => Box::new(LeftJoin::new(own, matcher, None, context)),
             ApplyKind::Exists(variable) => {
@@ -460,7 +474,9 @@ impl Planner {
             ApplyKind::Collect(variable, collected) => {
                 Box::new(ApplyFold::new(own, matcher, Fold::Collect(*collected), *variable, context))
             }
-        })
+        };
+        // Whoever reads the rows sees all that was written.
+        Ok(if writes { Box::new(Eager::new(applied, self.context.clone())) } else { applied })
     }
 
     /// Builds a filter; conjuncts that ask whether a plan has rows become semi and anti joins.
@@ -513,7 +529,7 @@ impl Planner {
         left: &Layout,
         rows: f64,
     ) -> Result<Box<dyn Matcher>, ExecuteError> {
-        if is_correlated(plan) || plan.writes() {
+        if is_correlated(plan) || has_effect(plan) {
             return Ok(Box::new(SubplanMatcher::correlated(plan, left, self)?));
         }
         self.matcher(left, rows, plan)
@@ -549,7 +565,7 @@ impl Planner {
     /// Returns the largest number of rows that a leaf of the plan would read.
     fn largest_scan(&self, plan: &LogicalPlan) -> f64 {
         match plan {
-            LogicalPlan::Path(_) => f64::MAX,
+            LogicalPlan::Path(_) | LogicalPlan::Repeat(_) => f64::MAX,
             LogicalPlan::QuadScan(_) | LogicalPlan::MultiwayJoin(_) | LogicalPlan::EdgeScan(_) => {
                 self.estimate(plan)
             }
@@ -571,6 +587,7 @@ impl Planner {
                 (Slot::Variable(_), Slot::Variable(_)) => 1e9,
                 _ => 1e3,
             },
+            Repeat(repeat) => self.estimate(&repeat.input) * 1e3,
             Values { rows, .. } => rows.len() as f64,
             Argument { .. } => self.argument.as_ref().map_or(1.0, |(_, rows)| rows.rows() as f64),
             Join { left, right } => self.estimate_join(left, right),
@@ -585,6 +602,7 @@ impl Planner {
                 self.estimate(input).min(*n as f64)
             }
             Unwind { input, .. } => self.estimate(input) * 10.0,
+            LoadCsv { input, .. } => self.estimate(input) * 1e3,
             Service { .. } => 1e3,
             Apply { input, .. } | Merge { input, .. } => self.estimate(input),
             _ => plan.inputs().first().map_or(1.0, |input| self.estimate(input)),

@@ -4,6 +4,9 @@
 //! operators; the languages do not know each other.
 
 pub mod cypher;
+#[cfg(any(test, fuzzing))]
+#[allow(clippy::unwrap_used, reason = "a finding is a panic")]
+pub mod fuzzing;
 pub mod graphql;
 pub mod sparql;
 

@@ -87,6 +87,7 @@ fn replace(plan: &mut LogicalPlan, alias: Variable, original: Variable) {
         | LogicalPlan::Aggregate { keys: variables, .. }
         | LogicalPlan::DistinctEdges { edges: variables, .. }
         | LogicalPlan::Argument { variables } => variables.iter_mut().for_each(rename),
+        LogicalPlan::Repeat(repeat) => [&mut repeat.start, &mut repeat.end].into_iter().for_each(rename),
         _ => {}
     }
     for expression in plan.expressions_mut() {

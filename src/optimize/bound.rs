@@ -13,6 +13,7 @@ pub fn certain(plan: &LogicalPlan) -> Set {
             let ends = [&path.subject, &path.object].into_iter().filter_map(Slot::variable);
             ends.chain(path.graph.variable()).collect()
         }
+        Repeat(repeat) => certain(&repeat.input).into_iter().chain(repeat.bound()).collect(),
         Values { variables, rows } => variables
             .iter()
             .enumerate()
@@ -67,6 +68,7 @@ pub fn certain(plan: &LogicalPlan) -> Set {
         | Assert { input, .. }
         | Unwind { input, .. }
         | Call { input, .. }
+        | LoadCsv { input, .. }
         | DistinctEdges { input, .. } => certain(input),
         Argument { .. } | Service { .. } | Modify { .. } | Merge { .. } => Set::new(),
     }

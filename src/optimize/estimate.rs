@@ -75,6 +75,11 @@ impl<'a> Estimator<'a> {
                 };
                 Estimate { rows, distinct: HashMap::new() }
             }
+            Repeat(repeat) => {
+                // A round from one node has few rows of those that all nodes have; chains are many.
+                let rounds = self.plan(&repeat.step)?.rows.max(1.0).sqrt();
+                scaled(self.plan(&repeat.input)?, rounds * 4.0)
+            }
             Values { rows, .. } => Estimate { rows: rows.len() as f64, distinct: HashMap::new() },
             Argument { .. } => Estimate { rows: 1.0, distinct: HashMap::new() },
             Join { left, right } => joined(&self.plan(left)?, &self.plan(right)?, &shared(left, right)),
@@ -109,6 +114,7 @@ impl<'a> Estimator<'a> {
             }
             Filter { input, condition } => scaled(self.plan(input)?, selectivity(condition)),
             Unwind { input, .. } => scaled(self.plan(input)?, 5.0),
+            LoadCsv { input, .. } => scaled(self.plan(input)?, 1000.0),
             Aggregate { input, keys, .. } => {
                 let rows = self.plan(input)?.rows;
                 let rows = if keys.is_empty() { 1.0 } else { rows.powf(0.75) };

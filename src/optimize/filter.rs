@@ -62,7 +62,7 @@ pub fn conjoin(input: LogicalPlan, mut conjuncts: Vec<Expression>) -> LogicalPla
 
 /// Sinks one conjunct into a plan; returns it if it has to stay above.
 fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Expression>) {
-    if is_volatile(&conjunct) {
+    if conjunct.is_volatile() {
         return (plan, Some(conjunct));
     }
     if let Expression::Call(Function::IsDefined, arguments) = &conjunct
@@ -105,6 +105,10 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
         LogicalPlan::Apply { input, subplan, kind } if passes_apply(&read, &input, &subplan, &kind) => {
             (LogicalPlan::Apply { input: Box::new(above(*input, conjunct)), subplan, kind }, None)
         }
+        LogicalPlan::Repeat(mut repeat) if read.is_subset(&repeat.input.variables()) => {
+            *repeat.input = above(*repeat.input, conjunct);
+            (LogicalPlan::Repeat(repeat), None)
+        }
         LogicalPlan::Union(branches) => {
             let branches = branches.into_iter().map(|branch| {
                 let mut conjunct = conjunct.clone();
@@ -128,6 +132,12 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
         }
         LogicalPlan::Unwind { input, list, variable } if !read.contains(&variable) => {
             (LogicalPlan::Unwind { input: Box::new(above(*input, conjunct)), list, variable }, None)
+        }
+        LogicalPlan::LoadCsv { input, source, has_headers, separator, variable }
+            if !read.contains(&variable) =>
+        {
+            let input = Box::new(above(*input, conjunct));
+            (LogicalPlan::LoadCsv { input, source, has_headers, separator, variable }, None)
         }
         LogicalPlan::Project { input, variables } if read.iter().all(|v| variables.contains(v)) => {
             (LogicalPlan::Project { input: Box::new(above(*input, conjunct)), variables }, None)
@@ -176,6 +186,9 @@ fn may_sink(read: &Set, side: &LogicalPlan, other: &LogicalPlan) -> bool {
 }
 
 fn passes_apply(read: &Set, input: &LogicalPlan, subplan: &LogicalPlan, kind: &ApplyKind) -> bool {
+    if subplan.writes() {
+        return false;
+    }
     match kind {
         ApplyKind::Inner | ApplyKind::Left => may_sink(read, input, subplan),
         ApplyKind::Exists(own) | ApplyKind::Count(own) | ApplyKind::Collect(own, _) => !read.contains(own),
@@ -192,24 +205,6 @@ fn close(conjunct: &mut Expression, bound: &Set) {
         }
     });
     fold_expression(conjunct);
-}
-
-/// Returns whether two evaluations may differ.
-pub fn is_volatile(expression: &Expression) -> bool {
-    expression.any(&|part| {
-        matches!(
-            part,
-            Expression::Call(
-                Function::Rand
-                    | Function::Uuid
-                    | Function::StrUuid
-                    | Function::BlankNode
-                    | Function::MintNode
-                    | Function::Timestamp,
-                _
-            )
-        )
-    })
 }
 
 /// Returns the variable and the term of a conjunct that passes that term alone.

@@ -1,4 +1,4 @@
-//! Joins made flat: optional parts, computed columns, filters and projections rise above the joins
+//! Joins made flat: optional parts, computed columns, filters, tests of relationships and projections rise above the joins
 //! they sit in, so that joins have scans and other true relations for inputs.
 
 use super::Set;
@@ -26,6 +26,7 @@ enum Top {
     Extend(Variable, Expression),
     Left(Box<LogicalPlan>, Option<Expression>),
     Filter(Expression),
+    DistinctEdges(Vec<Variable>),
 }
 
 /// Takes off what may as well stand above the join with `other`, outermost first.
@@ -57,6 +58,12 @@ fn peel(mut plan: LogicalPlan, other: &LogicalPlan) -> (LogicalPlan, Vec<Top>) {
                 tops.push(Top::Filter(condition));
                 *input
             }
+            LogicalPlan::DistinctEdges { input, edges }
+                if may_rise(&edges.iter().copied().collect(), &input, &others) =>
+            {
+                tops.push(Top::DistinctEdges(edges));
+                *input
+            }
             LogicalPlan::Project { input, variables } if hides_nothing_of(&input, &variables, &mentioned) => {
                 *input
             }
@@ -85,6 +92,7 @@ fn wrap(mut plan: LogicalPlan, tops: Vec<Top>) -> LogicalPlan {
             Top::Extend(variable, expression) => LogicalPlan::Extend { input, variable, expression },
             Top::Left(right, condition) => LogicalPlan::LeftJoin { left: input, right, condition },
             Top::Filter(condition) => LogicalPlan::Filter { input, condition },
+            Top::DistinctEdges(edges) => LogicalPlan::DistinctEdges { input, edges },
         };
     }
     plan

@@ -76,6 +76,12 @@ impl Orderer<'_> {
                 return match (failed, plan) {
                     (Some(error), _) => Err(error),
                     (None, LogicalPlan::Union(branches)) => Ok(sorted_union(branches)),
+                    (None, LogicalPlan::DistinctEdges { input, mut edges }) => {
+                        let mut met = Vec::new();
+                        edges_in(&input, &mut met);
+                        edges.sort_by_key(|edge| met.iter().position(|known| known == edge));
+                        Ok(LogicalPlan::DistinctEdges { input, edges })
+                    }
                     (None, plan) => Ok(plan),
                 };
             }
@@ -157,6 +163,19 @@ fn cyclic_core(relations: &[Relation]) -> Vec<usize> {
             return core;
         }
         core = inside;
+    }
+}
+
+/// Gathers the relationships that a plan binds, in its order.
+fn edges_in(plan: &LogicalPlan, met: &mut Vec<Variable>) {
+    match plan {
+        LogicalPlan::EdgeScan(scan) => met.extend(scan.edge.variable()),
+        LogicalPlan::Path(path) => met.extend(path.edges),
+        LogicalPlan::Repeat(repeat) => {
+            edges_in(&repeat.input, met);
+            met.push(repeat.trail);
+        }
+        plan => plan.inputs().into_iter().for_each(|input| edges_in(input, met)),
     }
 }
 

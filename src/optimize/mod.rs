@@ -13,7 +13,8 @@
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
 //!    two alternate until neither finds anything. `strings` and `numbers`: what the data's schema proves to
-//!    be an equality of terms becomes one, and sinks too.
+//!    be an equality of terms becomes one, and sinks too. `decorrelate`: a filter by whether a subplan has
+//!    rows is a semi-join or an anti-join, if the subplan needs the row for no more.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
 //! 6. `implied`: what the data's schema proves is not asked: classes of the ends of a predicate, whether
@@ -30,6 +31,7 @@ mod bound;
 mod canonical;
 mod constants;
 mod counts;
+mod decorrelate;
 mod duplicates;
 mod estimate;
 mod exists;
@@ -102,6 +104,7 @@ fn improve(
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
         plan = filter::push(numbers::settle(strings::settle(plan, dataset)?, dataset)?);
+        plan = decorrelate::to_joins(plan);
         let (next, changed) = outer::to_joins(plan);
         plan = next;
         if !changed {

@@ -57,10 +57,17 @@ impl Number {
 
 fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
     match plan {
-        // What comes after a write reads what was written.
-        LogicalPlan::Apply { input, subplan, kind } if input.writes() => {
+        // What comes after a write reads what was written, and so does what writes once for each row.
+        LogicalPlan::Apply { input, subplan, kind } if input.writes() || subplan.writes() => {
             LogicalPlan::Apply { input: Box::new(rewrite(*input, schema)), subplan, kind }
         }
+        LogicalPlan::Merge { input, pattern, create, on_match, on_create } => LogicalPlan::Merge {
+            input: Box::new(rewrite(*input, schema)),
+            pattern,
+            create,
+            on_match,
+            on_create,
+        },
         plan => look_up(plan.map_inputs(&mut |input| rewrite(input, schema)), schema),
     }
 }

@@ -13,23 +13,65 @@ pub fn to_joins(plan: LogicalPlan) -> (LogicalPlan, bool) {
         input
     });
     match plan {
-        LogicalPlan::Filter { input, condition } => match *input {
-            LogicalPlan::LeftJoin { left, right, condition: on }
-                if rejects_nulls_of(&condition, &left, &right) =>
-            {
-                let mut conjuncts = split(condition);
-                conjuncts.extend(on.into_iter().flat_map(split));
-                (conjoin(LogicalPlan::Join { left, right }, conjuncts), true)
-            }
-            input => (LogicalPlan::Filter { input: Box::new(input), condition }, changed),
-        },
+        LogicalPlan::Filter { input, condition } => {
+            let rejected = input.variables().into_iter().filter(|v| rejects_null(&condition, *v)).collect();
+            let (input, inner) = strengthen(*input, &rejected);
+            (conjoin(input, split(condition)), changed || inner)
+        }
         plan => (plan, changed),
     }
 }
 
-fn rejects_nulls_of(condition: &Expression, left: &LogicalPlan, right: &LogicalPlan) -> bool {
-    let own: Set = right.variables().difference(&left.variables()).copied().collect();
-    own.into_iter().any(|variable| rejects_null(condition, variable))
+/// Makes joins of the left joins, also below others, that would leave one of the `rejected` variables
+/// undefined: what stands above drops such rows. Returns whether there was one.
+fn strengthen(plan: LogicalPlan, rejected: &Set) -> (LogicalPlan, bool) {
+    if rejected.is_empty() {
+        return (plan, false);
+    }
+    match plan {
+        LogicalPlan::LeftJoin { left, right, condition } => {
+            let (of_left, of_right) = (left.variables(), right.variables());
+            let is_rejected = rejected.iter().any(|v| of_right.contains(v) && !of_left.contains(v));
+            // A variable that the other side may bind as well says nothing of this one.
+            let (left, inner) = strengthen(*left, &(rejected - &of_right));
+            let left = Box::new(left);
+            match is_rejected {
+                true => {
+                    let (right, _) = strengthen(*right, &(rejected - &of_left));
+                    let join = LogicalPlan::Join { left, right: Box::new(right) };
+                    (conjoin(join, condition.into_iter().flat_map(split).collect()), true)
+                }
+                false => (LogicalPlan::LeftJoin { left, right, condition }, inner),
+            }
+        }
+        LogicalPlan::Join { left, right } => {
+            let (of_left, of_right) = (left.variables(), right.variables());
+            let (left, in_left) = strengthen(*left, &(rejected - &of_right));
+            let (right, in_right) = strengthen(*right, &(rejected - &of_left));
+            (LogicalPlan::Join { left: Box::new(left), right: Box::new(right) }, in_left || in_right)
+        }
+        LogicalPlan::Filter { input, condition } => {
+            let (input, inner) = strengthen(*input, rejected);
+            (conjoin(input, split(condition)), inner)
+        }
+        LogicalPlan::SemiJoin { left, right } => {
+            let (left, inner) = strengthen(*left, rejected);
+            (LogicalPlan::SemiJoin { left: Box::new(left), right }, inner)
+        }
+        LogicalPlan::AntiJoin { left, right } => {
+            let (left, inner) = strengthen(*left, rejected);
+            (LogicalPlan::AntiJoin { left: Box::new(left), right }, inner)
+        }
+        LogicalPlan::DistinctEdges { input, edges } => {
+            let (input, inner) = strengthen(*input, rejected);
+            (LogicalPlan::DistinctEdges { input: Box::new(input), edges }, inner)
+        }
+        LogicalPlan::Extend { input, variable, expression } => {
+            let (input, inner) = strengthen(*input, rejected);
+            (LogicalPlan::Extend { input: Box::new(input), variable, expression }, inner)
+        }
+        plan => (plan, false),
+    }
 }
 
 /// Returns whether the condition is not true wherever the variable is undefined.

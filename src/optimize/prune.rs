@@ -1,7 +1,6 @@
 //! Pruning: what nobody reads is not computed, and projections that change nothing go.
 
 use super::Set;
-use super::filter::is_volatile;
 use crate::plan::{AggregateFunction, ApplyKind, Column, Expression, LogicalPlan, Variable};
 
 /// Prunes a query's plan down to its columns, and ends it with a projection if it has more.
@@ -98,6 +97,14 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
             };
             Apply { input: inner(input, &read, []), subplan: inner(subplan, &wanted, []), kind }
         }
+        Repeat(mut repeat) => {
+            repeat.lists.retain(|(_, list)| needed.contains(list));
+            let wanted = &(needed | &repeat.step.mentioned()) | &Set::from([repeat.start, repeat.end]);
+            repeat.input = inner(repeat.input, &wanted, []);
+            let read: Set = repeat.read().collect();
+            repeat.step = inner(repeat.step, &read, []);
+            Repeat(repeat)
+        }
         Filter { input, condition } => Filter { input: inner(input, needed, [&condition]), condition },
         Unwind { input, list, variable } => Unwind { input: inner(input, needed, [&list]), list, variable },
         Sort { input, keys } => {
@@ -117,6 +124,9 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
         }
         Slice { input, offset, limit } => Slice { input: inner(input, needed, []), offset, limit },
         Union(branches) => Union(branches.into_iter().map(|branch| self::plan(branch, needed)).collect()),
+        LoadCsv { input, source, has_headers, separator, variable } => {
+            LoadCsv { input: inner(input, needed, [&source]), source, has_headers, separator, variable }
+        }
         Call { input, procedure, arguments, yields, writes } => {
             Call { input: inner(input, needed, arguments.iter()), procedure, arguments, yields, writes }
         }
@@ -152,7 +162,7 @@ fn with_shared(needed: &Set, left: &LogicalPlan, right: &LogicalPlan) -> Set {
 
 /// Returns whether dropping the expression could be noticed: it may fail the query.
 fn has_effect(expression: &Expression) -> bool {
-    is_volatile(expression)
+    expression.is_volatile()
         || expression.any(&|part| match part {
             Expression::Call(function, _) => format!("{function:?}").starts_with("Cypher"),
             Expression::Parameter(_) => true,

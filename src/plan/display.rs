@@ -95,6 +95,7 @@ impl Printer {
             }
             LogicalPlan::EdgeScan(scan) => ("EdgeScan", self.edge_scan(scan)),
             LogicalPlan::Path(path) => ("Path", self.path(path)),
+            LogicalPlan::Repeat(repeat) => ("Repeat", self.repeat(repeat)),
             LogicalPlan::Values { variables, rows } => ("Values", self.values(variables, rows)),
             LogicalPlan::Join { .. } => ("Join", String::new()),
             LogicalPlan::LeftJoin { condition, .. } => {
@@ -114,6 +115,12 @@ impl Printer {
             LogicalPlan::Unwind { list, variable, .. } => {
                 let list = self.expression(list, &mut exists);
                 ("Unwind", format!("{} in {list}", self.variable(*variable)))
+            }
+            LogicalPlan::LoadCsv { source, has_headers, separator, variable, .. } => {
+                let source = self.expression(source, &mut exists);
+                let headers = if *has_headers { " with headers" } else { "" };
+                let separator = char::from(*separator);
+                ("LoadCsv", format!("{} of {source} by {separator:?}{headers}", self.variable(*variable)))
             }
             LogicalPlan::Project { variables, .. } => ("Project", self.variables(variables)),
             LogicalPlan::Distinct { .. } => ("Distinct", String::new()),
@@ -207,6 +214,20 @@ impl Printer {
             words.push(self.expression(properties, &mut Vec::new()));
         }
         words.push(self.graph(&path.graph));
+        join_words(words)
+    }
+
+    fn repeat(&mut self, repeat: &super::Repeat) -> String {
+        let max = repeat.max.map(|max| max.to_string()).unwrap_or_default();
+        let (start, end) = (self.variable(repeat.start), self.variable(repeat.end));
+        let (from, to) = (self.variable(repeat.from), self.variable(repeat.to));
+        let direction = if repeat.is_reversed { "backward" } else { "" };
+        let mut words = vec![format!("{start} ({from} {to}){{{},{max}}} {end}", repeat.min)];
+        words.push(direction.to_owned());
+        words.push(format!("edges {} of {}", self.variable(repeat.trail), self.variables(&repeat.edges)));
+        for (own, list) in &repeat.lists {
+            words.push(format!("{} := list {}", self.variable(*list), self.variable(*own)));
+        }
         join_words(words)
     }
 

@@ -123,6 +123,15 @@ impl Expression {
         Expression::Call(function, arguments.into())
     }
 
+    /// Returns whether two evaluations may differ.
+    pub fn is_volatile(&self) -> bool {
+        use Function::*;
+        self.any(&|part| match part {
+            Expression::Call(Rand | Uuid | StrUuid | BlankNode | MintNode | Timestamp, _) => true,
+            _ => false,
+        })
+    }
+
     pub fn and(self, other: Expression) -> Expression {
         Expression::call(Function::And, [self, other])
     }

@@ -13,6 +13,7 @@ pub enum LogicalPlan {
     QuadScan(QuadScan),
     EdgeScan(EdgeScan),
     Path(Path),
+    Repeat(Repeat),
     /// Constant rows. `Values { variables: [], rows: [[]] }` is the unit: one row that binds nothing.
     Values {
         variables: Vec<Variable>,
@@ -137,6 +138,15 @@ pub enum LogicalPlan {
         /// It may change data: then its whole input is evaluated first.
         writes: bool,
     },
+    /// Emits a row for each record of a CSV file: a map by the names of its first record (`has_headers`),
+    /// or a list.
+    LoadCsv {
+        input: Box<LogicalPlan>,
+        source: Expression,
+        has_headers: bool,
+        separator: u8,
+        variable: Variable,
+    },
     /// Evaluates the whole input, then applies the changes row by row, then yields the rows with
     /// the variables that the changes bind.
     Modify {
@@ -233,6 +243,34 @@ pub struct Path {
     pub edge_properties: Option<Expression>,
 }
 
+/// From each input row, every chain of rounds of a step in which no relationship appears twice: the
+/// first round starts at `start`, each other one where the one before it ended. No rounds at all are
+/// a chain too, if `min` is 0; it ends where it starts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeat {
+    pub input: Box<LogicalPlan>,
+    /// One round. Its Argument leaves, which belong to it alone, are given `from` and variables of
+    /// the input.
+    pub step: Box<LogicalPlan>,
+    /// Where a round starts and ends, and its relationships, in the order of the chain; the step's.
+    pub from: Variable,
+    pub to: Variable,
+    pub edges: Vec<Variable>,
+    /// Where a chain starts; bound by the input.
+    pub start: Variable,
+    /// Where a chain ends. If the input binds it, other chains do not count.
+    pub end: Variable,
+    pub min: u32,
+    /// `None`: no upper bound.
+    pub max: Option<u32>,
+    /// Bound to the list of all relationships of the chain.
+    pub trail: Variable,
+    /// (a variable of the step, bound to the list of its values in all rounds)
+    pub lists: Vec<(Variable, Variable)>,
+    /// The chain is walked from what the text has as its end: the lists are turned round.
+    pub is_reversed: bool,
+}
+
 /// Which paths count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PathMode {
@@ -282,6 +320,19 @@ impl LogicalPlan {
             self,
             LogicalPlan::Modify { .. } | LogicalPlan::Merge { .. } | LogicalPlan::Call { writes: true, .. }
         ) || self.inputs().into_iter().any(LogicalPlan::writes)
+    }
+}
+
+impl Repeat {
+    /// Returns the variables that this binds beside its input's: the end, unless the input has it, and lists.
+    pub fn bound(&self) -> impl Iterator<Item = Variable> + '_ {
+        [self.end, self.trail].into_iter().chain(self.lists.iter().map(|(_, list)| *list))
+    }
+
+    /// Returns the variables of the step that are read of each round.
+    pub fn read(&self) -> impl Iterator<Item = Variable> + '_ {
+        let ends = [self.from, self.to].into_iter();
+        ends.chain(self.edges.iter().copied()).chain(self.lists.iter().map(|(own, _)| *own))
     }
 }
 

@@ -26,6 +26,7 @@ impl LogicalPlan {
             | AntiJoin { left, right }
             | Minus { left, right } => vec![left, right],
             Apply { input, subplan, .. } => vec![input, subplan],
+            Repeat(repeat) => vec![&repeat.input, &repeat.step],
             Merge { input, pattern, .. } => vec![input, pattern],
             Union(inputs) => inputs.iter().collect(),
             Filter { input, .. }
@@ -40,6 +41,7 @@ impl LogicalPlan {
             | Assert { input, .. }
             | DistinctEdges { input, .. }
             | Call { input, .. }
+            | LoadCsv { input, .. }
             | Modify { input, .. } => vec![input],
         }
     }
@@ -68,6 +70,10 @@ impl LogicalPlan {
                 all.extend([&path.subject, &path.object].iter().filter_map(|slot| slot.variable()));
                 all.extend(path.graph.variable());
                 all.extend(path.edges.iter().chain(&path.path));
+            }
+            Repeat(repeat) => {
+                all = repeat.input.variables();
+                all.extend(repeat.bound());
             }
             Values { variables, .. } | Project { variables, .. } | Argument { variables } => {
                 all.extend(variables);
@@ -110,6 +116,7 @@ impl LogicalPlan {
             | Extend { .. }
             | Unwind { .. }
             | Call { .. }
+            | LoadCsv { .. }
             | Modify { .. }
             | Merge { .. } => {
                 for input in self.inputs() {
@@ -132,7 +139,9 @@ impl LogicalPlan {
             })
         }
         match self {
-            LogicalPlan::Extend { variable, .. } | LogicalPlan::Unwind { variable, .. } => vec![*variable],
+            LogicalPlan::Extend { variable, .. }
+            | LogicalPlan::Unwind { variable, .. }
+            | LogicalPlan::LoadCsv { variable, .. } => vec![*variable],
             LogicalPlan::Call { yields, .. } => yields.iter().map(|(_, variable)| *variable).collect(),
             LogicalPlan::Modify { changes, .. } => changed(changes).collect(),
             LogicalPlan::Merge { create, .. } => changed(create).collect(),
@@ -159,6 +168,7 @@ impl LogicalPlan {
             | AntiJoin { left, right }
             | Minus { left, right } => vec![left, right],
             Apply { input, subplan, .. } => vec![input, subplan],
+            Repeat(repeat) => vec![&mut repeat.input, &mut repeat.step],
             Merge { input, pattern, .. } => vec![input, pattern],
             Union(inputs) => inputs.iter_mut().collect(),
             Filter { input, .. }
@@ -173,6 +183,7 @@ impl LogicalPlan {
             | Assert { input, .. }
             | DistinctEdges { input, .. }
             | Call { input, .. }
+            | LoadCsv { input, .. }
             | Modify { input, .. } => vec![input],
         }
     }
@@ -192,7 +203,9 @@ impl LogicalPlan {
             Path(path) => path.edge_properties.iter_mut().collect(),
             LeftJoin { condition, .. } => condition.iter_mut().collect(),
             Filter { condition, .. } | Assert { condition, .. } => vec![condition],
-            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Extend { expression, .. }
+            | Unwind { list: expression, .. }
+            | LoadCsv { source: expression, .. } => vec![expression],
             Aggregate { aggregates, .. } => {
                 aggregates.iter_mut().flat_map(|(_, aggregate)| aggregate.expressions_mut()).collect()
             }
@@ -206,6 +219,7 @@ impl LogicalPlan {
             QuadScan(_)
             | MultiwayJoin(_)
             | EdgeScan(_)
+            | Repeat(_)
             | Values { .. }
             | Join { .. }
             | SemiJoin { .. }
@@ -228,7 +242,9 @@ impl LogicalPlan {
             Path(path) => path.edge_properties.iter().collect(),
             LeftJoin { condition, .. } => condition.iter().collect(),
             Filter { condition, .. } | Assert { condition, .. } => vec![condition],
-            Extend { expression, .. } | Unwind { list: expression, .. } => vec![expression],
+            Extend { expression, .. }
+            | Unwind { list: expression, .. }
+            | LoadCsv { source: expression, .. } => vec![expression],
             Aggregate { aggregates, .. } => {
                 aggregates.iter().flat_map(|(_, aggregate)| aggregate.expressions()).collect()
             }
@@ -287,10 +303,14 @@ fn collect_own(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
             all.extend(keys);
             all.extend(aggregates.iter().map(|(variable, _)| variable));
         }
-        Extend { variable, .. } | Unwind { variable, .. } => {
+        Extend { variable, .. } | Unwind { variable, .. } | LoadCsv { variable, .. } => {
             all.insert(*variable);
         }
         DistinctEdges { edges, .. } => all.extend(edges),
+        Repeat(repeat) => {
+            all.insert(repeat.start);
+            all.extend(repeat.bound().chain(repeat.read()));
+        }
         Modify { changes, .. } => changes.iter().for_each(|change| change.mentioned(all)),
         Merge { create, on_match, on_create, .. } => {
             create.iter().chain(on_match).chain(on_create).for_each(|change| change.mentioned(all));

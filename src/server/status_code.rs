@@ -47,7 +47,7 @@ fn of_runtime(error: &ExecuteError) -> &'static str {
     let ExecuteError::Runtime { code, detail, .. } = error else {
         return match error {
             ExecuteError::Unsupported(_) => "Neo.ClientError.Statement.FeatureNotSupported",
-            ExecuteError::Service { .. } | ExecuteError::Load { .. } => {
+            ExecuteError::Service { .. } | ExecuteError::Load { .. } | ExecuteError::File { .. } => {
                 "Neo.ClientError.Statement.ExternalResourceFailed"
             }
             _ => "Neo.DatabaseError.Statement.ExecutionFailed",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::distinct::DistinctRows;
 use super::{BoxOperator, JoinTable, Matcher, Operator, Pairs, bytes_of, drain};
 use crate::batch::Batch;
-use crate::execute::correlate::{argument_variables, carry, reduce};
+use crate::execute::correlate::{argument_variables, carry, has_effect, reduce};
 use crate::execute::physical_plan::Planner;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
@@ -37,7 +37,7 @@ enum Mode {
     Together(Variable),
     /// One binding after another; the variable numbers them.
     OneByOne(Variable),
-    /// As `OneByOne`, but equal bindings are not taken together, since the plan writes.
+    /// As `OneByOne`, but equal bindings are not taken together, since each run has an effect of its own.
     EachRow(Variable),
     /// The plan is not correlated; it is only cut down to what can join.
     Reduced,
@@ -52,7 +52,7 @@ impl SubplanMatcher {
     ) -> Result<SubplanMatcher, ExecuteError> {
         let number = planner.context().fresh_variable();
         let given = argument_variables(plan).into_iter().filter(|v| left.contains(*v)).collect();
-        let (plan, mode) = if plan.writes() {
+        let (plan, mode) = if has_effect(plan) {
             (plan.clone(), Mode::EachRow(number))
         } else {
             match carry(plan, number, planner.context()) {
@@ -222,7 +222,7 @@ impl Matcher for SubplanMatcher {
         match self.mode {
             Mode::Together(_) => "Lateral".to_owned(),
             Mode::OneByOne(_) => "LateralEach".to_owned(),
-            Mode::EachRow(_) => "LateralWrite".to_owned(),
+            Mode::EachRow(_) => "LateralEachRow".to_owned(),
             Mode::Reduced => "Reduced".to_owned(),
         }
     }

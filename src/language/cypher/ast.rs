@@ -48,6 +48,7 @@ pub enum ClauseKind {
     Use(Name),
     Match { optional: bool, patterns: Vec<Pattern>, filter: Option<Expr> },
     Unwind { list: Expr, variable: Name },
+    LoadCsv(LoadCsv),
     With(Projection),
     Return(Projection),
     Create(Vec<Pattern>),
@@ -57,14 +58,56 @@ pub enum ClauseKind {
     Delete { detach: bool, entities: Vec<Expr> },
     Foreach { variable: Name, list: Expr, clauses: Vec<Clause> },
     Call(Call),
+    Subquery(SubqueryCall),
 }
 
+/// `LOAD CSV WITH HEADERS FROM source AS variable FIELDTERMINATOR separator`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LoadCsv {
+    pub has_headers: bool,
+    pub source: Expr,
+    pub variable: Name,
+    /// One ASCII character; a comma unless the text says otherwise.
+    pub separator: u8,
+}
+
+/// `CALL name(...) YIELD ...`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
+    /// `OPTIONAL`: a row for which nothing is yielded is kept.
+    pub optional: bool,
     pub procedure: Name,
     /// `None`: no parentheses; the arguments are the parameters of the same names.
     pub arguments: Option<Vec<Expr>>,
     pub yields: Option<Yields>,
+}
+
+/// `CALL { ... }`
+#[derive(Clone, Debug, PartialEq)]
+pub struct SubqueryCall {
+    /// `OPTIONAL`: a row for which nothing is returned is kept.
+    pub optional: bool,
+    pub imports: Imports,
+    pub query: Query,
+    pub transactions: Option<Transactions>,
+}
+
+/// Which names of the query around it a subquery sees.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Imports {
+    /// `CALL { WITH x, y ... }`: those of the WITH that each of its queries may begin with.
+    Leading,
+    /// `CALL (x, y) { ... }`
+    Names(Vec<Name>),
+    /// `CALL (*) { ... }`
+    All,
+}
+
+/// `IN TRANSACTIONS OF rows ROWS`
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transactions {
+    pub rows: Option<Expr>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -164,8 +207,26 @@ pub enum Search {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    pub relationship: RelationshipPattern,
+    pub link: Link,
     pub node: NodePattern,
+}
+
+/// What leads from one node of a path to the next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Link {
+    Relationship(RelationshipPattern),
+    Quantified(QuantifiedPattern),
+}
+
+/// `((a)-[r]->(b) WHERE ...){1,3}`, and `-[r]->{1,3}`, which is that with nameless nodes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QuantifiedPattern {
+    pub pattern: Box<Pattern>,
+    pub filter: Option<Expr>,
+    pub min: u32,
+    /// `None`: no upper bound.
+    pub max: Option<u32>,
+    pub span: Span,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -354,15 +415,51 @@ impl Pattern {
         std::iter::once(&self.start).chain(self.steps.iter().map(|step| &step.node))
     }
 
+    /// Returns the relationships that are not quantified, from left to right.
     pub fn relationships(&self) -> impl Iterator<Item = &RelationshipPattern> {
-        self.steps.iter().map(|step| &step.relationship)
+        self.steps.iter().filter_map(|step| match &step.link {
+            Link::Relationship(relationship) => Some(relationship),
+            Link::Quantified(_) => None,
+        })
+    }
+
+    pub fn quantified(&self) -> impl Iterator<Item = &QuantifiedPattern> {
+        self.steps.iter().filter_map(|step| match &step.link {
+            Link::Relationship(_) => None,
+            Link::Quantified(quantified) => Some(quantified),
+        })
+    }
+
+    /// Returns the names of its nodes, relationships and of the path, some perhaps twice.
+    pub fn names(&self) -> Vec<&Name> {
+        let nodes = self.nodes().filter_map(|node| node.variable.as_ref());
+        let relationships = self.relationships().filter_map(|relationship| relationship.variable.as_ref());
+        let groups = self.quantified().flat_map(|quantified| quantified.pattern.names());
+        nodes.chain(relationships).chain(groups).chain(&self.variable).collect()
     }
 }
 
 impl ClauseKind {
     pub fn writes(&self) -> bool {
         use ClauseKind::*;
-        matches!(self, Create(_) | Merge { .. } | Set(_) | Remove(_) | Delete { .. } | Foreach { .. })
+        match self {
+            Create(_) | Merge { .. } | Set(_) | Remove(_) | Delete { .. } | Foreach { .. } => true,
+            Subquery(call) => call.query.writes(),
+            _ => false,
+        }
+    }
+}
+
+impl SingleQuery {
+    /// Returns the names that a leading WITH imports into the subquery that this is; `None` if it
+    /// begins with no such WITH, and so sees nothing of what is around it.
+    pub fn imported(&self) -> Option<&Projection> {
+        let ClauseKind::With(projection) = &self.clauses.first()?.kind else { return None };
+        let is_name =
+            |item: &Item| matches!(&item.expression.kind, ExprKind::Variable(name) if *name == item.name);
+        let Projection { distinct, star: _, items, order, skip, limit, filter } = projection;
+        let is_plain = !distinct && order.is_empty() && skip.is_none() && limit.is_none() && filter.is_none();
+        (is_plain && items.iter().all(is_name)).then_some(projection)
     }
 }
 
@@ -370,6 +467,12 @@ impl Query {
     /// Returns the queries that UNION joins, in order.
     pub fn parts(&self) -> impl Iterator<Item = &SingleQuery> {
         std::iter::once(&self.first).chain(self.unions.iter().map(|union| &union.query))
+    }
+
+    /// Returns whether it has columns: it ends in RETURN.
+    pub fn returns(&self) -> bool {
+        let last = self.first.clauses.last();
+        last.is_some_and(|clause| matches!(clause.kind, ClauseKind::Return(_)))
     }
 
     pub fn writes(&self) -> bool {
@@ -472,6 +575,10 @@ impl Pattern {
         }
         for relationship in self.relationships() {
             relationship.properties.iter().chain(&relationship.filter).for_each(&mut *visit);
+        }
+        for quantified in self.quantified() {
+            quantified.pattern.for_each_expression(visit);
+            quantified.filter.iter().for_each(&mut *visit);
         }
     }
 }

@@ -196,6 +196,7 @@ pub fn scalar(name: &str) -> Option<Signature> {
         "e" => (0, 0, ANY, Kind::Float, F::E),
         "isnan" => (1, 1, ANY, Kind::Boolean, F::IsNaN),
         "rand" => (0, 0, ANY, Kind::Float, F::Rand),
+        "randomuuid" => (0, 0, ANY, Kind::String, F::StrUuid),
         "tostring" => (1, 1, ANY, Kind::String, F::CypherToString),
         "tointeger" => (1, 1, ANY, Kind::Integer, F::CypherToInteger),
         "tofloat" => (1, 1, ANY, Kind::Float, F::CypherToFloat),

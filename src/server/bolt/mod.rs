@@ -30,7 +30,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use self::connection::Shared;
-use crate::engine::{Engine, RequestLimits};
+use crate::engine::{CsvFolder, Engine, RequestLimits};
 use crate::server::tls::Tls;
 use crate::server::tokens::Tokens;
 
@@ -55,6 +55,8 @@ pub struct BoltOptions {
     pub tokens: Option<Arc<Tokens>>,
     /// With it clients come by TLS, and in no other way.
     pub tls: Option<Tls>,
+    /// Opens the files of LOAD CSV; without one it fails.
+    pub files: Option<Arc<CsvFolder>>,
     /// Where clients are routed that do not say which address they used; the listener's, if empty.
     pub address: String,
     /// After a request to shut down, how long running answers may take to end.
@@ -73,6 +75,7 @@ impl Default for BoltOptions {
             limits: RequestLimits { timeout: Duration::from_secs(600), ..RequestLimits::default() },
             tokens: None,
             tls: None,
+            files: None,
             address: String::new(),
             grace: Duration::from_secs(5),
         }

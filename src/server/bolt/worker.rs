@@ -14,6 +14,7 @@ use super::session::{Done, RowUse, Scope, Task};
 use super::value::Encoding;
 use super::version::Version;
 use crate::engine::{CommitId, Engine, EngineError, Language, OpenTransaction, Request};
+use crate::execute::FileOpener;
 use crate::model::Value;
 use crate::server::database::Database;
 use crate::server::now_ms;
@@ -88,6 +89,7 @@ impl Worker {
         request.cancel = self.cancel.clone();
         request.limits = self.options.limits;
         request.served_at = Some(self.options.address.clone());
+        request.files = self.options.files.clone().map(|files| files as Arc<dyn FileOpener>);
         let (response, database) = match scope {
             Some(scope) => {
                 let place = Database::find(&self.engine, scope.database.as_deref())?;

@@ -228,6 +228,7 @@ fn from_runtime(error: ExecuteError) -> Problem {
             return problem;
         }
         ExecuteError::Unsupported(_) => (StatusCode::BAD_REQUEST, "UNSUPPORTED"),
+        ExecuteError::File { .. } => (StatusCode::BAD_REQUEST, "FILE_FAILED"),
         ExecuteError::Service { .. } => (StatusCode::BAD_GATEWAY, "SERVICE_FAILED"),
         ExecuteError::Load { .. } => (StatusCode::BAD_GATEWAY, "LOAD_FAILED"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "INTERNAL_ERROR"),
@@ -248,6 +249,11 @@ mod tests {
             (EngineError::Invalid(text()), 400, "INVALID"),
             (EngineError::Runtime(runtime), 400, "TypeError"),
             (EngineError::Runtime(ExecuteError::Unsupported(text())), 400, "UNSUPPORTED"),
+            (
+                EngineError::Runtime(ExecuteError::File { address: text(), message: text() }),
+                400,
+                "FILE_FAILED",
+            ),
             (EngineError::Forbidden(text()), 403, "FORBIDDEN"),
             (EngineError::NotFound { kind: "workspace", name: text() }, 404, "UNKNOWN_WORKSPACE"),
             (EngineError::NotFound { kind: "branch or commit", name: text() }, 404, "UNKNOWN_REF"),

@@ -47,8 +47,10 @@ use self::request::{Parameters, header_text};
 use self::running::RunningQueries;
 pub use self::services::HttpServices;
 use self::stream::{QueryPool, Sink};
-use crate::engine::{Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse};
-use crate::execute::ServiceHandler;
+use crate::engine::{
+    CsvFolder, Engine, EngineError, Language, Request, RequestLimits, Response as EngineResponse,
+};
+use crate::execute::{FileOpener, ServiceHandler};
 use crate::server::now_ms;
 use crate::server::tls::{Tls, TlsListener};
 use crate::server::tokens::{Tokens, User};
@@ -81,6 +83,8 @@ pub struct HttpOptions {
     pub tokens: Option<Arc<Tokens>>,
     /// With it clients come by TLS, and in no other way.
     pub tls: Option<Tls>,
+    /// Opens the files of LOAD CSV; without one it fails.
+    pub files: Option<Arc<CsvFolder>>,
     /// A query that takes longer is logged.
     pub slow_query: Duration,
     /// After a request to shut down, how long running answers may take to end.
@@ -100,6 +104,7 @@ impl Default for HttpOptions {
             bolt_address: None,
             tokens: None,
             tls: None,
+            files: None,
             slow_query: Duration::from_secs(5),
             grace: Duration::from_secs(5),
         }
@@ -291,6 +296,7 @@ impl Call {
         request.services = self.app.options.services.clone();
         request.served_at.clone_from(&self.app.options.bolt_address);
         request.user = self.user();
+        request.files = self.app.options.files.clone().map(|files| files as Arc<dyn FileOpener>);
         // Headers are ASCII; a message in any other letters comes as a parameter.
         let in_query = self.query.one(MESSAGE_PARAMETER)?.map(str::to_owned);
         request.message = in_query.or_else(|| header_text(&self.parts.headers, MESSAGE_HEADER));

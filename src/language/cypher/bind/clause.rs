@@ -2,10 +2,11 @@
 
 use super::expression::Context;
 use super::pattern::Making;
+use super::projection::Site;
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{
-    Call, Clause, ClauseKind, Expr, ExprKind, Name, Query, RemoveItem, SetItem, SingleQuery, SubqueryKind,
-    Yields,
+    Call, Clause, ClauseKind, Expr, ExprKind, Name, Projection, Query, RemoveItem, SetItem, SingleQuery,
+    SubqueryKind, Yields,
 };
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
@@ -14,22 +15,55 @@ use crate::language::cypher::token::Span;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
     Top,
+    /// In an expression.
     Subquery(SubqueryKind),
+    /// In the braces of CALL.
+    Call,
 }
+
+/// What a query sees of the query around it.
+#[derive(Clone, Copy)]
+pub(super) enum Around<'s> {
+    /// These names, through all of its clauses.
+    Constants(&'s Scope),
+    /// Those of these names that the WITH it begins with imports.
+    Importable(&'s Scope),
+}
+
+/// The columns of a query, in order.
+pub(super) type Columns = Vec<(String, Kind)>;
 
 const COMPOSITION: &str = "InvalidClauseComposition";
 
 impl Binder<'_> {
     /// Checks a query and returns its columns.
-    pub(super) fn query(&self, query: &Query, outer: &Scope, place: Place) -> Checked<Vec<String>> {
-        let columns = self.single_query(&query.first, outer, place, query.unions.is_empty())?;
+    pub(super) fn query(&self, query: &Query, around: Around, place: Place) -> Checked<Columns> {
+        let mut columns = self.single_query(&query.first, around, place, query.unions.is_empty())?;
         for union in &query.unions {
             if union.all != query.unions[0].all {
                 return self.fault(union.span, COMPOSITION, "UNION and UNION ALL cannot be mixed");
             }
-            if self.single_query(&union.query, outer, place, false)? != columns {
+            let used = |part: &SingleQuery| match part.clauses.first().map(|clause| &clause.kind) {
+                Some(ClauseKind::Use(name)) => Some(name.text.clone()),
+                _ => None,
+            };
+            if let Some(graph) = used(&union.query)
+                && used(&query.first) != Some(graph)
+            {
+                let span = union.query.clauses[0].span;
+                return self.fault(
+                    span,
+                    COMPOSITION,
+                    "all of a statement is of one graph: what its first USE names",
+                );
+            }
+            let others = self.single_query(&union.query, around, place, false)?;
+            if !others.iter().map(|(name, _)| name).eq(columns.iter().map(|(name, _)| name)) {
                 let message = "both sides of UNION need the same columns in the same order";
                 return self.fault(union.span, "DifferentColumnsInUnion", message);
+            }
+            for ((_, kind), (_, other)) in columns.iter_mut().zip(others) {
+                *kind = kind.or(other);
             }
         }
         Ok(columns)
@@ -38,24 +72,64 @@ impl Binder<'_> {
     fn single_query(
         &self,
         query: &SingleQuery,
-        outer: &Scope,
+        around: Around,
         place: Place,
         is_whole: bool,
-    ) -> Checked<Vec<String>> {
+    ) -> Checked<Columns> {
         self.composition(query, place)?;
-        let mut scope = outer.clone();
+        let nothing = Scope::new();
+        let (mut scope, constants, clauses) = match around {
+            Around::Constants(constants) => (constants.clone(), constants, query.clauses.as_slice()),
+            Around::Importable(outer) => match query.imported() {
+                Some(projection) => {
+                    (self.imported_by_with(projection, outer)?, &nothing, &query.clauses[1..])
+                }
+                None => {
+                    self.leading_with(query, outer)?;
+                    (Scope::new(), &nothing, query.clauses.as_slice())
+                }
+            },
+        };
         let mut columns = Vec::new();
         let is_standalone = is_whole && query.clauses.len() == 1 && place == Place::Top;
-        for clause in &query.clauses {
-            self.clause(clause, is_standalone, &mut scope)?;
+        for clause in clauses {
+            self.clause(clause, place, is_standalone, constants, &mut scope)?;
             if let ClauseKind::Return(projection) = &clause.kind {
-                columns = match projection.star {
-                    true => scope.keys().cloned().collect(),
-                    false => projection.items.iter().map(|item| item.name.clone()).collect(),
-                };
+                columns = columns_of(projection, &scope);
             }
         }
         Ok(columns)
+    }
+
+    /// Returns what a WITH that begins a subquery imports.
+    fn imported_by_with(&self, projection: &Projection, outer: &Scope) -> Checked<Scope> {
+        let mut scope = if projection.star { outer.clone() } else { Scope::new() };
+        for item in &projection.items {
+            match outer.get(&item.name) {
+                Some(kind) => scope.insert(item.name.clone(), *kind),
+                None => return self.undefined(item.expression.span, &item.name),
+            };
+        }
+        Ok(scope)
+    }
+
+    /// Refuses a WITH that begins a subquery and does more with names from outside than to import them.
+    fn leading_with(&self, query: &SingleQuery, outer: &Scope) -> Checked {
+        let Some(ClauseKind::With(projection)) = query.clauses.first().map(|clause| &clause.kind) else {
+            return Ok(());
+        };
+        let is_outer = |e: &Expr| matches!(&e.kind, ExprKind::Variable(name) if outer.contains_key(name));
+        let items = projection.items.iter().map(|item| &item.expression);
+        let sorted = projection.order.iter().map(|item| &item.expression);
+        let others = projection.skip.iter().chain(&projection.limit).chain(&projection.filter);
+        match items.chain(sorted).chain(others).find(|expression| expression.any(&is_outer)) {
+            Some(expression) => {
+                let message = "a WITH that imports into a subquery names variables and does nothing else; \
+                    a second WITH may";
+                self.fault(expression.span, COMPOSITION, message)
+            }
+            None => Ok(()),
+        }
     }
 
     /// Checks which clauses there are and in what order.
@@ -69,6 +143,11 @@ impl Binder<'_> {
         let uses = query.clauses.iter().skip(1).find(|clause| matches!(clause.kind, ClauseKind::Use(_)));
         if let Some(clause) = uses {
             return self.fault(clause.span, COMPOSITION, "USE can only be the first clause");
+        }
+        if place != Place::Top
+            && let Some(clause) = query.clauses.iter().find(|c| matches!(c.kind, ClauseKind::Use(_)))
+        {
+            return self.fault(clause.span, COMPOSITION, "a subquery reads the graph of its statement");
         }
         if let Place::Subquery(kind) = place {
             if let Some(clause) = query.clauses.iter().find(|clause| self.writes(clause)) {
@@ -89,6 +168,10 @@ impl Binder<'_> {
         }
         match &last.kind {
             ClauseKind::Return(_) | ClauseKind::Call(_) => Ok(()),
+            ClauseKind::Subquery(call) if call.query.returns() => {
+                self.fault(last.span, COMPOSITION, "a query cannot end in a subquery that returns rows")
+            }
+            ClauseKind::Subquery(_) => Ok(()),
             kind if kind.writes() => Ok(()),
             _ => self.fault(last.span, COMPOSITION, "a query ends in RETURN or in a clause that writes"),
         }
@@ -100,11 +183,21 @@ impl Binder<'_> {
             ClauseKind::Call(call) => {
                 self.procedures.get(&call.procedure.text).is_some_and(|signature| signature.writes)
             }
+            ClauseKind::Subquery(call) => {
+                call.query.parts().any(|part| part.clauses.iter().any(|clause| self.writes(clause)))
+            }
             kind => kind.writes(),
         }
     }
 
-    fn clause(&self, clause: &Clause, is_standalone: bool, scope: &mut Scope) -> Checked {
+    fn clause(
+        &self,
+        clause: &Clause,
+        place: Place,
+        is_standalone: bool,
+        constants: &Scope,
+        scope: &mut Scope,
+    ) -> Checked {
         let value = |expression: &Expr, scope: &Scope| self.expression(expression, scope, Context::VALUE);
         match &clause.kind {
             ClauseKind::Use(_) => Ok(()),
@@ -116,12 +209,20 @@ impl Binder<'_> {
                 let kind = value(list, scope)?;
                 self.bind_new(variable, kind.element(), scope)
             }
+            ClauseKind::LoadCsv(load) => {
+                let kind = value(&load.source, scope)?;
+                self.expect(load.source.span, kind, &[Kind::String], "LOAD CSV")?;
+                let kind = if load.has_headers { Kind::Map } else { Kind::List(Some(&Kind::String)) };
+                self.bind_new(&load.variable, kind, scope)
+            }
             ClauseKind::With(projection) => {
-                *scope = self.projection(projection, clause.span, true, scope)?;
+                let site = Site { span: clause.span, is_with: true, place, constants };
+                *scope = self.projection(projection, site, scope)?;
                 Ok(())
             }
             ClauseKind::Return(projection) => {
-                *scope = self.projection(projection, clause.span, false, scope)?;
+                let site = Site { span: clause.span, is_with: false, place, constants };
+                *scope = self.projection(projection, site, scope)?;
                 Ok(())
             }
             ClauseKind::Create(patterns) => {
@@ -145,14 +246,15 @@ impl Binder<'_> {
                 let mut inner = scope.clone();
                 inner.insert(variable.text.clone(), kind.element());
                 for clause in clauses {
-                    if !clause.kind.writes() {
+                    if !clause.kind.writes() || matches!(clause.kind, ClauseKind::Subquery(_)) {
                         return self.fault(clause.span, COMPOSITION, "FOREACH holds only clauses that write");
                     }
-                    self.clause(clause, false, &mut inner)?;
+                    self.clause(clause, place, false, constants, &mut inner)?;
                 }
                 Ok(())
             }
             ClauseKind::Call(call) => self.call_clause(call, clause.span, is_standalone, scope),
+            ClauseKind::Subquery(call) => self.subquery_call(call, place, scope),
         }
     }
 
@@ -252,5 +354,14 @@ impl Binder<'_> {
                 filter.iter().try_for_each(|filter| self.condition(filter, scope, Context::PREDICATE))
             }
         }
+    }
+}
+
+/// Returns the columns of RETURN, given the scope that it leaves.
+fn columns_of(projection: &Projection, scope: &Scope) -> Columns {
+    let kind = |name: &String| scope.get(name).copied().unwrap_or(Kind::Any);
+    match projection.star {
+        true => scope.iter().map(|(name, kind)| (name.clone(), *kind)).collect(),
+        false => projection.items.iter().map(|item| (item.name.clone(), kind(&item.name))).collect(),
     }
 }

@@ -2,7 +2,6 @@
 
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{Expr, ExprKind, Operator, ProjectionItem, Search};
-use crate::language::cypher::bind::clause::Place;
 use crate::language::cypher::function;
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
@@ -201,21 +200,6 @@ impl Binder<'_> {
         }
         let message = format!("the request gives no parameter '{name}'");
         self.fault_of("ParameterMissing", span, "MissingParameter", message)
-    }
-
-    fn subquery(
-        &self,
-        kind: crate::language::cypher::ast::SubqueryKind,
-        query: &crate::language::cypher::ast::Query,
-        scope: &Scope,
-    ) -> Checked<Kind> {
-        use crate::language::cypher::ast::SubqueryKind;
-        self.query(query, scope, Place::Subquery(kind))?;
-        Ok(match kind {
-            SubqueryKind::Exists => Kind::Boolean,
-            SubqueryKind::Count => Kind::Integer,
-            SubqueryKind::Collect => Kind::List(None),
-        })
     }
 
     /// Checks the owner of a property: a node, relationship or map, as far as one can tell.

@@ -7,6 +7,7 @@ mod clause;
 mod expression;
 mod pattern;
 pub mod projection;
+mod subquery;
 #[cfg(test)]
 mod tests;
 
@@ -31,7 +32,8 @@ pub fn check(
     procedures: &ProcedureSignatures,
 ) -> Result<(), SyntaxError> {
     let binder = Binder { text, has_parameter, procedures };
-    binder.query(&statement.query, &Scope::new(), clause::Place::Top).map(|_| ())
+    let nothing = Scope::new();
+    binder.query(&statement.query, clause::Around::Constants(&nothing), clause::Place::Top).map(|_| ())
 }
 
 /// The names in scope and what they are.

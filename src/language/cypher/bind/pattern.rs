@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::expression::Context;
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{
-    Direction, Expr, ExprKind, LabelExpression, Name, NodePattern, Pattern, RelationshipPattern,
+    Direction, Expr, ExprKind, LabelExpression, Link, Name, NodePattern, Pattern, QuantifiedPattern,
+    RelationshipPattern,
 };
 use crate::language::cypher::kind::Kind;
 
@@ -19,11 +20,17 @@ pub(super) enum Making {
 impl Binder<'_> {
     /// Binds the variables of MATCH's patterns, then checks the expressions inside them.
     pub(super) fn match_patterns(&self, patterns: &[Pattern], scope: &mut Scope) -> Checked {
+        let before = scope.clone();
         let mut relationships = BTreeSet::new();
         for pattern in patterns {
             self.match_node(&pattern.start, scope)?;
             for step in &pattern.steps {
-                self.match_relationship(&step.relationship, scope, &mut relationships)?;
+                match &step.link {
+                    Link::Relationship(relationship) => {
+                        self.match_relationship(relationship, scope, &mut relationships)?;
+                    }
+                    Link::Quantified(quantified) => self.quantified(quantified, &before, scope)?,
+                }
                 self.match_node(&step.node, scope)?;
             }
             if let Some(name) = &pattern.variable {
@@ -35,14 +42,46 @@ impl Binder<'_> {
 
     /// Checks a pattern that stands for whether it matches: it binds nothing.
     pub(super) fn pattern_predicate(&self, pattern: &Pattern, scope: &Scope) -> Checked {
-        let nodes = pattern.nodes().filter_map(|node| node.variable.as_ref());
-        let relationships = pattern.relationships().filter_map(|r| r.variable.as_ref());
-        for name in nodes.chain(relationships) {
+        for name in pattern.names() {
             if !scope.contains_key(&name.text) {
                 return self.undefined(name.span, &name.text);
             }
         }
         self.match_patterns(std::slice::from_ref(pattern), &mut scope.clone())
+    }
+
+    /// Checks a quantified pattern and binds the lists that its names are outside of it. Inside, each
+    /// is one node or relationship, beside the names that `before` holds.
+    fn quantified(&self, quantified: &QuantifiedPattern, before: &Scope, scope: &mut Scope) -> Checked {
+        let pattern = &quantified.pattern;
+        if pattern.steps.is_empty() {
+            let message = "a quantified pattern needs a relationship";
+            return self.fault(pattern.span, "UnexpectedSyntax", message);
+        }
+        if let Some(inner) = pattern.quantified().next() {
+            let message = "a quantified pattern cannot stand inside another";
+            return self.fault(inner.span, "UnexpectedSyntax", message);
+        }
+        if let Some(relationship) = pattern.relationships().find(|r| r.length.is_some()) {
+            let message = "a relationship of variable length cannot stand inside a quantified pattern";
+            return self.fault(relationship.span, "UnexpectedSyntax", message);
+        }
+        for name in pattern.names() {
+            if scope.contains_key(&name.text) || before.contains_key(&name.text) {
+                let message =
+                    format!("'{}' is bound already; a name in a quantified pattern must be new", name.text);
+                return self.fault(name.span, "VariableAlreadyBound", message);
+            }
+        }
+        let mut inside = before.clone();
+        self.match_patterns(std::slice::from_ref(pattern), &mut inside)?;
+        let filter = &quantified.filter;
+        filter.iter().try_for_each(|filter| self.condition(filter, &inside, Context::PREDICATE))?;
+        for name in pattern.names() {
+            let kind = inside.get(&name.text).copied().unwrap_or(Kind::Any);
+            scope.insert(name.text.clone(), kind.list());
+        }
+        Ok(())
     }
 
     fn pattern_expressions(&self, pattern: &Pattern, scope: &Scope) -> Checked {
@@ -123,7 +162,13 @@ impl Binder<'_> {
         let is_alone = pattern.steps.is_empty();
         self.make_node(&pattern.start, is_alone, making, &before, scope)?;
         for step in &pattern.steps {
-            self.make_relationship(&step.relationship, making, scope)?;
+            match &step.link {
+                Link::Relationship(relationship) => self.make_relationship(relationship, making, scope)?,
+                Link::Quantified(quantified) => {
+                    let message = "a quantified pattern cannot be made";
+                    return self.fault(quantified.span, "CreatingVarLength", message);
+                }
+            }
             self.make_node(&step.node, false, making, &before, scope)?;
         }
         match &pattern.variable {

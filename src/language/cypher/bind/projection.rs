@@ -2,12 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use super::clause::Place;
 use super::expression::Context;
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{Expr, ExprKind, Projection};
 use crate::language::cypher::function;
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
+
+/// The clause that a projection is the body of.
+#[derive(Clone, Copy)]
+pub(super) struct Site<'s> {
+    pub span: Span,
+    pub is_with: bool,
+    pub place: Place,
+    /// Names from outside a subquery: in scope through all of it.
+    pub constants: &'s Scope,
+}
 
 /// Returns whether the expression is an aggregate itself.
 pub fn is_aggregate(expression: &Expr) -> bool {
@@ -25,21 +36,25 @@ pub fn has_aggregate(expression: &Expr) -> bool {
 
 impl Binder<'_> {
     /// Checks a projection and returns the scope that follows it; its names are the columns.
-    pub(super) fn projection(
-        &self,
-        projection: &Projection,
-        span: Span,
-        is_with: bool,
-        scope: &Scope,
-    ) -> Checked<Scope> {
+    pub(super) fn projection(&self, projection: &Projection, site: Site, scope: &Scope) -> Checked<Scope> {
+        let (is_with, constants) = (site.is_with, site.constants);
         let mut projected = Scope::new();
         if projection.star {
-            if scope.is_empty() && !is_with {
-                return self.fault(span, "NoVariablesInScope", "there is nothing that '*' could stand for");
-            }
             projected.clone_from(scope);
+            if !is_with && site.place == Place::Call {
+                projected.retain(|name, _| !constants.contains_key(name));
+            }
+            if projected.is_empty() && !is_with {
+                let message = "there is nothing that '*' could stand for";
+                return self.fault(site.span, "NoVariablesInScope", message);
+            }
         }
         for item in &projection.items {
+            let is_itself = matches!(&item.expression.kind, ExprKind::Variable(name) if *name == item.name);
+            if is_with && constants.contains_key(&item.name) && !is_itself {
+                let message = format!("'{}' is bound already outside the subquery", item.name);
+                return self.fault(item.expression.span, "VariableAlreadyBound", message);
+            }
             let kind = self.expression(&item.expression, scope, Context::ITEM)?;
             if projected.insert(item.name.clone(), kind).is_some() {
                 let message = format!("there are two columns '{}'", item.name);
@@ -48,7 +63,12 @@ impl Binder<'_> {
         }
         let aggregates = projection.items.iter().any(|item| has_aggregate(&item.expression));
         if aggregates {
-            self.grouping(projection, scope)?;
+            self.grouping(projection, constants, scope)?;
+        }
+        let columns = projected.clone();
+        if is_with || aggregates {
+            projected.extend(constants.iter().map(|(name, kind)| (name.clone(), *kind)));
+            projected.extend(columns.clone());
         }
         let overlaid = || {
             let mut overlaid = scope.clone();
@@ -70,20 +90,21 @@ impl Binder<'_> {
             let filter = if is_barrier { replace_columns(filter, projection) } else { filter.clone() };
             self.condition(&filter, &visible, Context::PREDICATE)?;
         }
-        for item in projection.items.iter().filter(|item| is_with && !item.has_alias) {
+        let needs_names = is_with || site.place == Place::Call;
+        for item in projection.items.iter().filter(|item| needs_names && !item.has_alias) {
             if !matches!(item.expression.kind, ExprKind::Variable(_)) {
                 let message = format!("'{}' needs a name: AS ...", item.name);
                 return self.fault(item.expression.span, "NoExpressionAlias", message);
             }
         }
-        Ok(projected)
+        Ok(if is_with { projected } else { columns })
     }
 
     /// Checks that what stands beside an aggregate is constant within a group.
-    fn grouping(&self, projection: &Projection, scope: &Scope) -> Checked {
+    fn grouping(&self, projection: &Projection, constants: &Scope, scope: &Scope) -> Checked {
         let keys: Vec<&Expr> =
             projection.items.iter().map(|item| &item.expression).filter(|e| !has_aggregate(e)).collect();
-        let mut stable: BTreeSet<String> = BTreeSet::new();
+        let mut stable: BTreeSet<String> = constants.keys().cloned().collect();
         if projection.star {
             stable.extend(scope.keys().cloned());
         }
@@ -123,11 +144,7 @@ impl Binder<'_> {
             }
             ExprKind::PatternComprehension { pattern, .. } => {
                 let mut stable = stable.clone();
-                let nodes = pattern.nodes().filter_map(|node| node.variable.as_ref());
-                let relationships = pattern.relationships().filter_map(|r| r.variable.as_ref());
-                stable.extend(
-                    nodes.chain(relationships).chain(&pattern.variable).map(|name| name.text.clone()),
-                );
+                stable.extend(pattern.names().into_iter().map(|name| name.text.clone()));
                 self.operands_stable(expression, keys, &stable)
             }
             _ => self.operands_stable(expression, keys, stable),

@@ -1,17 +1,20 @@
 //! Queries and the clauses that read.
 
-use super::{Binding, Lowerer, Rows, Scope, is_defined};
-use crate::language::cypher::ast::{self, ClauseKind, Expr, ExprKind, SingleQuery, Yields};
+use std::collections::BTreeMap;
+
+use super::{Binding, Columns, Lowerer, Rows, Scope, is_defined};
+use crate::language::cypher::ast::{self, Clause, ClauseKind, Expr, ExprKind, SingleQuery, Yields};
 use crate::language::cypher::kind::Kind;
 use crate::model::Value;
-use crate::plan::{Column, Expression, Form, LogicalPlan, Query, Variable};
+use crate::plan::{ApplyKind, Column, Expression, Form, LogicalPlan, Query};
 
 impl Lowerer<'_> {
     /// Lowers a whole statement. One without RETURN has no columns, and no rows to show.
     pub(super) fn statement(&mut self, query: &ast::Query) -> Query {
         let start = Rows::new(LogicalPlan::unit(), Scope::new());
         let (root, columns) = self.query(query, &start);
-        let columns = columns.into_iter().map(|(name, variable)| Column { name, variable }).collect();
+        let column = |(name, binding): (String, Binding)| Column { name, variable: binding.variable };
+        let columns = columns.into_iter().map(column).collect();
         Query {
             root,
             form: Form::Rows,
@@ -22,20 +25,34 @@ impl Lowerer<'_> {
     }
 
     /// Lowers a query that starts from `start`; returns its columns in order.
-    pub(super) fn query(
+    pub(super) fn query(&mut self, query: &ast::Query, start: &Rows) -> (LogicalPlan, Columns) {
+        self.union(query, &mut |this, part| this.single_query(&part.clauses, start.clone()))
+    }
+
+    /// Joins what `lower` makes of each part of a query.
+    pub(super) fn union(
         &mut self,
         query: &ast::Query,
-        start: &Rows,
-    ) -> (LogicalPlan, Vec<(String, Variable)>) {
-        let (first, columns) = self.single_query(&query.first, start.clone());
+        lower: &mut dyn FnMut(&mut Self, &SingleQuery) -> (LogicalPlan, Columns),
+    ) -> (LogicalPlan, Columns) {
+        let (first, columns) = lower(self, &query.first);
         if query.unions.is_empty() {
             return (first, columns);
         }
-        let common: Vec<(String, Variable)> =
-            columns.iter().map(|(name, _)| (name.clone(), self.variables.named(name.clone()))).collect();
+        let mut common: Columns = columns
+            .iter()
+            .map(|(name, binding)| {
+                let variable = self.variables.named(name.clone());
+                (name.clone(), Binding::new(variable, binding.kind, binding.is_nullable))
+            })
+            .collect();
         let mut branches = vec![rename(first, &columns, &common)];
         for union in &query.unions {
-            let (plan, columns) = self.single_query(&union.query, start.clone());
+            let (plan, columns) = lower(self, &union.query);
+            for ((_, own), (_, other)) in common.iter_mut().zip(&columns) {
+                own.kind = own.kind.or(other.kind);
+                own.is_nullable |= other.is_nullable;
+            }
             branches.push(rename(plan, &columns, &common));
         }
         let plan = LogicalPlan::Union(branches);
@@ -46,32 +63,38 @@ impl Lowerer<'_> {
         }
     }
 
-    fn single_query(
-        &mut self,
-        query: &SingleQuery,
-        mut rows: Rows,
-    ) -> (LogicalPlan, Vec<(String, Variable)>) {
+    pub(super) fn single_query(&mut self, clauses: &[Clause], mut rows: Rows) -> (LogicalPlan, Columns) {
         let mut columns = Vec::new();
-        for clause in &query.clauses {
+        let mentions = Mentions::of(clauses, &rows.constants);
+        for (place, clause) in clauses.iter().enumerate() {
             match &clause.kind {
                 ClauseKind::Use(_) => {}
                 ClauseKind::Match { optional, patterns, filter } => {
                     self.match_clause(*optional, patterns, filter.as_ref(), &mut rows);
                 }
                 ClauseKind::Unwind { list, variable } => self.unwind(list, &variable.text, &mut rows),
+                ClauseKind::LoadCsv(load) => self.load_csv(load, &mut rows),
                 ClauseKind::With(projection) => {
+                    mentions.forget(place, &mut rows.constants);
                     self.projection(projection, true, &mut rows);
                 }
-                ClauseKind::Return(projection) => columns = self.projection(projection, false, &mut rows),
+                ClauseKind::Return(projection) => {
+                    if !projection.star {
+                        mentions.forget(place, &mut rows.constants);
+                    }
+                    columns = self.projection(projection, false, &mut rows);
+                }
+                ClauseKind::Call(call) if call.optional => self.optional_call(call, &mut rows),
                 ClauseKind::Call(call) => {
                     let all = self.call(call, &mut rows);
-                    if query.clauses.len() == 1 {
+                    if clauses.len() == 1 {
                         columns = all;
                     }
                 }
+                ClauseKind::Subquery(call) => self.subquery_call(call, &mut rows),
                 writing => {
                     self.may_have_changed = true;
-                    self.writing_clause(writing, clause.span, &mut rows);
+                    self.writing_clause(writing, &mut rows);
                     self.has_written = true;
                 }
             }
@@ -87,9 +110,29 @@ impl Lowerer<'_> {
         rows.scope.insert(name.to_owned(), Binding::new(variable, kind, true));
     }
 
+    fn load_csv(&mut self, load: &ast::LoadCsv, rows: &mut Rows) {
+        let kind = if load.has_headers { Kind::Map } else { Kind::List(Some(&Kind::String)) };
+        let source = self.expression(&load.source, rows);
+        let variable = self.variables.named(load.variable.text.clone());
+        let (has_headers, separator) = (load.has_headers, load.separator);
+        rows.wrap(|input| LogicalPlan::LoadCsv { input, source, has_headers, separator, variable });
+        rows.scope.insert(load.variable.text.clone(), Binding::new(variable, kind, false));
+        rows.is_ordered = true;
+    }
+
+    /// Lowers OPTIONAL CALL: a row for which nothing is yielded is kept.
+    fn optional_call(&mut self, call: &ast::Call, rows: &mut Rows) {
+        let before = rows.scope.clone();
+        let mut inside = self.argument(rows);
+        self.call(call, &mut inside);
+        self.apply(rows, inside.plan, ApplyKind::Left);
+        self.add_optional(inside.scope, &before, rows);
+    }
+
     /// Lowers CALL; returns the columns that a call of its own has.
-    fn call(&mut self, call: &ast::Call, rows: &mut Rows) -> Vec<(String, Variable)> {
+    fn call(&mut self, call: &ast::Call, rows: &mut Rows) -> Columns {
         let Some(signature) = self.procedures.get(&call.procedure.text) else { return Vec::new() };
+        self.may_have_changed |= signature.writes;
         let mut arguments: Vec<Expression> = match &call.arguments {
             Some(arguments) => arguments.iter().map(|argument| self.expression(argument, rows)).collect(),
             None => signature.arguments.iter().map(|(name, _)| Expression::Parameter(name.clone())).collect(),
@@ -109,10 +152,11 @@ impl Lowerer<'_> {
         for (field, name) in fields {
             let variable = self.variables.named(name.clone());
             yields.push((field, variable));
+            let binding = Binding::new(variable, Kind::Any, true);
             if matches!(call.yields, Some(Yields::Items { .. })) {
-                rows.scope.insert(name.clone(), Binding::new(variable, Kind::Any, true));
+                rows.scope.insert(name.clone(), binding);
             }
-            columns.push((name, variable));
+            columns.push((name, binding));
         }
         let procedure = call.procedure.text.clone();
         let writes = signature.writes;
@@ -162,11 +206,35 @@ impl Lowerer<'_> {
 }
 
 /// Gives the columns of one branch the variables that all branches share.
-fn rename(plan: LogicalPlan, columns: &[(String, Variable)], common: &[(String, Variable)]) -> LogicalPlan {
+fn rename(plan: LogicalPlan, columns: &Columns, common: &Columns) -> LogicalPlan {
     let mut plan = plan;
     for ((_, from), (_, to)) in columns.iter().zip(common) {
-        plan = LogicalPlan::Extend { input: Box::new(plan), variable: *to, expression: (*from).into() };
+        let (variable, expression) = (to.variable, from.variable.into());
+        plan = LogicalPlan::Extend { input: Box::new(plan), variable, expression };
     }
-    let variables = common.iter().map(|(_, variable)| *variable).collect();
+    let variables = common.iter().map(|(_, binding)| binding.variable).collect();
     LogicalPlan::Project { input: Box::new(plan), variables }
+}
+
+/// Which clause of a query is the last that mentions a name.
+struct Mentions(BTreeMap<String, usize>);
+
+impl Mentions {
+    fn of(clauses: &[Clause], names: &Scope) -> Mentions {
+        let mut last = BTreeMap::new();
+        if !names.is_empty() {
+            for (place, clause) in clauses.iter().enumerate() {
+                // The debug form holds each name in quotes; a string that looks like one does no harm.
+                let text = format!("{:?}", clause.kind);
+                let mentioned = names.keys().filter(|name| text.contains(&format!("{name:?}")));
+                last.extend(mentioned.map(|name| (name.clone(), place)));
+            }
+        }
+        Mentions(last)
+    }
+
+    /// Keeps the names that a clause from `place` on mentions.
+    fn forget(&self, place: usize, names: &mut Scope) {
+        names.retain(|name, _| self.0.get(name).is_some_and(|last| *last >= place));
+    }
 }

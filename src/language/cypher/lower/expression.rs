@@ -1,6 +1,6 @@
 //! Expressions. What a row must be joined with first (a property, a subquery) is added to the rows.
 
-use super::pattern::label_condition;
+use super::label::label_condition;
 use super::{Binding, Lowerer, Rows, Scope, all_of, is_defined, not};
 use crate::language::cypher::ast::{
     Comparison, Expr, ExprKind, Name, Operator, ProjectionItem, QuantifierKind,
@@ -74,10 +74,10 @@ impl Lowerer<'_> {
             Quantifier { kind, variable, list, condition } => {
                 self.quantifier(*kind, variable, list, condition.as_deref(), rows)
             }
+            Reduce { accumulator, init, variable, list, step } if has_subquery(step) => {
+                self.correlated_reduce((accumulator, init), (variable, list), step, rows)
+            }
             Reduce { accumulator, init, variable, list, step } => {
-                if has_subquery(step) {
-                    self.refuse(step.span, "a subquery cannot stand inside reduce() yet");
-                }
                 let init = Box::new(self.expression(init, rows));
                 let element = self.kind(list, &rows.scope).element();
                 let list = Box::new(self.expression(list, rows));

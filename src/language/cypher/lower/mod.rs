@@ -5,8 +5,10 @@
 
 mod clause;
 mod expression;
+mod label;
 mod pattern;
 mod projection;
+mod quantified;
 mod subquery;
 #[cfg(test)]
 mod tests;
@@ -58,6 +60,7 @@ fn calls_writer(query: &ast::Query, procedures: &ProcedureSignatures) -> bool {
         ast::ClauseKind::Call(call) => {
             procedures.get(&call.procedure.text).is_some_and(|signature| signature.writes)
         }
+        ast::ClauseKind::Subquery(call) => calls_writer(&call.query, procedures),
         _ => false,
     };
     query.parts().any(|part| part.clauses.iter().any(is_writer))
@@ -96,6 +99,8 @@ struct Lowerer<'a> {
 struct Rows {
     plan: LogicalPlan,
     scope: Scope,
+    /// Names from outside a subquery, which no WITH of it takes out of scope.
+    constants: Scope,
     /// Properties that the plan has fetched: (node, key) to the variable of the value.
     properties: HashMap<(Variable, String), Variable>,
     /// Whether the rows have an order to keep: then nothing may be joined to them any more.
@@ -103,6 +108,9 @@ struct Rows {
 }
 
 type Scope = BTreeMap<String, Binding>;
+
+/// The columns of a query, in order.
+type Columns = Vec<(String, Binding)>;
 
 #[derive(Clone, Copy, Debug)]
 struct Binding {
@@ -122,7 +130,7 @@ impl Binding {
 
 impl Rows {
     fn new(plan: LogicalPlan, scope: Scope) -> Rows {
-        Rows { plan, scope, properties: HashMap::new(), is_ordered: false }
+        Rows { plan, scope, constants: Scope::new(), properties: HashMap::new(), is_ordered: false }
     }
 
     /// Replaces the plan by what `f` makes of it.

@@ -2,32 +2,41 @@
 
 use std::collections::BTreeSet;
 
-use super::{Binding, Lowerer, Rows, Scope, all_of, join, not, rdf_type};
+use super::expression::has_subquery;
+use super::label::{conjuncts, label_condition, move_labels};
+use super::quantified::Pending;
+use super::{Binding, Lowerer, Rows, Scope, join, not, rdf_type};
 use crate::language::cypher::ast::{
-    Direction, Expr, ExprKind, LabelExpression, NodePattern, Pattern, RelationshipPattern, Search, Step,
+    Direction, Expr, ExprKind, LabelExpression, Link, NodePattern, Pattern, RelationshipPattern, Search,
 };
 use crate::language::cypher::kind::Kind;
-use crate::model::{NamedNode, Term, Value, pg, rdf};
+use crate::model::{NamedNode, Term, pg, rdf};
 use crate::plan::{
     ApplyKind, EdgeScan, Expression, Function, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Slot,
     Variable,
 };
 
 /// A lowered pattern: what it scans, and what must hold of the rows.
-struct Lowered<'p> {
-    plan: LogicalPlan,
-    /// (variable, key, value): properties that the pattern asks for.
-    properties: Vec<(Binding, &'p str, &'p Expr)>,
+pub(super) struct Lowered<'p> {
+    pub(super) plan: LogicalPlan,
+    /// Quantified patterns, in order: each wants rows that bind where it starts.
+    pub(super) repeats: Vec<Pending>,
+    /// The relationships of which none may appear twice in a row, where quantified patterns bind some.
+    distinct: Vec<Variable>,
+    properties: Vec<Asked<'p>>,
     /// Label expressions that no scan can say, and WHERE inside the pattern.
     conditions: Vec<Expression>,
     filters: Vec<&'p Expr>,
-    /// Paths to be named once all is bound.
-    paths: Vec<(Variable, Vec<Expression>)>,
+    /// Paths and lists to be named once all is bound.
+    pub(super) extends: Vec<(Variable, Expression)>,
     /// Names bound before the pattern that it uses.
     shared: Vec<String>,
     /// The names after the pattern.
-    scope: Scope,
+    pub(super) scope: Scope,
 }
+
+/// A property that a pattern asks for: of what, its key and its value.
+pub(super) type Asked<'p> = (Binding, &'p str, &'p Expr);
 
 /// A relationship of the clause, for uniqueness.
 struct Edge<'p> {
@@ -43,6 +52,9 @@ impl Lowerer<'_> {
         filter: Option<&Expr>,
         rows: &mut Rows,
     ) {
+        let mut patterns = patterns.to_vec();
+        let filter = filter.and_then(|filter| move_labels(filter, &mut patterns));
+        let (patterns, filter) = (patterns.as_slice(), filter.as_ref());
         if optional {
             return self.optional_match(patterns, filter, rows);
         }
@@ -65,6 +77,7 @@ impl Lowerer<'_> {
         let before = rows.scope.clone();
         let lowered = self.patterns(patterns, &before);
         let is_simple = !self.has_written
+            && lowered.repeats.is_empty()
             && lowered.shared.iter().all(|name| before.get(name).is_some_and(|b| !b.is_nullable));
         let mut inside = Rows::new(LogicalPlan::unit(), Scope::new());
         if is_simple {
@@ -105,7 +118,7 @@ impl Lowerer<'_> {
     }
 
     /// Takes over what an optional part bound: it may be null.
-    fn add_optional(&mut self, inside: Scope, before: &Scope, rows: &mut Rows) {
+    pub(super) fn add_optional(&mut self, inside: Scope, before: &Scope, rows: &mut Rows) {
         for (name, binding) in inside {
             if !before.contains_key(&name) {
                 rows.scope.insert(name, Binding { is_nullable: true, ..binding });
@@ -117,16 +130,37 @@ impl Lowerer<'_> {
     fn apply_pattern(&mut self, lowered: Lowered<'_>, rows: &mut Rows) {
         rows.join(lowered.plan);
         rows.scope = lowered.scope;
-        for (binding, key, value) in lowered.properties {
-            let value = self.expression(value, rows);
-            let property = self.property(binding, key, rows);
-            rows.filter(Expression::call(Function::CypherEqual, [property, value]));
+        let mut properties = lowered.properties;
+        for repeat in lowered.repeats {
+            properties = self.repeat(repeat, properties, rows);
+        }
+        properties.into_iter().for_each(|property| self.ask(property, rows));
+        if !lowered.distinct.is_empty() {
+            rows.wrap(|input| LogicalPlan::DistinctEdges { input, edges: lowered.distinct });
         }
         lowered.conditions.into_iter().for_each(|condition| rows.filter(condition));
-        for (variable, parts) in lowered.paths {
-            rows.extend(variable, Expression::call(Function::Path, parts));
+        for (variable, expression) in lowered.extends {
+            rows.extend(variable, expression);
         }
         lowered.filters.into_iter().for_each(|filter| self.where_clause(filter, rows));
+    }
+
+    /// Keeps the rows in which a node or relationship has the property that a pattern asks for.
+    fn ask(&mut self, (binding, key, value): Asked<'_>, rows: &mut Rows) {
+        let value = self.expression(value, rows);
+        let property = self.property(binding, key, rows);
+        rows.filter(Expression::call(Function::CypherEqual, [property, value]));
+    }
+
+    /// Asks for the properties that constants say and of what the rows bind already; returns the others.
+    pub(super) fn ask_bound<'p>(&mut self, asked: Vec<Asked<'p>>, rows: &mut Rows) -> Vec<Asked<'p>> {
+        let bound = rows.plan.variables();
+        let names_nothing = |value: &Expr| !value.any(&|e| matches!(e.kind, ExprKind::Variable(_)));
+        let (ready, others): (Vec<_>, Vec<_>) = asked.into_iter().partition(|(binding, _, value)| {
+            bound.contains(&binding.variable) && names_nothing(value) && !has_subquery(value)
+        });
+        ready.into_iter().for_each(|property| self.ask(property, rows));
+        others
     }
 
     /// Returns the plan of a pattern predicate, if it does not depend on the rows but by joining them.
@@ -138,7 +172,7 @@ impl Lowerer<'_> {
         let is_joined = |name: &String| {
             rows.scope.get(name).is_some_and(|binding| !binding.is_nullable && !binding.is_local)
         };
-        if !lowered.shared.iter().all(is_joined) {
+        if !lowered.shared.iter().all(is_joined) || !lowered.repeats.is_empty() {
             return None;
         }
         let constant = |expression: &Expr| !expression.any(&|e| matches!(e.kind, ExprKind::Variable(_)));
@@ -163,34 +197,50 @@ impl Lowerer<'_> {
     fn patterns<'p>(&mut self, patterns: &'p [Pattern], scope: &Scope) -> Lowered<'p> {
         let mut lowered = Lowered {
             plan: LogicalPlan::unit(),
+            repeats: Vec::new(),
+            distinct: Vec::new(),
             properties: Vec::new(),
             conditions: Vec::new(),
             filters: Vec::new(),
-            paths: Vec::new(),
+            extends: Vec::new(),
             shared: Vec::new(),
             scope: scope.clone(),
         };
         let mut edges = Vec::new();
         let all_types: Vec<BTreeSet<&str>> =
-            patterns.iter().flat_map(Pattern::relationships).map(types_of).collect();
+            patterns.iter().flat_map(|pattern| &pattern.steps).map(|step| types_of(&step.link)).collect();
         for pattern in patterns {
+            let first = lowered.repeats.len();
             let mut parts = Vec::new();
             let start = self.node(&pattern.start, pattern.steps.is_empty(), scope, &mut lowered);
             parts.push(start.into());
             let mut from = start;
             for step in &pattern.steps {
-                let to = self.node(&step.node, false, scope, &mut lowered);
-                let is_unique = is_alone(edges.len(), &all_types);
-                let edge = self.step(pattern, step, from, to, is_unique, scope, &mut lowered);
-                edges.push(Edge { variable: edge, types: types_of(&step.relationship) });
+                let to;
+                let edge = match &step.link {
+                    Link::Relationship(relationship) => {
+                        to = self.node(&step.node, false, scope, &mut lowered);
+                        let is_unique = is_alone(edges.len(), &all_types);
+                        self.step(pattern, relationship, (from, to), is_unique, scope, &mut lowered)
+                    }
+                    Link::Quantified(quantified) => {
+                        let left = std::mem::replace(&mut lowered.plan, LogicalPlan::unit());
+                        to = self.node(&step.node, false, scope, &mut lowered);
+                        self.quantified(quantified, (from, to), scope, left, &mut lowered)
+                    }
+                };
+                edges.push(Edge { variable: edge, types: types_of(&step.link) });
                 parts.extend(edge.map(Expression::from));
                 parts.push(to.into());
                 from = to;
             }
             self.name_path(pattern, parts, &mut lowered);
+            lowered.close_cuts(first);
         }
         let distinct = overlapping(&edges);
-        if distinct.len() > 1 {
+        if distinct.len() > 1 && !lowered.repeats.is_empty() {
+            lowered.distinct = distinct;
+        } else if distinct.len() > 1 {
             let input = Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit()));
             lowered.plan = LogicalPlan::DistinctEdges { input, edges: distinct };
         }
@@ -204,7 +254,7 @@ impl Lowerer<'_> {
             (Search::Shortest | Search::AllShortest, Some(_)) => return,
             _ => self.variables.named(name.text.clone()),
         };
-        lowered.paths.push((variable, parts));
+        lowered.extends.push((variable, Expression::call(Function::Path, parts)));
         lowered.scope.insert(name.text.clone(), Binding::new(variable, Kind::Path, false));
     }
 
@@ -305,21 +355,18 @@ impl Lowerer<'_> {
     }
 
     /// Lowers one relationship; returns the variable of it, or of the list of them, if there is one.
-    #[expect(clippy::too_many_arguments, reason = "the two ends, and what is around them")]
     fn step<'p>(
         &mut self,
         pattern: &Pattern,
-        step: &'p Step,
-        from: Variable,
-        to: Variable,
+        relationship: &'p RelationshipPattern,
+        (from, to): (Variable, Variable),
         is_unique: bool,
         before: &Scope,
         lowered: &mut Lowered<'p>,
     ) -> Option<Variable> {
-        let relationship = &step.relationship;
         lowered.filters.extend(&relationship.filter);
         if relationship.length.is_some() || pattern.search != Search::All {
-            return self.variable_length(pattern, relationship, from, to, before, lowered);
+            return self.variable_length(pattern, relationship, (from, to), before, lowered);
         }
         let is_needed = relationship.variable.is_some()
             || relationship.properties.is_some()
@@ -395,15 +442,26 @@ impl Lowerer<'_> {
     }
 
     /// Lowers a relationship of variable length, or a shortest path.
-    fn variable_length<'p>(
+    pub(super) fn variable_length(
         &mut self,
         pattern: &Pattern,
-        relationship: &'p RelationshipPattern,
-        from: Variable,
-        to: Variable,
+        relationship: &RelationshipPattern,
+        (from, to): (Variable, Variable),
         before: &Scope,
-        lowered: &mut Lowered<'p>,
+        lowered: &mut Lowered<'_>,
     ) -> Option<Variable> {
+        let depends_on_row =
+            |e: &Expr| e.any(&|e| matches!(e.kind, ExprKind::Variable(_))) || has_subquery(e);
+        if pattern.search == Search::All && relationship.properties.as_ref().is_some_and(depends_on_row) {
+            let bound = relationship.variable.as_ref().and_then(|name| before.get(&name.text)).copied();
+            let trail = self.length_per_row(relationship, (from, to), bound.is_some(), lowered);
+            if let (Some(bound), Some(name)) = (bound, &relationship.variable) {
+                lowered.shared.push(name.text.clone());
+                let same = Expression::call(Function::CypherEqual, [trail.into(), bound.variable.into()]);
+                lowered.conditions.push(same);
+            }
+            return Some(trail);
+        }
         let predicates: Vec<NamedNode> = relationship.types.iter().map(|name| self.iri(&name.text)).collect();
         let forward = match predicates.is_empty() {
             true => PathExpression::Not(vec![rdf::TYPE.into_owned(), pg::REIFIES.into_owned()]),
@@ -416,15 +474,16 @@ impl Lowerer<'_> {
             _ => PathExpression::Alternative(vec![forward, backward]),
         };
         let bound = relationship.variable.as_ref().and_then(|name| before.get(&name.text)).copied();
+        let single = relationship.length.is_none();
         let edges = match (&relationship.variable, bound) {
             (Some(name), Some(_)) => {
-                // A list of relationships bound before: the path must be that one.
+                // Relationships bound before: the path must be of those.
                 lowered.shared.push(name.text.clone());
                 self.variables.fresh()
             }
+            (Some(_), None) if single => self.variables.fresh(),
             _ => self.edge_variable(relationship, Kind::List(Some(&Kind::Relationship)), before, lowered),
         };
-        let single = relationship.length.is_none();
         let (min, max) = match relationship.length {
             Some(length) => (length.min.unwrap_or(1), length.max),
             None => (1, Some(1)),
@@ -439,9 +498,8 @@ impl Lowerer<'_> {
             Search::AllShortest => PathMode::AllShortest,
         };
         let edge_properties = relationship.properties.as_ref().map(|properties| {
-            // Only what no row is needed for; names in it were refused by no rule, so say so here.
-            if properties.any(&|e| matches!(e.kind, ExprKind::Variable(_))) {
-                self.refuse(properties.span, "properties of a variable-length relationship must be constant");
+            if depends_on_row(properties) {
+                self.refuse(properties.span, "properties of a shortest path must be constant");
             }
             let mut nothing = Rows::new(LogicalPlan::unit(), Scope::new());
             self.expression(properties, &mut nothing)
@@ -459,13 +517,23 @@ impl Lowerer<'_> {
             edge_properties,
         });
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), path);
-        if let Some(bound) = bound {
-            lowered
-                .conditions
-                .push(Expression::call(Function::CypherEqual, [edges.into(), bound.variable.into()]));
-        }
-        if single && relationship.variable.is_some() && pattern.search != Search::All {
-            self.refuse(relationship.span, "name the path, not the relationship, of a shortest path");
+        // A shortest path without a length is of one relationship, and that is what its name means.
+        let named = match single {
+            true => Expression::call(Function::Head, [edges.into()]),
+            false => edges.into(),
+        };
+        match (&relationship.variable, bound) {
+            (_, Some(bound)) => {
+                let same = Expression::call(Function::CypherEqual, [named, bound.variable.into()]);
+                lowered.conditions.push(same);
+            }
+            (Some(name), None) if single => {
+                let variable = self.variables.named(name.text.clone());
+                lowered.extends.push((variable, named));
+                let binding = Binding::new(variable, Kind::Relationship, false);
+                lowered.scope.insert(name.text.clone(), binding);
+            }
+            _ => {}
         }
         Some(edges)
     }
@@ -482,8 +550,17 @@ fn ends(direction: Direction, from: Variable, to: Variable) -> (Variable, Variab
     }
 }
 
-fn types_of(relationship: &RelationshipPattern) -> BTreeSet<&str> {
-    relationship.types.iter().map(|name| name.text.as_str()).collect()
+/// Returns the types that a link may be of; none if it may be of any.
+fn types_of(link: &Link) -> BTreeSet<&str> {
+    let own = |relationship: &RelationshipPattern| !relationship.types.is_empty();
+    let inner: Vec<&RelationshipPattern> = match link {
+        Link::Relationship(relationship) => vec![relationship],
+        Link::Quantified(quantified) => quantified.pattern.relationships().collect(),
+    };
+    match inner.iter().all(|relationship| own(relationship)) {
+        true => inner.into_iter().flat_map(|r| &r.types).map(|name| name.text.as_str()).collect(),
+        false => BTreeSet::new(),
+    }
 }
 
 fn overlap(a: &BTreeSet<&str>, b: &BTreeSet<&str>) -> bool {
@@ -501,44 +578,4 @@ fn overlapping(edges: &[Edge<'_>]) -> Vec<Variable> {
         edges.iter().enumerate().any(|(other, e)| other != *index && overlap(&e.types, &edge.types))
     };
     edges.iter().enumerate().filter(shares).filter_map(|(_, edge)| edge.variable).collect()
-}
-
-fn conjuncts(labels: &LabelExpression) -> Vec<&LabelExpression> {
-    match labels {
-        LabelExpression::And(all) => all.iter().flat_map(conjuncts).collect(),
-        other => vec![other],
-    }
-}
-
-/// Returns the condition that a label expression puts on a node.
-pub(super) fn label_condition(node: Expression, labels: &LabelExpression) -> Expression {
-    match labels {
-        LabelExpression::Label(name) => {
-            Expression::call(Function::HasLabels(vec![name.text.clone()]), [node])
-        }
-        LabelExpression::Any => {
-            let count = Expression::call(Function::Size, [Expression::call(Function::Labels, [node])]);
-            Expression::call(Function::CypherLess, [Expression::Constant(Value::Integer(0)), count])
-        }
-        LabelExpression::Not(inner) => not(label_condition(node, inner)),
-        LabelExpression::And(all) => {
-            let names: Option<Vec<String>> = all
-                .iter()
-                .map(|label| match label {
-                    LabelExpression::Label(name) => Some(name.text.clone()),
-                    _ => None,
-                })
-                .collect();
-            match names {
-                Some(names) => Expression::call(Function::HasLabels(names), [node]),
-                None => all_of(all.iter().map(|label| label_condition(node.clone(), label)))
-                    .unwrap_or(Expression::Constant(Value::Boolean(true))),
-            }
-        }
-        LabelExpression::Or(all) => all
-            .iter()
-            .map(|label| label_condition(node.clone(), label))
-            .reduce(|a, b| Expression::call(Function::Or, [a, b]))
-            .unwrap_or(Expression::Constant(Value::Boolean(false))),
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Binding, Lowerer, Rows, Scope};
+use super::{Binding, Columns, Lowerer, Rows, Scope};
 use crate::language::cypher::ast::{Expr, ExprKind, Item, OrderItem, Projection};
 use crate::language::cypher::bind::projection::{has_aggregate, is_aggregate, replace_columns, rewrite};
 use crate::language::cypher::function;
@@ -10,25 +10,30 @@ use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, SortKey, SortOrder,
 
 impl Lowerer<'_> {
     /// Lowers a projection; returns its columns in order.
-    pub(super) fn projection(
-        &mut self,
-        projection: &Projection,
-        is_with: bool,
-        rows: &mut Rows,
-    ) -> Vec<(String, Variable)> {
+    pub(super) fn projection(&mut self, projection: &Projection, is_with: bool, rows: &mut Rows) -> Columns {
         let before = rows.scope.clone();
         let aggregates = projection.items.iter().any(|item| has_aggregate(&item.expression));
-        let projected = match aggregates {
-            true => self.aggregate(projection, rows),
-            false => self.items(projection, rows),
+        let star = star(projection, is_with, rows);
+        let (mut projected, kept) = match aggregates {
+            true => self.aggregate(projection, star, rows),
+            false => (self.items(projection, star, rows), rows.constants.clone()),
         };
+        if is_with {
+            let is_new = |name: &String| projected.iter().all(|(known, _)| known != name);
+            let kept: Columns = kept.clone().into_iter().filter(|(name, _)| is_new(name)).collect();
+            projected.extend(kept);
+        }
         if projection.distinct {
             let variables = variables_of(&projected);
             rows.wrap(|input| LogicalPlan::Project { input, variables });
             rows.wrap(|input| LogicalPlan::Distinct { input });
         }
         let is_barrier = aggregates || projection.distinct;
-        rows.scope = if is_barrier { Scope::new() } else { before };
+        rows.scope = match is_barrier {
+            true if aggregates => kept,
+            true => Scope::new(),
+            false => before,
+        };
         rows.scope.extend(projected.iter().map(|(name, binding)| (name.clone(), *binding)));
         if is_barrier {
             rows.properties.clear();
@@ -50,18 +55,16 @@ impl Lowerer<'_> {
                 .retain(|(owner, _), value| variables.contains(owner) && variables.contains(value));
         }
         rows.wrap(|input| LogicalPlan::Project { input, variables });
-        let mut columns: Vec<(String, Variable)> =
-            projected.iter().map(|(name, binding)| (name.clone(), binding.variable)).collect();
-        rows.scope = projected.into_iter().collect();
+        rows.scope = projected.iter().cloned().collect();
         if projection.star {
-            columns.sort();
+            projected.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
-        columns
+        projected
     }
 
     /// Binds each item to a variable.
-    fn items(&mut self, projection: &Projection, rows: &mut Rows) -> Vec<(String, Binding)> {
-        let mut projected = star(projection, &rows.scope);
+    fn items(&mut self, projection: &Projection, star: Columns, rows: &mut Rows) -> Columns {
+        let mut projected = star;
         for item in &projection.items {
             let binding = self.item(item, rows);
             projected.push((item.name.clone(), binding));
@@ -83,14 +86,21 @@ impl Lowerer<'_> {
         Binding::new(variable, kind, is_nullable)
     }
 
-    /// Groups by the items without aggregates, then computes the items with them.
-    fn aggregate(&mut self, projection: &Projection, rows: &mut Rows) -> Vec<(String, Binding)> {
-        let mut grouped = star(projection, &rows.scope);
+    /// Groups by the items without aggregates, then computes the items with them. Returns the columns,
+    /// and the names from outside that the groups still have.
+    fn aggregate(&mut self, projection: &Projection, star: Columns, rows: &mut Rows) -> (Columns, Scope) {
+        let mut grouped = star.clone();
         let mut bindings: HashMap<String, Binding> = HashMap::new();
         for item in projection.items.iter().filter(|item| !has_aggregate(&item.expression)) {
             let binding = self.item(item, rows);
             bindings.insert(item.name.clone(), binding);
             grouped.push((item.name.clone(), binding));
+        }
+        let kept = rows.constants.clone();
+        let has_keys = !grouped.is_empty();
+        if has_keys {
+            // They are the same in all rows, so no group is divided by them.
+            grouped.extend(kept.iter().map(|(name, binding)| (name.clone(), *binding)));
         }
         let mut asked: Vec<(Expr, String)> = Vec::new();
         for item in &projection.items {
@@ -109,6 +119,11 @@ impl Lowerer<'_> {
         keys.sort();
         keys.dedup();
         rows.wrap(|input| LogicalPlan::Aggregate { input, keys, aggregates });
+        if !has_keys && !kept.is_empty() {
+            // Of no rows there is one group: only the outer row itself can say what it holds.
+            rows.join(LogicalPlan::Argument { variables: distinct_variables(kept.values()) });
+            after.extend(kept.iter().map(|(name, binding)| (name.clone(), *binding)));
+        }
         rows.scope = after;
         rows.properties.clear();
         rows.is_ordered = false;
@@ -130,11 +145,11 @@ impl Lowerer<'_> {
             }
             bindings.insert(item.name.clone(), binding);
         }
-        let mut projected = star(projection, &rows.scope.clone());
-        projected.retain(|(name, _)| !name.starts_with('\0') && !bindings.contains_key(name));
+        let mut projected = star;
+        projected.retain(|(name, _)| !bindings.contains_key(name));
         let named = projection.items.iter();
         projected.extend(named.filter_map(|item| Some((item.name.clone(), *bindings.get(&item.name)?))));
-        projected
+        (projected, kept)
     }
 
     fn one_aggregate(&mut self, expression: &Expr, rows: &mut Rows) -> Option<Aggregate> {
@@ -165,17 +180,27 @@ impl Lowerer<'_> {
     }
 }
 
-/// Returns what `*` stands for.
-fn star(projection: &Projection, scope: &Scope) -> Vec<(String, Binding)> {
+/// Returns what `*` stands for: in RETURN, nothing that a subquery has from outside.
+fn star(projection: &Projection, is_with: bool, rows: &Rows) -> Columns {
+    let is_hidden = |name: &String| !is_with && rows.constants.contains_key(name);
     match projection.star {
-        true => scope.iter().map(|(name, binding)| (name.clone(), *binding)).collect(),
+        true => rows
+            .scope
+            .iter()
+            .filter(|(name, _)| !is_hidden(name))
+            .map(|(name, binding)| (name.clone(), *binding))
+            .collect(),
         false => Vec::new(),
     }
 }
 
 fn variables_of(projected: &[(String, Binding)]) -> Vec<Variable> {
+    distinct_variables(projected.iter().map(|(_, binding)| binding))
+}
+
+fn distinct_variables<'b>(bindings: impl Iterator<Item = &'b Binding>) -> Vec<Variable> {
     let mut variables: Vec<Variable> = Vec::new();
-    for (_, binding) in projected {
+    for binding in bindings {
         if !variables.contains(&binding.variable) {
             variables.push(binding.variable);
         }

@@ -1,8 +1,9 @@
 //! CREATE, MERGE, SET, REMOVE, DELETE and FOREACH: changes, applied row by row.
 
+use super::expression::has_subquery;
 use super::{Binding, Lowerer, Rows};
 use crate::language::cypher::ast::{
-    Clause, ClauseKind, Direction, Expr, LabelExpression, NodePattern, Pattern, RelationshipPattern,
+    Clause, ClauseKind, Direction, Expr, LabelExpression, Link, NodePattern, Pattern, RelationshipPattern,
     RemoveItem, SetItem,
 };
 use crate::language::cypher::kind::Kind;
@@ -14,12 +15,16 @@ use crate::plan::{Change, Expression, Function, LogicalPlan, Variable};
 type NamedPath = (String, Vec<Expression>);
 
 impl Lowerer<'_> {
-    pub(super) fn writing_clause(&mut self, clause: &ClauseKind, span: Span, rows: &mut Rows) {
+    pub(super) fn writing_clause(&mut self, clause: &ClauseKind, rows: &mut Rows) {
         let mut paths = Vec::new();
         if let ClauseKind::Merge { pattern, on_match, on_create } = clause {
             self.merge(pattern, on_match, on_create, rows, &mut paths);
+        } else if let ClauseKind::Foreach { variable, list, clauses } = clause
+            && clauses.iter().any(needs_rows)
+        {
+            self.foreach_rows(&variable.text, list, clauses, rows);
         } else {
-            let changes = self.changes(clause, span, rows, &mut paths);
+            let changes = self.changes(clause, rows, &mut paths);
             rows.wrap(|input| match *input {
                 // Clauses that make things in a row are one step.
                 LogicalPlan::Modify { input, changes: mut before }
@@ -39,13 +44,7 @@ impl Lowerer<'_> {
         rows.is_ordered = true;
     }
 
-    fn changes(
-        &mut self,
-        clause: &ClauseKind,
-        span: Span,
-        rows: &mut Rows,
-        paths: &mut Vec<NamedPath>,
-    ) -> Vec<Change> {
+    fn changes(&mut self, clause: &ClauseKind, rows: &mut Rows, paths: &mut Vec<NamedPath>) -> Vec<Change> {
         match clause {
             ClauseKind::Create(patterns) => {
                 patterns.iter().flat_map(|pattern| self.create(pattern, rows, paths)).collect()
@@ -62,11 +61,28 @@ impl Lowerer<'_> {
             ClauseKind::Foreach { variable, list, clauses } => {
                 vec![self.foreach(&variable.text, list, clauses, rows)]
             }
-            _ => {
-                self.refuse(span, "this clause cannot stand here yet");
-                Vec::new()
-            }
+            // The caller lowers the others.
+            _ => Vec::new(),
         }
+    }
+
+    /// FOREACH whose clauses need rows of their own: for each element in turn, a subquery that is run
+    /// for what it writes.
+    fn foreach_rows(&mut self, name: &str, list: &Expr, clauses: &[Clause], rows: &mut Rows) {
+        let kind = self.kind(list, &rows.scope).element();
+        let mut elements = self.argument(rows);
+        let list = Box::new(self.expression(list, &mut elements));
+        let (variable, same) = (self.variables.named(name), self.variables.fresh());
+        // What is no list fails, as it does where the clauses need no rows.
+        let list = Expression::ListComprehension { variable: same, list, filter: None, map: None };
+        elements.wrap(|input| LogicalPlan::Unwind { input, list, variable });
+        elements.scope.insert(name.to_owned(), Binding::new(variable, kind, true));
+        let mut round = self.argument(&elements);
+        for clause in clauses {
+            self.writing_clause(&clause.kind, &mut round);
+        }
+        self.run(&mut elements, round.plan);
+        self.run(rows, elements.plan);
     }
 
     fn foreach(&mut self, name: &str, list: &Expr, clauses: &[Clause], rows: &mut Rows) -> Change {
@@ -78,11 +94,7 @@ impl Lowerer<'_> {
         rows.scope.insert(name.to_owned(), binding);
         let mut changes = Vec::new();
         for clause in clauses {
-            let mut paths = Vec::new();
-            changes.extend(self.changes(&clause.kind, clause.span, rows, &mut paths));
-            if !paths.is_empty() {
-                self.refuse(clause.span, "a path cannot be named inside FOREACH");
-            }
+            changes.extend(self.changes(&clause.kind, rows, &mut Vec::new()));
         }
         rows.scope = outer;
         Change::ForEach { variable, list, changes }
@@ -94,12 +106,12 @@ impl Lowerer<'_> {
         let start = self.create_node(&pattern.start, rows, &mut changes);
         let mut parts = vec![start.into()];
         let mut from = start;
-        for step in &pattern.steps {
-            let edge = self.edge_variable_to_make(&step.relationship);
-            let properties = self.made_properties(step.relationship.properties.as_ref(), rows);
-            let to = self.create_node(&step.node, rows, &mut changes);
-            changes.push(create_edge(&step.relationship, edge, from, to, properties));
-            self.name_edge(&step.relationship, edge, rows);
+        for (relationship, node) in pattern.relationships().zip(pattern.nodes().skip(1)) {
+            let edge = self.edge_variable_to_make(relationship);
+            let properties = self.made_properties(relationship.properties.as_ref(), rows);
+            let to = self.create_node(node, rows, &mut changes);
+            changes.push(create_edge(relationship, edge, from, to, properties));
+            self.name_edge(relationship, edge, rows);
             parts.extend([edge.into(), to.into()]);
             from = to;
         }
@@ -170,12 +182,12 @@ impl Lowerer<'_> {
             ends.push(self.merged_node(node, &inside, &mut making, &mut changes));
         }
         let mut parts: Vec<Expression> = ends.first().map(|end| (*end).into()).into_iter().collect();
-        for (index, step) in pattern.steps.iter().enumerate() {
-            let Some(name) = &step.relationship.variable else { continue };
+        for (index, relationship) in pattern.relationships().enumerate() {
+            let Some(name) = &relationship.variable else { continue };
             let Some(binding) = inside.scope.get(&name.text).copied() else { continue };
-            let properties = self.made_properties(step.relationship.properties.as_ref(), &mut making);
+            let properties = self.made_properties(relationship.properties.as_ref(), &mut making);
             let (from, to) = (ends[index], ends[index + 1]);
-            changes.push(create_edge(&step.relationship, binding.variable, from, to, properties));
+            changes.push(create_edge(relationship, binding.variable, from, to, properties));
             parts.extend([binding.variable.into(), to.into()]);
         }
         rows.scope = inside.scope;
@@ -258,6 +270,33 @@ impl Lowerer<'_> {
     }
 }
 
+/// Returns whether a clause of FOREACH is more than changes of the one row: MERGE looks for rows, what
+/// names a path binds it to one, and a subquery in an expression joins them.
+fn needs_rows(clause: &Clause) -> bool {
+    let expressions = |values: &[&Expr]| values.iter().any(|value| has_subquery(value));
+    match &clause.kind {
+        ClauseKind::Merge { .. } => true,
+        ClauseKind::Foreach { list, clauses, .. } => expressions(&[list]) || clauses.iter().any(needs_rows),
+        ClauseKind::Create(patterns) => patterns.iter().any(|pattern| {
+            let nodes = pattern.nodes().filter_map(|node| node.properties.as_ref());
+            let relationships = pattern.relationships().filter_map(|r| r.properties.as_ref());
+            pattern.variable.is_some() || nodes.chain(relationships).any(has_subquery)
+        }),
+        ClauseKind::Set(items) => items.iter().any(|item| match item {
+            SetItem::Property { target, value, .. } => expressions(&[target, value]),
+            SetItem::Properties { value, .. } => expressions(&[value]),
+            SetItem::DynamicLabels { labels, .. } => expressions(&[labels]),
+            SetItem::Labels { .. } => false,
+        }),
+        ClauseKind::Remove(items) => items.iter().any(|item| match item {
+            RemoveItem::Property { target, .. } => expressions(&[target]),
+            RemoveItem::Labels { .. } => false,
+        }),
+        ClauseKind::Delete { entities, .. } => entities.iter().any(has_subquery),
+        _ => false,
+    }
+}
+
 fn create_edge(
     relationship: &RelationshipPattern,
     edge: Variable,
@@ -286,7 +325,7 @@ fn label_names(labels: &LabelExpression) -> Vec<String> {
 }
 
 /// Gives every nameless part of a pattern a name that no text can say.
-fn name_all(pattern: &Pattern) -> Pattern {
+pub(super) fn name_all(pattern: &Pattern) -> Pattern {
     let mut named = pattern.clone();
     let mut count = 0;
     let mut next = |span: Span| {
@@ -296,8 +335,9 @@ fn name_all(pattern: &Pattern) -> Pattern {
     let start = &mut named.start;
     start.variable = start.variable.take().or_else(|| next(start.span));
     for step in &mut named.steps {
-        let relationship = &mut step.relationship;
-        relationship.variable = relationship.variable.take().or_else(|| next(relationship.span));
+        if let Link::Relationship(relationship) = &mut step.link {
+            relationship.variable = relationship.variable.take().or_else(|| next(relationship.span));
+        }
         let node = &mut step.node;
         node.variable = node.variable.take().or_else(|| next(node.span));
     }
@@ -305,7 +345,7 @@ fn name_all(pattern: &Pattern) -> Pattern {
 }
 
 /// Returns the variables of the leaf that holds the outer row.
-fn leaf(plan: &mut LogicalPlan) -> Option<&mut Vec<Variable>> {
+pub(super) fn leaf(plan: &mut LogicalPlan) -> Option<&mut Vec<Variable>> {
     match plan {
         LogicalPlan::Argument { variables } => Some(variables),
         LogicalPlan::Apply { input, .. } => leaf(input),

@@ -8,14 +8,15 @@ use nom::sequence::{delimited, preceded};
 
 use super::expression::{expression, plain_labels, postfixed};
 use super::input::{
-    CLAUSES_MAX, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol, variable,
+    CLAUSES_MAX, NOT_IMPLEMENTED, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol,
+    variable,
 };
 use super::pattern::{label_expression, pattern, pattern_list};
 use super::schema_command::{is_schema_command, schema_command};
 use super::show::show;
 use crate::language::cypher::ast::{
-    Call, Clause, ClauseKind, Expr, ExprKind, Item, Mode, Name, OrderItem, Projection, Query, RemoveItem,
-    SetItem, SingleQuery, Statement, Union, YieldItem, Yields,
+    Call, Clause, ClauseKind, Expr, ExprKind, Imports, Item, LoadCsv, Mode, Name, OrderItem, Projection,
+    Query, RemoveItem, SetItem, SingleQuery, Statement, SubqueryCall, Transactions, Union, YieldItem, Yields,
 };
 use crate::language::cypher::token::{Symbol, TokenKind};
 
@@ -88,6 +89,7 @@ fn clause<'a>(input: Tokens<'a>) -> Parsed<'a, Clause> {
     let (rest, kind) = alt((
         match_clause,
         preceded(keyword("UNWIND"), cut(unwind)),
+        preceded(keyword("LOAD"), cut(load_csv)).map(ClauseKind::LoadCsv),
         preceded(keyword("WITH"), cut(|input| projection(input, true))).map(ClauseKind::With),
         preceded(keyword("RETURN"), cut(|input| projection(input, false))).map(ClauseKind::Return),
         preceded(keyword("CREATE"), cut(pattern_list)).map(ClauseKind::Create),
@@ -97,7 +99,7 @@ fn clause<'a>(input: Tokens<'a>) -> Parsed<'a, Clause> {
             .map(ClauseKind::Remove),
         delete,
         preceded(keyword("FOREACH"), cut(foreach)),
-        preceded(keyword("CALL"), cut(call)).map(ClauseKind::Call),
+        call_clause,
         preceded(keyword("USE"), cut(graph_name)).map(ClauseKind::Use),
     ))
     .parse(input)?;
@@ -123,6 +125,29 @@ fn unwind<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
     let (rest, list) = expression(input)?;
     let (rest, name) = preceded(keyword("AS"), any_name).parse(rest)?;
     Ok((rest, ClauseKind::Unwind { list, variable: name }))
+}
+
+/// Rule `LoadCsv`, after its first keyword.
+fn load_csv<'a>(input: Tokens<'a>) -> Parsed<'a, LoadCsv> {
+    let (rest, ()) = keyword("CSV")(input)?;
+    let (rest, headers) = opt(keywords(&["WITH", "HEADERS"])).parse(rest)?;
+    let (rest, source) = preceded(keyword("FROM"), expression).parse(rest)?;
+    let (rest, name) = preceded(keyword("AS"), variable).parse(rest)?;
+    let (rest, separator) = opt(preceded(keyword("FIELDTERMINATOR"), cut(separator))).parse(rest)?;
+    let separator = separator.unwrap_or(b',');
+    Ok((rest, LoadCsv { has_headers: headers.is_some(), source, variable: name, separator }))
+}
+
+fn separator<'a>(input: Tokens<'a>) -> Parsed<'a, u8> {
+    let TokenKind::String(text) = &input.peek(0).kind else { return input.expected("a string") };
+    match text.as_bytes() {
+        [byte] if byte.is_ascii() && !matches!(byte, b'"' | b'\\' | b'\n' | b'\r') => {
+            Ok((input.advance(1), *byte))
+        }
+        _ => {
+            input.refuse(UNEXPECTED, "fields are separated by one ASCII character, no quote and no line end")
+        }
+    }
 }
 
 /// Rules `With` and `Return`, after the keyword.
@@ -273,14 +298,73 @@ fn foreach<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
     delimited(symbol(Symbol::LeftParen), body, symbol(Symbol::RightParen)).parse(input)
 }
 
-/// Rule `Call`, after the keyword.
-fn call<'a>(input: Tokens<'a>) -> Parsed<'a, Call> {
+/// Rules `Call` and `SubqueryCall`.
+fn call_clause<'a>(input: Tokens<'a>) -> Parsed<'a, ClauseKind> {
+    let (rest, optional) = opt(keyword("OPTIONAL")).parse(input)?;
+    let (rest, ()) = keyword("CALL")(rest)?;
+    let optional = optional.is_some();
+    if rest.is_symbol(0, Symbol::LeftBrace) || rest.is_symbol(0, Symbol::LeftParen) {
+        return cut(|input| subquery_call(input, optional)).map(ClauseKind::Subquery).parse(rest);
+    }
+    cut(|input| call(input, optional)).map(ClauseKind::Call).parse(rest)
+}
+
+/// Rule `SubqueryCall`, after its keywords.
+fn subquery_call<'a>(input: Tokens<'a>, optional: bool) -> Parsed<'a, SubqueryCall> {
+    let (rest, imports) = imports(input)?;
+    let braces = (symbol(Symbol::LeftBrace), symbol(Symbol::RightBrace));
+    let (rest, query) = delimited(braces.0, |input| nested(query, input), braces.1).parse(rest)?;
+    let (rest, transactions) = opt(transactions).parse(rest)?;
+    Ok((rest, SubqueryCall { optional, imports, query, transactions }))
+}
+
+/// Rule `Imports`.
+fn imports<'a>(input: Tokens<'a>) -> Parsed<'a, Imports> {
+    if !input.is_symbol(0, Symbol::LeftParen) {
+        return Ok((input, Imports::Leading));
+    }
+    let rest = input.advance(1);
+    if rest.is_symbol(0, Symbol::Star) {
+        return symbol(Symbol::RightParen)(rest.advance(1)).map(|(rest, ())| (rest, Imports::All));
+    }
+    let (rest, names) = nom::multi::separated_list0(symbol(Symbol::Comma), variable).parse(rest)?;
+    let (rest, ()) = symbol(Symbol::RightParen)(rest)?;
+    Ok((rest, Imports::Names(names)))
+}
+
+/// Rule `Transactions`. What would need more than one commit for a statement is refused by name.
+fn transactions<'a>(input: Tokens<'a>) -> Parsed<'a, Transactions> {
+    let (rest, ()) = keyword("IN")(input)?;
+    let is_concurrent = !rest.is_keyword(0, "TRANSACTIONS");
+    if is_concurrent && (rest.is_keyword(0, "CONCURRENT") || rest.is_keyword(1, "CONCURRENT")) {
+        return rest.refuse(NOT_IMPLEMENTED, "a statement is one transaction here; leave CONCURRENT out");
+    }
+    let (rest, ()) = cut(keyword("TRANSACTIONS")).parse(rest)?;
+    let batch = delimited(keyword("OF"), cut(expression), cut(alt((keyword("ROWS"), keyword("ROW")))));
+    let (mut rest, rows) = opt(batch).parse(rest)?;
+    if rest.is_keyword(0, "ON") {
+        let (after, ()) = cut(keyword("ERROR")).parse(rest.advance(1))?;
+        if after.is_keyword(0, "CONTINUE") || after.is_keyword(0, "BREAK") {
+            let message = "a statement is one commit here: if a part of it fails, nothing of it is kept";
+            return after.refuse(NOT_IMPLEMENTED, message);
+        }
+        rest = cut(keyword("FAIL")).parse(after)?.0;
+    }
+    if rest.is_keyword(0, "REPORT") {
+        return rest
+            .refuse(NOT_IMPLEMENTED, "a statement is one commit here; there is no status of its parts");
+    }
+    Ok((rest, Transactions { rows, span: input.span_to(&rest) }))
+}
+
+/// Rule `Call`, after its keywords.
+fn call<'a>(input: Tokens<'a>, optional: bool) -> Parsed<'a, Call> {
     let (rest, procedure) = dotted_name(input)?;
     let list = nom::multi::separated_list0(symbol(Symbol::Comma), expression);
     let (rest, arguments) =
         opt(delimited(symbol(Symbol::LeftParen), list, cut(symbol(Symbol::RightParen)))).parse(rest)?;
     let (rest, yields) = opt(preceded(keyword("YIELD"), cut(yields))).parse(rest)?;
-    Ok((rest, Call { procedure, arguments, yields }))
+    Ok((rest, Call { optional, procedure, arguments, yields }))
 }
 
 fn yields<'a>(input: Tokens<'a>) -> Parsed<'a, Yields> {

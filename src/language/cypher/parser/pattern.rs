@@ -8,10 +8,10 @@ use nom::sequence::{delimited, preceded};
 use super::expression::{expression, map};
 use super::input::{Parsed, STEPS_MAX, Tokens, UNEXPECTED, any_name, keyword, nested, symbol, variable};
 use crate::language::cypher::ast::{
-    Direction, Expr, ExprKind, LabelExpression, Length, Name, NodePattern, Pattern, RelationshipPattern,
-    Search, Step,
+    Direction, Expr, ExprKind, LabelExpression, Length, Link, Name, NodePattern, Pattern, QuantifiedPattern,
+    RelationshipPattern, Search, Step,
 };
-use crate::language::cypher::token::{Symbol, TokenKind};
+use crate::language::cypher::token::{Span, Symbol, TokenKind};
 
 /// Rule `PatternList`.
 pub(super) fn pattern_list<'a>(input: Tokens<'a>) -> Parsed<'a, Vec<Pattern>> {
@@ -59,7 +59,7 @@ pub(super) fn shortest_path<'a>(input: Tokens<'a>) -> Parsed<'a, Pattern> {
     let Some(search) = shortest_keyword(&input) else { return input.expected("shortestPath") };
     let inner = delimited(symbol(Symbol::LeftParen), path_pattern, symbol(Symbol::RightParen));
     let (rest, mut pattern) = cut(inner).parse(input.advance(1))?;
-    if pattern.steps.len() != 1 {
+    if pattern.steps.len() != 1 || pattern.quantified().next().is_some() {
         return input.refuse(UNEXPECTED, "shortestPath takes a pattern with one relationship");
     }
     pattern.search = search;
@@ -68,12 +68,27 @@ pub(super) fn shortest_path<'a>(input: Tokens<'a>) -> Parsed<'a, Pattern> {
 
 /// Rule `PathPattern`.
 pub(super) fn path_pattern<'a>(input: Tokens<'a>) -> Parsed<'a, Pattern> {
-    let (mut rest, start) = node_pattern(input)?;
+    let (mut rest, start) = match is_group_start(&input) {
+        true => (input, nameless_node(&input)),
+        false => node_pattern(input)?,
+    };
     let mut steps = Vec::new();
-    while is_relationship_start(&rest, 0) {
-        let (after, relationship) = cut(relationship_pattern).parse(rest)?;
-        let (after, node) = cut(node_pattern).parse(after)?;
-        steps.push(Step { relationship, node });
+    loop {
+        let (after, step) = if is_relationship_start(&rest, 0) {
+            let (after, link) = cut(link).parse(rest)?;
+            let (after, node) = cut(node_pattern).parse(after)?;
+            (after, Step { link, node })
+        } else if is_group_start(&rest) {
+            let (after, quantified) = cut(quantified_pattern).parse(rest)?;
+            let (after, node) = match after.is_symbol(0, Symbol::LeftParen) && !is_group_start(&after) {
+                true => node_pattern(after)?,
+                false => (after, nameless_node(&after)),
+            };
+            (after, Step { link: Link::Quantified(quantified), node })
+        } else {
+            break;
+        };
+        steps.push(step);
         rest = after;
         if steps.len() > STEPS_MAX {
             return input.refuse(UNEXPECTED, format!("a path has at most {STEPS_MAX} relationships"));
@@ -81,6 +96,78 @@ pub(super) fn path_pattern<'a>(input: Tokens<'a>) -> Parsed<'a, Pattern> {
     }
     let span = input.span_to(&rest);
     Ok((rest, Pattern { variable: None, search: Search::All, start, steps, span }))
+}
+
+/// Returns a node that nothing is said of: where a quantified pattern begins or ends a path.
+fn nameless_node(place: &Tokens<'_>) -> NodePattern {
+    let start = place.peek(0).span.start;
+    let span = Span { start, end: start };
+    NodePattern { variable: None, labels: None, properties: None, filter: None, span }
+}
+
+/// Returns whether a pattern in parentheses begins here: a node's parentheses hold no others.
+fn is_group_start(input: &Tokens<'_>) -> bool {
+    let inside = if input.is_symbol(2, Symbol::Equal) { 3 } else { 1 };
+    input.is_symbol(0, Symbol::LeftParen) && input.is_symbol(inside, Symbol::LeftParen)
+}
+
+/// Rule `QuantifiedPattern`.
+fn quantified_pattern<'a>(input: Tokens<'a>) -> Parsed<'a, QuantifiedPattern> {
+    let (rest, ()) = symbol(Symbol::LeftParen)(input)?;
+    if rest.is_symbol(1, Symbol::Equal) {
+        return rest.refuse(UNEXPECTED, "a path cannot be named inside a quantified pattern");
+    }
+    let (rest, pattern) = nested(path_pattern, rest)?;
+    let (rest, filter) = opt(preceded(keyword("WHERE"), cut(expression))).parse(rest)?;
+    let (rest, ()) = symbol(Symbol::RightParen)(rest)?;
+    let (rest, (min, max)) = quantifier(rest)?;
+    let span = input.span_to(&rest);
+    Ok((rest, QuantifiedPattern { pattern: Box::new(pattern), filter, min, max, span }))
+}
+
+/// Rule `Quantifier`.
+fn quantifier<'a>(input: Tokens<'a>) -> Parsed<'a, (u32, Option<u32>)> {
+    if input.is_symbol(0, Symbol::Plus) {
+        return Ok((input.advance(1), (1, None)));
+    }
+    if input.is_symbol(0, Symbol::Star) {
+        return Ok((input.advance(1), (0, None)));
+    }
+    if !input.is_symbol(0, Symbol::LeftBrace) {
+        return input.expected("a quantifier");
+    }
+    let (rest, min) = bound(input.advance(1))?;
+    let (rest, max) = match rest.is_symbol(0, Symbol::Comma) {
+        true => bound(rest.advance(1))?,
+        false if min.is_none() => return rest.expected("a number"),
+        false => (rest, min),
+    };
+    let (rest, ()) = symbol(Symbol::RightBrace)(rest)?;
+    let min = min.unwrap_or(0);
+    if max == Some(0) || max.is_some_and(|max| max < min) {
+        let message = "the upper bound of a quantifier is at least 1 and not below the lower one";
+        return input.refuse(UNEXPECTED, message);
+    }
+    Ok((rest, (min, max)))
+}
+
+/// A relationship, and its quantifier if it has one.
+fn link<'a>(input: Tokens<'a>) -> Parsed<'a, Link> {
+    let (rest, relationship) = relationship_pattern(input)?;
+    let quantifiers = [Symbol::Plus, Symbol::Star, Symbol::LeftBrace];
+    if !quantifiers.iter().any(|symbol| rest.is_symbol(0, *symbol)) {
+        return Ok((rest, Link::Relationship(relationship)));
+    }
+    if relationship.length.is_some() {
+        return rest.refuse(UNEXPECTED, "a relationship has a length or a quantifier, not both");
+    }
+    let (start, node) = (nameless_node(&input), nameless_node(&rest));
+    let (span, search) = (relationship.span, Search::All);
+    let steps = vec![Step { link: Link::Relationship(relationship), node }];
+    let pattern = Box::new(Pattern { variable: None, search, start, steps, span });
+    let (rest, (min, max)) = cut(quantifier).parse(rest)?;
+    let span = input.span_to(&rest);
+    Ok((rest, Link::Quantified(QuantifiedPattern { pattern, filter: None, min, max, span })))
 }
 
 fn is_relationship_start(input: &Tokens<'_>, ahead: usize) -> bool {
@@ -117,6 +204,11 @@ pub(super) fn is_path_start(input: &Tokens<'_>) -> bool {
     }
     at += 1;
     at += usize::from(input.is_symbol(at, Symbol::Greater));
+    if input.is_symbol(at, Symbol::LeftBrace) {
+        at = input.closing(at).map_or(at, |close| close + 1);
+    } else if input.is_symbol(at, Symbol::Plus) || input.is_symbol(at, Symbol::Star) {
+        at += 1;
+    }
     input.is_symbol(at, Symbol::LeftParen)
 }
 

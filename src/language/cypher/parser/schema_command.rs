@@ -41,6 +41,7 @@ pub(super) fn schema_command<'a>(input: Tokens<'a>) -> Parsed<'a, Query> {
     let span = input.span_to(&rest);
     let arguments = arguments.into_iter().map(|kind| Expr { kind, span }).collect();
     let call = Call {
+        optional: false,
         procedure: Name { text: procedure.to_owned(), span },
         arguments: Some(arguments),
         yields: Some(Yields::Items { items: Vec::new(), filter: None }),

@@ -70,7 +70,7 @@ fn call(shown: &Shown, span: Span, columns: Vec<Name>, filter: Option<Expr>) -> 
     let procedure = Name { text: shown.table.name.to_owned(), span };
     let arguments = Some(shown.argument.iter().map(|kind| Expr { kind: kind.clone(), span }).collect());
     let yields = Some(Yields::Items { items, filter });
-    Clause { kind: ClauseKind::Call(Call { procedure, arguments, yields }), span }
+    Clause { kind: ClauseKind::Call(Call { optional: false, procedure, arguments, yields }), span }
 }
 
 /// Returns a projection of variables under other names.

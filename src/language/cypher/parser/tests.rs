@@ -80,6 +80,10 @@ fn whole_statements_are_read() {
         "FOREACH (x IN [1, 2] | CREATE (n {v: x}) SET n:L)",
         "RETURN all(x IN [1] WHERE x = 1), reduce(a = 0, x IN [1] | a + x), count(*), count(DISTINCT 1)",
         "CALL test.doNothing",
+        "MATCH (n) OPTIONAL CALL (n) { RETURN 1 AS x UNION RETURN 2 AS x } CALL { WITH x RETURN x AS y } CALL (*) { CREATE (m) } RETURN y",
+        "CALL () { CREATE (:A) } IN TRANSACTIONS OF $p ROWS ON ERROR FAIL",
+        "MATCH p = ((a)-[r:T]->(b) WHERE a.x = 1){,3} (c)-->+(d)<-[:U {k: 1}]-{2}(e) RETURN p",
+        "LOAD CSV WITH HEADERS FROM $p AS row FIELDTERMINATOR '\\t' RETURN row",
     ] {
         parse(text).unwrap_or_else(|error| panic!("{text}\n{}\n{error}", error.excerpt(text)));
     }
@@ -104,6 +108,10 @@ fn deep_nesting_is_refused_and_long_lists_are_not() {
         format!("MATCH (a){} RETURN a", "-->()".repeat(5000)),
         format!("RETURN a{}", ".b".repeat(5000)),
         format!("MATCH (a:{}A{}) RETURN a", "(".repeat(5000), ")".repeat(5000)),
+        format!("{}RETURN 1 AS x{} RETURN x", "CALL { ".repeat(5000), " }".repeat(5000)),
+        format!("{}CREATE (){}", "FOREACH (x IN [1] | ".repeat(5000), ")".repeat(5000)),
+        format!("MATCH {}(a)-->(b){} RETURN 1", "(".repeat(5000), ")+".repeat(5000)),
+        format!("MATCH (a){} RETURN a", "((x)-->(y))+".repeat(5000)),
     ] {
         let error = parse(&text).unwrap_err();
         assert_eq!(error.code, "SyntaxError.UnexpectedSyntax", "{}", &text[..40]);
