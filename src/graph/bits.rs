@@ -41,8 +41,20 @@ pub fn unpack(bytes: &[u8], count: usize, width: u8, base: u64, out: &mut Vec<u6
         return Ok(());
     }
     let mask = u64::MAX >> (64 - width);
-    let mut bit = 0usize;
-    for _ in 0..count {
+    let step = usize::from(width);
+    // As far as eight bytes hold a value and are there, which is nearly all of the way.
+    let near = match width <= 57 && bytes.len() >= 8 {
+        true => count.min((bytes.len() - 8) * 8 / step + 1),
+        false => 0,
+    };
+    out.extend((0..near).map(|index| {
+        let bit = index * step;
+        let word = bytes.get(bit >> 3..).and_then(|ahead| ahead.first_chunk::<8>());
+        let value = u64::from_le_bytes(word.copied().unwrap_or_default()) >> (bit & 7);
+        base.wrapping_add(value & mask)
+    }));
+    let mut bit = near * step;
+    for _ in near..count {
         let ahead = bytes.get(bit >> 3..).unwrap_or_default();
         let shift = (bit & 7) as u32;
         let value = match ahead.first_chunk::<8>() {
@@ -50,7 +62,7 @@ pub fn unpack(bytes: &[u8], count: usize, width: u8, base: u64, out: &mut Vec<u6
             _ => (near_end(ahead) >> shift) as u64,
         };
         out.push(base.wrapping_add(value & mask));
-        bit += usize::from(width);
+        bit += step;
     }
     Ok(())
 }

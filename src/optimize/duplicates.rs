@@ -4,18 +4,38 @@
 //! many there are. There is one of at most so many relationships, all in one direction, where there is any walk of at
 //! most so many: the shortest walk repeats nothing. So it suffices to search nodes, each once.
 
-use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, Path, PathExpression, PathMode};
+use std::collections::BTreeMap;
 
-/// Rewrites the paths of a plan.
-pub fn skip(plan: LogicalPlan) -> LogicalPlan {
+use super::Set;
+use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, Path, PathExpression, PathMode, Variable};
+
+/// Rewrites the paths of a plan, of whose rows `needed` is read.
+pub fn skip(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
+    let mut mentions = plan.mentions();
+    needed.iter().for_each(|variable| *mentions.entry(*variable).or_default() += 1);
+    skip_in(forget(plan, &mentions))
+}
+
+/// Takes from paths the lists of relationships that nobody reads.
+fn forget(plan: LogicalPlan, mentions: &BTreeMap<Variable, usize>) -> LogicalPlan {
+    match plan.map_inputs(&mut |input| forget(input, mentions)) {
+        LogicalPlan::Path(mut path) => {
+            path.edges = path.edges.filter(|edges| mentions.get(edges).is_some_and(|count| *count > 1));
+            LogicalPlan::Path(path)
+        }
+        plan => plan,
+    }
+}
+
+fn skip_in(plan: LogicalPlan) -> LogicalPlan {
     match plan {
-        LogicalPlan::Distinct { input } => LogicalPlan::Distinct { input: Box::new(skip(reach(*input))) },
+        LogicalPlan::Distinct { input } => LogicalPlan::Distinct { input: Box::new(skip_in(reach(*input))) },
         LogicalPlan::Aggregate { input, keys, aggregates }
             if aggregates.iter().all(|(_, aggregate)| ignores_duplicates(aggregate)) =>
         {
-            LogicalPlan::Aggregate { input: Box::new(skip(reach(*input))), keys, aggregates }
+            LogicalPlan::Aggregate { input: Box::new(skip_in(reach(*input))), keys, aggregates }
         }
-        plan => plan.map_inputs(&mut skip),
+        plan => plan.map_inputs(&mut skip_in),
     }
 }
 
@@ -97,8 +117,16 @@ mod tests {
     }
 
     fn mode_under_distinct(path: Path) -> PathMode {
-        let plan = LogicalPlan::Distinct { input: Box::new(LogicalPlan::Path(path)) };
-        let LogicalPlan::Distinct { input } = skip(plan) else { panic!("it stays distinct") };
+        let needed = Set::from([Variable(0), Variable(1)]);
+        mode_where_needed(path, &needed)
+    }
+
+    fn mode_where_needed(path: Path, needed: &Set) -> PathMode {
+        let (input, variables) = (Box::new(LogicalPlan::Path(path)), needed.iter().copied().collect());
+        let projected = LogicalPlan::Project { input, variables };
+        let plan = LogicalPlan::Distinct { input: Box::new(projected) };
+        let LogicalPlan::Distinct { input } = skip(plan, needed) else { panic!("it stays distinct") };
+        let LogicalPlan::Project { input, .. } = *input else { panic!("it stays projected") };
         let LogicalPlan::Path(path) = *input else { panic!("it stays a path") };
         path.mode
     }
@@ -110,9 +138,11 @@ mod tests {
         assert_eq!(mode_under_distinct(path(knows(), 2)), PathMode::Trail, "a walk to and fro is no trail");
         let both = PathExpression::Alternative(vec![knows(), PathExpression::Inverse(Box::new(knows()))]);
         assert_eq!(mode_under_distinct(path(both, 1)), PathMode::Trail);
-        let read = Path { edges: Some(Variable(2)), ..path(knows(), 1) };
-        assert_eq!(mode_under_distinct(read), PathMode::Trail);
+        let listed = || Path { edges: Some(Variable(2)), ..path(knows(), 1) };
+        assert_eq!(mode_under_distinct(listed()), PathMode::Reachable, "nobody reads the list");
+        let needed = Set::from([Variable(0), Variable(1), Variable(2)]);
+        assert_eq!(mode_where_needed(listed(), &needed), PathMode::Trail);
         let counted = LogicalPlan::Path(path(knows(), 1));
-        assert_eq!(skip(counted.clone()), counted);
+        assert_eq!(skip(counted.clone(), &needed), counted);
     }
 }

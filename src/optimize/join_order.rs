@@ -6,12 +6,16 @@ use super::canonical::plan_keys;
 use super::estimate::{Estimate, Estimator, joined};
 use super::filter::{conjoin, split};
 use crate::dataset::{Dataset, DatasetError};
-use crate::plan::{Expression, LogicalPlan, Slot, Variable};
+use crate::plan::{Expression, LogicalPlan, Path, Slot, Variable};
 
 /// Up to here all orders are weighed; beyond, the next relation is the one that costs least.
 const EXHAUSTIVE_MAX: usize = 10;
 /// Cycles are joined a variable at a time if the best order costs so many times what it takes to read them.
 const CYCLE_COST: f64 = 4.0;
+/// How many steps a search for a path is thought to take from each end.
+const PATH_STEPS: f64 = 1000.0;
+/// Relations that share nothing are joined before others if no more rows come of it.
+const PRODUCT_MAX: f64 = 4.0;
 
 /// Orders every join of a plan.
 pub fn order(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
@@ -214,6 +218,9 @@ impl Prefix {
     fn joined(&self, index: usize, relation: &Relation) -> Prefix {
         let shared: Vec<Variable> = self.variables.intersection(&relation.variables).copied().collect();
         let estimate = joined(&self.estimate, &relation.estimate, &shared);
+        if let LogicalPlan::Path(path) = &relation.plan {
+            return self.walked(index, relation, path, estimate, &shared);
+        }
         // A small left side looks its matches up; a large one reads the whole relation.
         let access = if shared.is_empty() {
             relation.estimate.rows
@@ -226,6 +233,37 @@ impl Prefix {
             variables: self.variables.union(&relation.variables).copied().collect(),
             order: self.order.iter().copied().chain([index]).collect(),
         }
+    }
+
+    /// As [`Prefix::joined`], of a path: between two nodes it is searched from both, from one it reaches many.
+    fn walked(
+        &self,
+        index: usize,
+        relation: &Relation,
+        path: &Path,
+        estimate: Estimate,
+        shared: &[Variable],
+    ) -> Prefix {
+        let is_given = |end: &Slot| end.variable().is_none_or(|end| shared.contains(&end));
+        let given = [&path.subject, &path.object].into_iter().filter(|end| is_given(end)).count();
+        let (each, rows) = match given {
+            2 => (PATH_STEPS, self.estimate.rows),
+            1 => (PATH_STEPS * PATH_STEPS, estimate.rows.max(self.estimate.rows * PATH_STEPS)),
+            _ => (relation.estimate.rows, estimate.rows),
+        };
+        Prefix {
+            cost: self.cost + self.estimate.rows.max(1.0) * each + rows,
+            estimate: Estimate { rows, ..estimate },
+            variables: self.variables.union(&relation.variables).copied().collect(),
+            order: self.order.iter().copied().chain([index]).collect(),
+        }
+    }
+
+    /// Returns whether a relation may come next: one that shares a variable, if there is any; or one that leaves few
+    /// rows few, since what needs both may then find both.
+    fn may_take(&self, relation: &Relation, any_connected: bool) -> bool {
+        let is_small = || self.estimate.rows.max(1.0) * relation.estimate.rows.max(1.0) <= PRODUCT_MAX;
+        !any_connected || self.is_connected(relation) || is_small()
     }
 
     fn is_better_than(&self, other: &Prefix) -> bool {
@@ -256,7 +294,7 @@ fn exhaustive(relations: &[Relation]) -> Option<Prefix> {
         let open = || (0..count).filter(|index| set & 1 << index == 0);
         let any_connected = open().any(|index| prefix.is_connected(&relations[index]));
         for index in open() {
-            if any_connected && !prefix.is_connected(&relations[index]) {
+            if !prefix.may_take(&relations[index], any_connected) {
                 continue;
             }
             let next = prefix.joined(index, &relations[index]);
@@ -283,7 +321,7 @@ fn greedy(relations: &[Relation]) -> Option<Prefix> {
         let any_connected = open().any(|index| prefix.is_connected(&relations[index]));
         let mut next: Option<Prefix> = None;
         for index in open() {
-            if any_connected && !prefix.is_connected(&relations[index]) {
+            if !prefix.may_take(&relations[index], any_connected) {
                 continue;
             }
             let candidate = prefix.joined(index, &relations[index]);

@@ -77,7 +77,7 @@ pub fn optimize(mut query: Query, dataset: &dyn Dataset) -> Result<Query, Datase
         Form::Ask if !query.writes => limit::first_row(root),
         _ => root,
     };
-    query.root = duplicates::skip(prune::root(limit::push(root), &query.columns, &needed));
+    query.root = duplicates::skip(prune::root(limit::push(root), &query.columns, &needed), &needed);
     Ok(query)
 }
 
@@ -113,6 +113,8 @@ fn improve(
     }
     let mut plan = counts::of_rows(flatten::flatten(plan));
     if let Some(needed) = needed {
+        // Projections that keep all hide what the facts are about.
+        plan = prune::plan(plan, needed);
         plan = implied::remove(plan, variables, needed, dataset)?;
     }
     let plan = counts::push(plan, variables, dataset)?;

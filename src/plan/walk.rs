@@ -279,6 +279,18 @@ impl LogicalPlan {
         }
         let mut own = BTreeSet::new();
         collect_own(self, &mut own);
+        match self {
+            // Who compares rows reads all of them.
+            LogicalPlan::Distinct { input } => own.extend(input.variables()),
+            LogicalPlan::Aggregate { input, aggregates, .. }
+                if aggregates
+                    .iter()
+                    .any(|(_, aggregate)| aggregate.distinct && aggregate.argument.is_none()) =>
+            {
+                own.extend(input.variables());
+            }
+            _ => {}
+        }
         own.into_iter().for_each(|variable| *counts.entry(variable).or_default() += 1);
         counts
     }
