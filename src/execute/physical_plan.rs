@@ -638,6 +638,15 @@ impl Planner {
 
     /// Returns about how many values a variable has in a scan.
     fn distinct(&self, plan: &LogicalPlan, variable: Variable) -> Option<f64> {
+        match plan {
+            LogicalPlan::Union(branches) => {
+                return branches.iter().map(|branch| self.distinct(branch, variable)).sum();
+            }
+            LogicalPlan::Filter { input, .. }
+            | LogicalPlan::Extend { input, .. }
+            | LogicalPlan::Project { input, .. } => return self.distinct(input, variable),
+            _ => {}
+        }
         let LogicalPlan::QuadScan(QuadScan { subject, predicate: Slot::Constant(predicate), object, .. }) =
             plan
         else {

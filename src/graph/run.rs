@@ -501,7 +501,7 @@ impl Run {
 }
 
 /// Decoded pieces, of 32 KiB each, that a run keeps at most.
-const PIECES_KEPT: usize = 512;
+const PIECES_KEPT: usize = 2048;
 /// With more graphs, a filter is taken to leave some out.
 const GRAPHS_ASKED_MAX: usize = 8;
 /// An estimate counts no more rows than this one by one.

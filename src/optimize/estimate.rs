@@ -106,11 +106,22 @@ impl<'a> Estimator<'a> {
                 }
             }
             Union(branches) => {
-                let mut rows = 0.0;
-                for branch in branches {
-                    rows += self.plan(branch)?.rows;
+                let mut all = Estimate::default();
+                for (index, branch) in branches.iter().enumerate() {
+                    let one = self.plan(branch)?;
+                    all.rows += one.rows;
+                    match index {
+                        0 => all.distinct = one.distinct,
+                        _ => all.distinct.retain(|variable, count| match one.distinct.get(variable) {
+                            Some(more) => {
+                                *count += more;
+                                true
+                            }
+                            None => false,
+                        }),
+                    }
                 }
-                Estimate { rows, distinct: HashMap::new() }
+                all
             }
             Filter { input, condition } => scaled(self.plan(input)?, selectivity(condition)),
             Unwind { input, .. } => scaled(self.plan(input)?, 5.0),

@@ -135,6 +135,9 @@ impl Facts<'_> {
             LogicalPlan::Join { left, right } => {
                 self.implies(left, node, class) || self.implies(right, node, class)
             }
+            LogicalPlan::Extend { input, variable, .. } => {
+                *variable != node && self.implies(input, node, class)
+            }
             LogicalPlan::Project { input, variables } => {
                 variables.contains(&node) && self.implies(input, node, class)
             }

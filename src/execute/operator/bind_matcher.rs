@@ -46,11 +46,14 @@ pub struct BindMatcher {
     rows: Batch,
     row: usize,
     offset: u32,
+    /// Over how many left rows keys are asked for together, in order; it grows, since a LIMIT may end it early.
+    window: usize,
     reservation: Reservation,
 }
 
 /// Fetched rows are dropped between left rows when they are more than this.
 const ROWS_KEPT: usize = 64 * BATCH_ROWS;
+const WINDOW_FIRST: usize = 64;
 
 impl BindMatcher {
     /// # Panics
@@ -72,6 +75,7 @@ impl BindMatcher {
             rows,
             row: 0,
             offset: 0,
+            window: WINDOW_FIRST,
             reservation,
         }
     }
@@ -117,6 +121,24 @@ impl BindMatcher {
         Ok(range)
     }
 
+    /// Asks for the keys of the left rows from `row` on, some at a time and sorted: neighbours lie in one place.
+    fn ask_from(&mut self, row: usize) -> Result<(), ExecuteError> {
+        let end = self.left_rows.min(row + self.window);
+        self.window = (self.window * 2).min(BATCH_ROWS);
+        let width = self.key_columns.len();
+        let mut numbers: Vec<u32> = self.key_of_row[row..end].to_vec();
+        numbers.retain(|number| self.ranges[*number as usize].is_none());
+        numbers.sort_unstable_by_key(|number| &self.keys[*number as usize * width..][..width]);
+        numbers.dedup();
+        for number in numbers {
+            if self.rows.rows() > ROWS_KEPT {
+                break;
+            }
+            self.range(number as usize)?;
+        }
+        Ok(())
+    }
+
     fn forget(&mut self) {
         self.rows = Batch::empty(self.probe.layout().width());
         self.ranges.fill(None);
@@ -147,7 +169,11 @@ impl Matcher for BindMatcher {
         }
         let mut pairs = Pairs::default();
         while self.row < self.left_rows && pairs.left.len() < 2 * BATCH_ROWS {
-            let (start, end) = self.range(self.key_of_row[self.row] as usize)?;
+            let number = self.key_of_row[self.row] as usize;
+            if self.ranges[number].is_none() {
+                self.ask_from(self.row)?;
+            }
+            let (start, end) = self.range(number)?;
             let from = start + self.offset;
             let room = (2 * BATCH_ROWS - pairs.left.len()) as u32;
             let to = if self.once { end.min(from + 1) } else { end.min(from + room) };
