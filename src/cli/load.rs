@@ -101,7 +101,7 @@ pub fn run(config: &Config, arguments: Arguments) -> Result<(), Failure> {
     output::print(config, &object, || {
         let skipped = match loaded.skipped.count {
             0 => String::new(),
-            count => format!(", {count} bad statement(s) or row(s) skipped"),
+            count => format!(", {count} bad statement(s) skipped"),
         };
         format!(
             "{} quads added to {}@{} in {:.1} s{skipped}\ncommit {}",

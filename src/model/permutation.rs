@@ -64,7 +64,9 @@ impl Permutation {
     /// Returns the default permutation in which the bound places of `pattern` form the longest prefix.
     pub fn best_for(pattern: &QuadPattern) -> Permutation {
         match (pattern.subject.is_some(), pattern.predicate.is_some(), pattern.object.is_some()) {
-            (true, true, _) | (true, false, false) => Permutation::Spo,
+            // Who looks up one predicate of many subjects finds neighbours next to each other.
+            (true, true, false) => Permutation::Pso,
+            (true, true, true) | (true, false, false) => Permutation::Spo,
             (_, true, true) => Permutation::Pos,
             (false, true, false) => Permutation::Pso,
             (true, false, true) | (false, false, true) => Permutation::Ops,

@@ -6,7 +6,7 @@ use std::hash::Hasher;
 
 use rustc_hash::FxHasher;
 
-use crate::plan::{Expression, LogicalPlan, Variable};
+use crate::plan::{Expression, Function, LogicalPlan, Variable};
 
 /// How often what a variable meets is spread to what meets it.
 const ROUNDS: usize = 3;
@@ -25,6 +25,37 @@ pub fn plan_keys(plans: &[LogicalPlan]) -> Vec<String> {
         colours = recolour(&texts, &colours);
     }
     texts.iter().map(|text| masked(text, &colours)).collect()
+}
+
+/// Puts the operands of each comparison of two variables, which may stand either way, in the order in which what is
+/// filtered mentions them.
+pub fn order_operands(plan: LogicalPlan) -> LogicalPlan {
+    let mut plan = plan.map_inputs(&mut order_operands);
+    if let LogicalPlan::Filter { input, condition } = &mut plan
+        && condition.any(&|part| compared(part).is_some())
+    {
+        let text = format!("{input:?}");
+        let order: Vec<Variable> = variables_in(&text).collect();
+        let place = |variable: Variable| order.iter().position(|other| *other == variable);
+        condition.rewrite(&mut |part| {
+            if compared(part).is_some_and(|[a, b]| place(b) < place(a))
+                && let Expression::Call(_, operands) = part
+            {
+                operands.reverse();
+            }
+        });
+    }
+    plan
+}
+
+fn compared(expression: &Expression) -> Option<[Variable; 2]> {
+    match expression {
+        Expression::Call(Function::SameTerm, operands) => match operands.as_slice() {
+            [Expression::Variable(a), Expression::Variable(b)] => Some([*a, *b]),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// Gives each variable the hash of all texts around its occurrences.

@@ -2,7 +2,7 @@
 //! where there are such. Equal costs are settled by a key that no spelling changes.
 
 use super::Set;
-use super::canonical::plan_keys;
+use super::canonical::{order_operands, plan_keys};
 use super::estimate::{Estimate, Estimator, joined};
 use super::filter::{conjoin, split};
 use crate::dataset::{Dataset, DatasetError};
@@ -93,6 +93,7 @@ impl Orderer<'_> {
         collect(plan, &mut relations, &mut filters);
         let plans =
             relations.into_iter().map(|relation| self.plan(relation)).collect::<Result<Vec<_>, _>>()?;
+        let plans: Vec<LogicalPlan> = plans.into_iter().map(order_operands).collect();
         let mut keyed: Vec<_> = plan_keys(&plans).into_iter().zip(plans).collect();
         keyed.sort_by(|a, b| a.0.cmp(&b.0));
         let mut relations = Vec::with_capacity(keyed.len());

@@ -119,7 +119,7 @@ fn improve(
     }
     let plan = counts::push(plan, variables, dataset)?;
     let plan = join_order::order(plan, dataset)?;
-    Ok(filter::push(plan))
+    Ok(canonical::order_operands(filter::push(plan)))
 }
 
 /// Makes explicit what a Distinct compares, so that passes may add and drop columns below it.
