@@ -203,7 +203,10 @@ fn what_the_fuzzer_found_stays_found() {
         let dataset = Arc::new(dataset(triples));
         let optimised = optimize(parse(text), &*dataset).unwrap();
         assert_eq!(rows(&optimised, dataset.clone()), rows(&parse(text), dataset.clone()), "{text}");
-        assert!(is_read_otherwise(text) || rows(&optimised, dataset) == oracle(text, triples), "{text}");
+        assert!(
+            is_read_otherwise(text, triples) || rows(&optimised, dataset) == oracle(text, triples),
+            "{text}"
+        );
     }
 }
 
@@ -367,7 +370,7 @@ fn data() -> impl Strategy<Value = String> {
 }
 
 /// Returns whether the oracle reads a question otherwise than SPARQL 1.1 says.
-fn is_read_otherwise(text: &str) -> bool {
+fn is_read_otherwise(text: &str, data: &str) -> bool {
     // It lets an EXISTS in an inner group see what only outer groups bind.
     text.contains("EXISTS")
         // It gives a row once that both sides of an alternative give, which is a union (18.2.2.6).
@@ -376,6 +379,18 @@ fn is_read_otherwise(text: &str) -> bool {
         // And it binds ?g within, where the sides of a MINUS share it then; here it is bound around.
         || text.contains("GRAPH ?g") && ["{ SELECT", "GRAPH <", "MINUS"].iter().any(|part| text.contains(part))
         || repeats_what_may_be_empty(text)
+        || may_stay_at_what_is_no_node(text, data)
+}
+
+/// Whether a path in `text` like `(:p)*` ends at an IRI that is no node of the default graph: it leads from that to
+/// itself (18.4); the oracle finds no such path.
+fn may_stay_at_what_is_no_node(text: &str, data: &str) -> bool {
+    let default_graph: Vec<&str> = data.lines().filter(|line| !line.contains("<e:g")).collect();
+    text.match_indices(" <e:n").any(|(end, _)| {
+        let node = &text[end + 1..end + 1 + "<e:n0>".len()];
+        let is_node = default_graph.iter().any(|line| line.contains(node));
+        text[..end].trim_end_matches(')').ends_with(['*', '?']) && !is_node
+    })
 }
 
 /// Whether a path in `text` is like `((:p)*)+`, which leads from any term to itself (18.4); the oracle
@@ -401,7 +416,7 @@ proptest! {
         let plain = rows(&query, dataset.clone());
         let plan = explain(&optimised);
         prop_assert_eq!(&rows(&optimised, dataset), &plain, "as optimised, as written\n{}\n{}", &text, &plan);
-        if !is_read_otherwise(&text) {
+        if !is_read_otherwise(&text, &triples) {
             prop_assert_eq!(plain, oracle(&text, &triples), "as written, oracle\n{}", &text);
         }
     }
