@@ -126,9 +126,8 @@ impl Expression {
     /// Returns whether two evaluations may differ.
     pub fn is_volatile(&self) -> bool {
         use Function::*;
-        self.any(&|part| match part {
-            Expression::Call(Rand | Uuid | StrUuid | BlankNode | MintNode | Timestamp, _) => true,
-            _ => false,
+        self.any(&|part| {
+            matches!(part, Expression::Call(Rand | Uuid | StrUuid | BlankNode | MintNode | Timestamp, _))
         })
     }
 

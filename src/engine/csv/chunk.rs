@@ -80,7 +80,7 @@ impl<R: Read> Table<R> {
             if !self.reader.read_byte_record(&mut self.record)? {
                 return Ok(None);
             }
-            if self.record.iter().last().is_some_and(|cell| cell.ends_with(b"\r")) {
+            if self.record.iter().next_back().is_some_and(|cell| cell.ends_with(b"\r")) {
                 self.strip_return();
             }
             if self.record.len() != 1 || !self.record.as_slice().is_empty() {
