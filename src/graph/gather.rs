@@ -154,6 +154,15 @@ impl Gatherer<'_> {
         quad: &PlainQuad<'_>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
+        let row = self.plain_row(quad, is_valid)?;
+        self.push(row).map_err(Refused::Write)
+    }
+
+    fn plain_row(
+        &mut self,
+        quad: &PlainQuad<'_>,
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<[u64; 4], Refused> {
         let graph = match quad.graph {
             Some(graph) => self.plain(PlainTerm::Node(graph), is_valid)?,
             None => 0,
@@ -161,7 +170,7 @@ impl Gatherer<'_> {
         let subject = self.plain(PlainTerm::Node(quad.subject), is_valid)?;
         let predicate = self.plain(PlainTerm::Node(PlainNode::Iri(quad.predicate)), is_valid)?;
         let object = self.plain(quad.object, is_valid)?;
-        self.push([subject, predicate, object, graph]).map_err(Refused::Write)
+        Ok([subject, predicate, object, graph])
     }
 
     fn plain(
@@ -213,14 +222,9 @@ impl Gatherer<'_> {
         properties: &[(&str, PlainTerm<'_>)],
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
-        let graph = match quad.graph {
-            Some(graph) => self.plain(PlainTerm::Node(graph), is_valid)?,
-            None => 0,
-        };
-        let subject = self.plain(PlainTerm::Node(quad.subject), is_valid)?;
-        let predicate = self.plain(PlainTerm::Node(PlainNode::Iri(quad.predicate)), is_valid)?;
-        let object = self.plain(quad.object, is_valid)?;
-        self.rows.push([subject, predicate, object, graph]);
+        let row = self.plain_row(quad, is_valid)?;
+        let [subject, predicate, object, graph] = row;
+        self.rows.push(row);
         self.key.clear();
         put_triple_start(&mut self.key, quad.subject, quad.predicate);
         put_plain_key(&mut self.key, quad.object);
