@@ -18,6 +18,15 @@ use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPat
 use crate::plan::Schema;
 use std::sync::Arc;
 
+/// Hands the text of each literal to `visit`, with its place: [`Dataset::strings`] where terms are all there is.
+pub fn visit_strings(terms: &[Term], visit: &mut dyn FnMut(usize, &str)) {
+    for (index, term) in terms.iter().enumerate() {
+        if let Term::Literal(literal) = term {
+            visit(index, literal.value());
+        }
+    }
+}
+
 /// A graph as one snapshot of it: immutable, cheap to share, the same for the whole query.
 ///
 /// Implementations may block on blocks that are far away; callers run on query threads.
@@ -62,11 +71,7 @@ pub trait Dataset: Send + Sync {
     /// # Panics
     /// As [`Dataset::terms`].
     fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
-        for (index, term) in self.terms(ids)?.iter().enumerate() {
-            if let Term::Literal(literal) = term {
-                visit(index, literal.value());
-            }
-        }
+        visit_strings(&self.terms(ids)?, visit);
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use super::change_set::Changes;
 use super::merge_scan::MergeScan;
 use super::overlay::{Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
-use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch};
+use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
 
 /// How many quads of the overlay are counted one by one for an estimate.
@@ -130,11 +130,7 @@ impl View {
         if !ids.iter().copied().any(is_of_overlay) {
             return self.base.strings(ids, visit);
         }
-        for (index, term) in self.terms(ids)?.iter().enumerate() {
-            if let Term::Literal(literal) = term {
-                visit(index, literal.value());
-            }
-        }
+        visit_strings(&self.terms(ids)?, visit);
         Ok(())
     }
 
