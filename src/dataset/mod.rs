@@ -5,6 +5,7 @@
 
 mod error;
 mod memory;
+mod places;
 mod quad_index;
 mod statistics;
 
@@ -12,6 +13,8 @@ pub use error::DatasetError;
 pub use memory::MemoryDataset;
 pub use quad_index::{QuadIndex, RowsScan};
 pub use statistics::{PredicateStatistics, Statistics};
+
+pub use places::Places;
 
 use crate::batch::Batch;
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
@@ -47,6 +50,16 @@ pub trait Dataset: Send + Sync {
     /// # Panics
     /// If `permutation` is none of [`Dataset::permutations`].
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError>;
+
+    /// As [`Dataset::scan`], for one who reads only some columns; what is in the others is left open.
+    fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        _places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan(pattern, permutation)
+    }
 
     /// Scans the edges that match, in no promised order.
     ///
@@ -119,6 +132,10 @@ pub trait DatasetMut: Dataset {
 pub trait Scan: Send {
     /// Returns the next rows, or `None` at the end. A batch is never empty.
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError>;
+
+    /// Passes over rows that have less than `key` in the first place, in the order of the scan, that the pattern
+    /// leaves open: as many as is cheap, so that such rows may still come.
+    fn seek(&mut self, _key: TermId) {}
 }
 
 /// Turns edges into a batch of the shape that [`Dataset::scan_edges`] promises.

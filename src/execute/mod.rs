@@ -43,9 +43,8 @@ pub fn execute(query: &Query, context: Arc<Context>) -> Result<Rows, ExecuteErro
         return Err(ExecuteError::ReadOnly);
     }
     context.share();
-    let planner = Planner::new(context.clone());
-    let operator = planner.build(&query.root)?;
-    Ok(Rows::new(query, operator, planner.take_ahead(), context))
+    let (operator, ahead) = Planner::new(context.clone()).build_query(query)?;
+    Ok(Rows::new(query, operator, ahead, context))
 }
 
 /// Returns whether a query has a row.
@@ -84,14 +83,14 @@ pub fn execute_update(update: &Update, context: Arc<Context>) -> Result<UpdateSu
 /// Returns the physical plan; nothing is run.
 pub fn explain(query: &Query, context: Arc<Context>) -> Result<PhysicalNode, ExecuteError> {
     context.share();
-    let operator = Planner::new(context).build(&query.root)?;
+    let (operator, _) = Planner::new(context).build_query(query)?;
     Ok(PhysicalNode::of(operator.as_ref()))
 }
 
 /// Runs a query, throws its rows away, and returns the physical plan with what each operator did.
 pub fn profile(query: &Query, context: Arc<Context>) -> Result<PhysicalNode, ExecuteError> {
     context.share();
-    let mut operator = Planner::metering(Arc::clone(&context)).build(&query.root)?;
+    let (mut operator, _) = Planner::metering(Arc::clone(&context)).build_query(query)?;
     while operator.next_batch()?.is_some() {
         context.check()?;
     }

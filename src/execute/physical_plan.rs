@@ -15,9 +15,9 @@ use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, CsvFormat, Distinct,
     DistinctEdges, DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold,
     HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered,
-    MinusJoin, Modify, MultiwayJoin, PathProbe, PathScan, Probe, Project, Repeat, RowsAtHand, ScanProbe,
-    SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind, WritingCall,
-    as_quad_scan, choose_permutation, counted_scan, resolve,
+    MinusJoin, Modify, MultiwayJoin, Operator, PathProbe, PathScan, Probe, Project, Repeat, RowsAtHand,
+    ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind,
+    WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -25,7 +25,7 @@ use crate::dataset::Statistics;
 use crate::model::{QuadPattern, Term, TermId};
 use crate::plan::{
     Aggregate as AggregatePlan, AggregateFunction, ApplyKind, Expression, Function, LogicalPlan, QuadScan,
-    Slot, SortKey, Variable,
+    Query, Slot, SortKey, Variable,
 };
 
 /// What the planner thinks that things cost.
@@ -54,6 +54,8 @@ pub struct Planner {
     argument: Option<(Layout, Arc<Batch>)>,
     estimates: Arc<Estimates>,
     costs: Costs,
+    /// Variables of scans that nobody reads.
+    unread: Arc<BTreeSet<Variable>>,
     /// Whether each operator notes what it does.
     is_metering: bool,
 }
@@ -73,12 +75,25 @@ impl Planner {
     }
 
     pub fn with_costs(context: Arc<Context>, costs: Costs) -> Planner {
-        Planner { context, argument: None, estimates: Arc::default(), costs, is_metering: false }
+        let unread = Arc::default();
+        Planner { context, argument: None, estimates: Arc::default(), costs, unread, is_metering: false }
     }
 
     /// Makes a planner whose operators tell in their descriptions what they did.
     pub fn metering(context: Arc<Context>) -> Planner {
         Planner { is_metering: true, ..Planner::new(context) }
+    }
+
+    /// Builds the operators of a whole query, which reads what is in its columns and no more.
+    pub fn build_query(mut self, query: &Query) -> Result<(BoxOperator, Vec<QuadPattern>), ExecuteError> {
+        if !query.writes {
+            let once = query.root.mentions().into_iter().filter(|(_, count)| *count == 1);
+            let mut unread: BTreeSet<Variable> = once.map(|(variable, _)| variable).collect();
+            unread.retain(|variable| query.columns.iter().all(|column| column.variable != *variable));
+            self.unread = Arc::new(unread);
+        }
+        let operator = self.build(&query.root)?;
+        Ok((operator, self.take_ahead()))
     }
 
     pub fn context(&self) -> &Arc<Context> {
@@ -115,8 +130,7 @@ impl Planner {
         Ok(match plan {
             LogicalPlan::QuadScan(scan) => {
                 self.note_scan(scan);
-                let permutation = choose_permutation(scan, wanted, context.dataset.permutations());
-                Box::new(IndexScan::new(scan, permutation, context))
+                Box::new(self.index_scan(scan, wanted))
             }
             LogicalPlan::MultiwayJoin(scans) => Box::new(MultiwayJoin::new(scans, context)),
             LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
@@ -162,6 +176,13 @@ impl Planner {
                 let inputs = inputs.iter().map(|input| self.build(input)).collect::<Result<_, _>>()?;
                 Box::new(Union::new(inputs))
             }
+            LogicalPlan::Filter { input, condition } if let LogicalPlan::QuadScan(scan) = &**input => {
+                self.note_scan(scan);
+                let mut own = self.index_scan(scan, wanted.or_else(|| only_variable(condition)));
+                own.narrow(condition);
+                let own = self.metered(Box::new(own), || self.estimate(input));
+                self.build_filter(own, self.estimate(input), condition)?
+            }
             LogicalPlan::Filter { input, condition } => {
                 let own = self.build_sorted(input, wanted.or_else(|| only_variable(condition)))?;
                 self.build_filter(own, self.estimate(input), condition)?
@@ -189,7 +210,7 @@ impl Planner {
             {
                 let permutation = choose_permutation(scan, None, self.context.dataset.permutations());
                 let variables: Vec<Variable> = aggregates.iter().map(|(variable, _)| *variable).collect();
-                let rows = IndexScan::new(scan, permutation, context.clone());
+                let rows = IndexScan::new(scan, permutation, &self.unread, context.clone());
                 Box::new(CountRows::new(scan, rows, &variables, context))
             }
             LogicalPlan::Aggregate { input, keys, aggregates } => {
@@ -263,8 +284,14 @@ impl Planner {
         })
     }
 
+    /// Makes a scan whose rows come sorted by `wanted`, if an order of the dataset gives that.
+    fn index_scan(&self, scan: &QuadScan, wanted: Option<Variable>) -> IndexScan {
+        let permutation = choose_permutation(scan, wanted, self.context.dataset.permutations());
+        IndexScan::new(scan, permutation, &self.unread, self.context.clone())
+    }
+
     /// Returns the patterns of the scans that a plan reads whole, and forgets them.
-    pub fn take_ahead(&self) -> Vec<QuadPattern> {
+    fn take_ahead(&self) -> Vec<QuadPattern> {
         std::mem::take(&mut self.estimates.ahead.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -367,10 +394,7 @@ impl Planner {
         let is_grouped = |keys: &[Variable]| keys == [variable];
         match plan {
             LogicalPlan::QuadScan(scan) => {
-                let permutation =
-                    choose_permutation(scan, Some(variable), self.context.dataset.permutations());
-                let scan: BoxOperator = Box::new(IndexScan::new(scan, permutation, self.context.clone()));
-                if scan.sorted_by().first() != Some(&variable) {
+                if Operator::sorted_by(&self.index_scan(scan, Some(variable))).first() != Some(&variable) {
                     return Ok(None);
                 }
             }
@@ -420,7 +444,9 @@ impl Planner {
             !key.is_empty() && all > self.costs.scan_at_once && rows * self.costs.lookup < all
         };
         Ok(match right {
-            LogicalPlan::QuadScan(scan) if is_better() => Some(Box::new(ScanProbe::new(scan, key, context))),
+            LogicalPlan::QuadScan(scan) if is_better() => {
+                Some(Box::new(ScanProbe::new(scan, key, &self.unread, context)))
+            }
             LogicalPlan::EdgeScan(scan) if is_better() => Some(Box::new(EdgeProbe::new(scan, key, context))),
             LogicalPlan::Path(path) => {
                 let mut key = PathProbe::key_candidates(path);

@@ -42,6 +42,11 @@ pub fn decode_column(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) 
     decode(cursor, count, 0, out)
 }
 
+/// Passes over a column of `count` values.
+pub fn skip_column(cursor: &mut Cursor<'_>, count: usize) -> Result<(), Malformed> {
+    skip(cursor, count, 0)
+}
+
 /// What the flat codings need to know of a column.
 struct Shape {
     first: u64,
@@ -203,6 +208,31 @@ fn decode(cursor: &mut Cursor<'_>, count: usize, depth: u8, out: &mut Vec<u64>) 
     }
 }
 
+/// As [`decode`], without the values: most codings tell their length at the start.
+fn skip(cursor: &mut Cursor<'_>, count: usize, depth: u8) -> Result<(), Malformed> {
+    match cursor.peek()? {
+        CONSTANT => cursor.take(9).map(drop),
+        FRAME_OF_REFERENCE | DELTA => {
+            let is_delta = cursor.u8()? == DELTA;
+            let (_, width) = (cursor.u64()?, cursor.u8()?);
+            cursor.take(packed_len(count.saturating_sub(usize::from(is_delta)), width)).map(drop)
+        }
+        RUN_LENGTH if depth < DEPTH_FLAT => {
+            cursor.u8()?;
+            let runs = usize::from(cursor.u16()?);
+            skip(cursor, runs, DEPTH_FLAT)?;
+            skip(cursor, runs, DEPTH_FLAT)
+        }
+        DICTIONARY if depth < DEPTH_FLAT => {
+            cursor.u8()?;
+            let distinct = usize::from(cursor.u16()?);
+            skip(cursor, distinct, DEPTH_FLAT)?;
+            cursor.take(packed_len(count, width_of((distinct as u64).saturating_sub(1)))).map(drop)
+        }
+        _ => decode(cursor, count, depth, &mut Vec::with_capacity(count)),
+    }
+}
+
 fn decode_delta(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
     let (mut value, width) = (cursor.u64()?, cursor.u8()?);
     let steps = count.checked_sub(1).ok_or(Malformed("an empty column has no first value"))?;
@@ -300,6 +330,9 @@ mod tests {
         let mut decoded = Vec::new();
         decode_column(&mut cursor, values.len(), &mut decoded).unwrap();
         assert_eq!((decoded.as_slice(), cursor.end()), (values, Ok(())));
+        let mut cursor = Cursor::new(&bytes);
+        skip_column(&mut cursor, values.len()).unwrap();
+        assert_eq!(cursor.end(), Ok(()));
     }
 
     #[test]

@@ -42,6 +42,11 @@ impl<'a> Cursor<'a> {
         Ok(*taken)
     }
 
+    /// Returns the next byte and stays before it.
+    pub fn peek(&self) -> Result<u8, Malformed> {
+        Cursor { ..*self }.u8()
+    }
+
     pub fn u8(&mut self) -> Result<u8, Malformed> {
         Ok(u8::from_le_bytes(self.array()?))
     }

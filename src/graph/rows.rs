@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
+use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column, skip_column};
 use super::cursor::{Cursor, Malformed, put_u32, put_u64};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
 use crate::model::{Permutation, Quad, TermId};
@@ -80,7 +80,12 @@ impl RowBlock {
     /// # Errors
     /// [`BlockError::Corrupt`], also if there is no such piece.
     pub fn piece(&self, index: usize) -> Result<Piece, BlockError> {
-        self.decode_piece(index).map_err(|error| self.block.corrupt(error.0))
+        self.columns(index, |_| true)
+    }
+
+    /// As [`RowBlock::piece`], with only the columns that are wanted; the others are empty.
+    pub fn columns(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece, BlockError> {
+        self.decode_piece(index, is_wanted).map_err(|error| self.block.corrupt(error.0))
     }
 
     /// Returns the first piece that may hold a row that is not below `low`.
@@ -108,14 +113,19 @@ impl RowBlock {
         Ok(index * PIECE_ROWS + partition_rows(piece.rows, |row| below(&piece.row(row))))
     }
 
-    fn decode_piece(&self, index: usize) -> Result<Piece, Malformed> {
+    fn decode_piece(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece, Malformed> {
         let entry = self.pieces.get(index).ok_or(Malformed("a piece is missing"))?;
         let rows = PIECE_ROWS.min(self.rows - index * PIECE_ROWS);
         let mut cursor = Cursor::new(self.block.data().get(entry.offset..).unwrap_or_default());
         let mut columns = Vec::with_capacity(self.width);
-        for _ in 0..self.width {
-            let mut column = Vec::with_capacity(rows);
-            decode_column(&mut cursor, rows, &mut column)?;
+        for place in 0..self.width {
+            let mut column = Vec::new();
+            if is_wanted(place) {
+                column.reserve_exact(rows);
+                decode_column(&mut cursor, rows, &mut column)?;
+            } else {
+                skip_column(&mut cursor, rows)?;
+            }
             columns.push(column);
         }
         Ok(Piece { columns, rows })

@@ -18,7 +18,7 @@ use super::scan::{Bounds, EdgeScan, RunScan};
 use super::term_key::DICTIONARY_KINDS;
 use super::term_key::term_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
-use crate::dataset::{DatasetError, Scan, Statistics};
+use crate::dataset::{DatasetError, Places, Scan, Statistics};
 use crate::model::{
     DictionaryId, EdgePattern, GraphFilter, Permutation, PermutationSet, QuadPattern, Term, TermId, TermKind,
 };
@@ -237,8 +237,18 @@ impl Run {
     /// # Panics
     /// If `permutation` is none of [`Run::permutations`].
     pub fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<RunScan, DatasetError> {
+        self.scan_places(pattern, permutation, Places::ALL)
+    }
+
+    /// As [`Run::scan`], with the columns of `places` only; the others are undefined.
+    pub fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<RunScan, DatasetError> {
         assert!(self.permutations().contains(permutation), "the run has no {permutation}");
-        RunScan::begin(self.clone(), &self.narrowed(pattern), permutation)
+        RunScan::begin(self.clone(), &self.narrowed(pattern), permutation, places)
     }
 
     /// Scans the edges that match, in no promised order; shape as

@@ -10,7 +10,7 @@ use super::rows::{EdgeRowBlock, Piece, Row, RowBlock, WIDTH_MAX};
 use super::run::Run;
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::block::{BlockError, BlockId};
-use crate::dataset::{DatasetError, Scan};
+use crate::dataset::{DatasetError, Places, Scan};
 use crate::model::{EdgePattern, GraphFilter, Permutation, QuadPattern, TermId};
 
 /// A scan asks for so many blocks at once in the end; it begins with few, since it may end early.
@@ -60,18 +60,32 @@ impl Bounds {
         start.min(end)..end
     }
 
-    /// Returns which rows of a piece are within the prefix.
+    /// Returns which rows of a piece are between low and high: within the prefix, and from where
+    /// [`Bounds::seek`] went.
     fn range(&self, piece: &Piece) -> Range<usize> {
         let mut range = 0..piece.rows;
         for ((low, high), column) in self.low.iter().zip(&self.high).zip(&piece.columns) {
-            if low != high {
-                break;
-            }
             let within = column.get(range.clone()).unwrap_or_default();
             let start = range.start + within.partition_point(|id| id < low);
             range = start..range.start + within.partition_point(|id| id <= high);
+            if low != high {
+                break;
+            }
         }
         range
+    }
+
+    /// Leaves out rows that have less than `key` in the first place that is open; returns whether that changes
+    /// anything.
+    fn seek(&mut self, key: u64) -> bool {
+        let mut places = self.low.iter_mut().zip(&self.high).take(self.graph_place);
+        match places.find(|(low, high)| low != high) {
+            Some((low, _)) if *low < key => {
+                *low = key;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Returns whether a place is bound that rows are not sorted by.
@@ -84,17 +98,35 @@ impl Bounds {
         self.residual.is_empty() && self.graph == GraphFilter::All
     }
 
-    /// Appends the rows of `range` that match to `out`, place by place.
-    fn collect(&self, piece: &Piece, range: Range<usize>, out: &mut [Vec<TermId>]) -> Option<()> {
+    /// Returns whether matching looks at a place, past the prefix.
+    fn asks(&self, place: usize) -> bool {
+        place == self.graph_place && self.graph != GraphFilter::All
+            || self.residual.iter().any(|(residual, _)| *residual == place)
+    }
+
+    /// Appends the rows of `range` that match to `out`, place by place; to those places that are wanted.
+    fn collect(
+        &self,
+        piece: &Piece,
+        range: Range<usize>,
+        wanted: &[bool],
+        out: &mut [Vec<TermId>],
+    ) -> Option<usize> {
         let keep: Option<Vec<usize>> =
             (!self.is_exact()).then(|| range.clone().filter(|row| self.matches(piece, *row)).collect());
-        for (column, out) in piece.columns.iter().zip(out) {
-            match &keep {
-                None => append(out, column.get(range.clone())?.iter().copied())?,
-                Some(rows) => append(out, rows.iter().filter_map(|row| column.get(*row).copied()))?,
-            }
+        let mut words = Vec::new();
+        for ((column, out), _) in piece.columns.iter().zip(out).zip(wanted).filter(|(_, wanted)| **wanted) {
+            let found = match &keep {
+                None => column.get(range.clone())?,
+                Some(rows) => {
+                    words.clear();
+                    words.extend(rows.iter().filter_map(|row| column.get(*row).copied()));
+                    &words
+                }
+            };
+            TermId::append_from_bits(found, out)?;
         }
-        Some(())
+        Some(keep.map_or(range.len(), |rows| rows.len()))
     }
 
     fn matches(&self, piece: &Piece, row: usize) -> bool {
@@ -104,14 +136,6 @@ impl Bounds {
                 .and_then(TermId::from_bits)
                 .is_some_and(|graph| self.graph.contains(graph))
     }
-}
-
-/// Appends ids; `None` if a word is of no kind.
-fn append(out: &mut Vec<TermId>, words: impl Iterator<Item = u64>) -> Option<()> {
-    for word in words {
-        out.push(TermId::from_bits(word)?);
-    }
-    Some(())
 }
 
 /// A row block of either kind.
@@ -134,36 +158,55 @@ struct RowScan {
     run: Run,
     section: Section,
     bounds: Bounds,
+    /// The places, in the order of the sort key, whose columns are read.
+    wanted: Vec<bool>,
     /// Blocks that are not asked for yet.
-    to_ask: VecDeque<(BlockId, u32)>,
+    to_ask: Range<usize>,
     asked: VecDeque<(AnyBlock, BlockId)>,
     ahead: usize,
     piece: usize,
+    /// A batch has about so many rows: few after a seek, since another may follow.
+    batch_rows: usize,
 }
 
 impl RowScan {
-    fn begin(run: Run, section: Section, bounds: Bounds) -> Result<RowScan, DatasetError> {
-        let entries = run.entries(section);
-        let blocks = entries.get(bounds.blocks(entries)).unwrap_or_default();
-        let to_ask = blocks
-            .iter()
-            .filter(|entry| entry.graphs.may_match(&bounds.graph))
-            .map(|entry| (entry.id, entry.rows))
-            .collect();
-        let asked = VecDeque::new();
-        let mut scan = RowScan { run, section, bounds, to_ask, asked, ahead: AHEAD_BLOCKS_FIRST, piece: 0 };
+    fn begin(run: Run, section: Section, bounds: Bounds, wanted: Vec<bool>) -> Result<RowScan, DatasetError> {
+        let mut scan = RowScan {
+            to_ask: bounds.blocks(run.entries(section)),
+            run,
+            section,
+            bounds,
+            wanted,
+            asked: VecDeque::new(),
+            ahead: AHEAD_BLOCKS_FIRST,
+            piece: 0,
+            batch_rows: BATCH_ROWS,
+        };
         scan.ask()?;
         Ok(scan)
     }
 
+    /// Takes the next blocks from those that are not asked for yet, but for those of other graphs.
+    fn take_to_ask(&mut self) -> Vec<(BlockId, u32)> {
+        let entries = self.run.entries(self.section);
+        let mut taken = Vec::new();
+        while taken.len() < self.ahead
+            && let Some(entry) = self.to_ask.next().and_then(|index| entries.get(index))
+        {
+            if entry.graphs.may_match(&self.bounds.graph) {
+                taken.push((entry.id, entry.rows));
+            }
+        }
+        taken
+    }
+
     /// Asks for the next blocks, if none are at hand.
     fn ask(&mut self) -> Result<(), DatasetError> {
-        let count = self.ahead.min(self.to_ask.len());
-        if !self.asked.is_empty() || count == 0 {
+        if !self.asked.is_empty() || self.to_ask.is_empty() {
             return Ok(());
         }
+        let asked = self.take_to_ask();
         self.ahead = (self.ahead * 2).min(AHEAD_BLOCKS_MAX);
-        let asked: Vec<(BlockId, u32)> = self.to_ask.drain(..count).collect();
         let ids: Vec<BlockId> = asked.iter().map(|(id, _)| *id).collect();
         let reader = self.run.reader();
         let blocks: Vec<AnyBlock> = if self.section.width() == WIDTH_MAX {
@@ -183,11 +226,43 @@ impl RowScan {
         Ok(())
     }
 
-    /// Appends matching rows to `out` until it has enough or the scan ends; returns whether it goes on.
-    fn fill(&mut self, out: &mut [Vec<TermId>]) -> Result<bool, DatasetError> {
-        while out.first().is_some_and(|column| column.len() < BATCH_ROWS) {
+    /// As [`Scan::seek`].
+    fn seek(&mut self, key: TermId) {
+        if !self.bounds.seek(key.to_bits()) {
+            return;
+        }
+        let low = self.bounds.low;
+        let is_below = |first: Option<&Row>| first.is_some_and(|first| *first < low);
+        let entries = self.run.entries(self.section);
+        let mut has_skipped = false;
+        while let Some((block, _)) = self.asked.front() {
+            let next = self.asked.get(1).map(|(block, _)| block.rows().first_of(0));
+            let next = next.unwrap_or_else(|| entries.get(self.to_ask.start).map(|entry| &entry.first));
+            if !is_below(next) {
+                let piece = block.rows().first_piece_from(&low);
+                has_skipped |= piece > self.piece;
+                self.piece = self.piece.max(piece);
+                break;
+            }
+            (self.piece, has_skipped) = (0, true);
+            self.asked.pop_front();
+        }
+        if self.asked.is_empty() {
+            self.to_ask.start = self.to_ask.start.max(self.bounds.blocks(entries).start);
+            self.ahead = AHEAD_BLOCKS_FIRST;
+        }
+        if has_skipped {
+            self.batch_rows = 1;
+        }
+    }
+
+    /// Appends matching rows to `out` until there are enough or the scan ends; returns how many, and whether it goes
+    /// on.
+    fn fill(&mut self, out: &mut [Vec<TermId>]) -> Result<(usize, bool), DatasetError> {
+        let mut count = 0;
+        while count < self.batch_rows {
             self.ask()?;
-            let Some((block, id)) = self.asked.front() else { return Ok(false) };
+            let Some((block, id)) = self.asked.front() else { return Ok((count, false)) };
             let rows = block.rows();
             if rows.first_of(self.piece).is_none_or(|first| *first > self.bounds.high) {
                 self.asked.pop_front();
@@ -195,17 +270,22 @@ impl RowScan {
                 continue;
             }
             // The ends of ranges are what lookups read, again and again.
+            let is_last_block = self.asked.len() == 1 && self.to_ask.is_empty();
             let is_end = rows.first_of(self.piece).is_some_and(|first| *first < self.bounds.low)
-                || rows.first_of(self.piece + 1).is_some_and(|next| *next > self.bounds.high);
+                || rows.first_of(self.piece + 1).map_or(is_last_block, |next| *next > self.bounds.high);
             let piece = match is_end {
                 true => self.run.piece(*id, rows, self.piece)?,
-                false => Arc::new(rows.piece(self.piece)?),
+                false => Arc::new(rows.columns(self.piece, |place| {
+                    self.wanted.get(place) == Some(&true) || self.bounds.asks(place)
+                })?),
             };
-            let range = self.bounds.range(&piece);
-            self.bounds.collect(&piece, range, out).ok_or_else(|| corrupt(*id, "an id is of no kind"))?;
+            let range = if is_end { self.bounds.range(&piece) } else { 0..piece.rows };
+            let found = self.bounds.collect(&piece, range, &self.wanted, out);
+            count += found.ok_or_else(|| corrupt(*id, "an id is of no kind"))?;
             self.piece += 1;
         }
-        Ok(true)
+        self.batch_rows = (self.batch_rows * 2).min(BATCH_ROWS);
+        Ok((count, true))
     }
 }
 
@@ -224,24 +304,30 @@ impl RunScan {
         run: Run,
         pattern: &QuadPattern,
         permutation: Permutation,
+        places: Places,
     ) -> Result<RunScan, DatasetError> {
         let bounds = Bounds::of_quads(pattern, permutation);
-        Ok(RunScan { rows: RowScan::begin(run, Section::of(permutation), bounds)?, permutation })
+        let wanted = permutation.positions().iter().map(|position| places.contains(*position)).collect();
+        Ok(RunScan { rows: RowScan::begin(run, Section::of(permutation), bounds, wanted)?, permutation })
     }
 }
 
 impl Scan for RunScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         let mut columns: [Vec<TermId>; 4] = Default::default();
-        self.rows.fill(&mut columns)?;
-        let count = columns.first().map_or(0, Vec::len);
+        let (count, _) = self.rows.fill(&mut columns)?;
         let mut ordered: Vec<Vec<TermId>> = vec![Vec::new(); 4];
-        for (column, position) in columns.into_iter().zip(self.permutation.positions()) {
+        for (mut column, position) in columns.into_iter().zip(self.permutation.positions()) {
+            column.resize(count, TermId::UNDEFINED);
             if let Some(slot) = ordered.get_mut(position) {
                 *slot = column;
             }
         }
         Ok((count > 0).then(|| Batch::new(ordered, count)))
+    }
+
+    fn seek(&mut self, key: TermId) {
+        self.rows.seek(key);
     }
 }
 
@@ -284,7 +370,9 @@ impl EdgeScan {
     /// Goes on to the next part; returns whether there is one.
     fn next_part(&mut self) -> Result<bool, DatasetError> {
         self.current = match self.parts.pop_front() {
-            Some(bounds) => Some(RowScan::begin(self.run.clone(), self.section, bounds)?),
+            Some(bounds) => {
+                Some(RowScan::begin(self.run.clone(), self.section, bounds, vec![true; WIDTH_MAX])?)
+            }
             None => None,
         };
         Ok(self.current.is_some())
@@ -295,7 +383,7 @@ impl Scan for EdgeScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         let mut columns: [Vec<TermId>; WIDTH_MAX] = Default::default();
         while let Some(current) = &mut self.current {
-            if current.fill(&mut columns)? || !self.next_part()? {
+            if current.fill(&mut columns)?.1 || !self.next_part()? {
                 break;
             }
         }

@@ -442,6 +442,61 @@ fn scans_cross_blocks_and_pieces() {
     assert_eq!(shelf.requests.lock().unwrap().len(), 1);
 }
 
+/// A scan that seeks gives what is not below the key, once and in order, and passes over most of the rest.
+#[test]
+fn seeking_passes_over_rows_and_loses_none() {
+    let (run, _, index) = large();
+    let some = index.scan(&QuadPattern::default(), Permutation::Spo).nth(30_000).unwrap();
+    let predicate = QuadPattern { predicate: Some(some.predicate), ..QuadPattern::default() };
+    let in_graph = QuadPattern { graph: GraphFilter::One(some.graph), ..predicate.clone() };
+    let patterns = [QuadPattern::default(), predicate, in_graph];
+    for (pattern, permutation) in patterns.iter().flat_map(|p| Permutation::ALL.map(|order| (p, order))) {
+        let expected = expected_rows(&index, pattern, permutation);
+        let is_bound = |place: &usize| *place == 1 && pattern.predicate.is_some();
+        let Some(open) = permutation.positions().into_iter().find(|place| !is_bound(place)) else { continue };
+        // Rows that do not match are in between, so that a seek to the open place has nothing to go by.
+        let is_late = permutation.positions()[0] != 1 && pattern.predicate.is_some();
+        for jump in [1usize, 700, 9_000, 70_000] {
+            let mut scan = run.scan(pattern, permutation).unwrap();
+            let (mut at, mut given) = (0, 0);
+            while let Some(target) = expected.get(at + jump) {
+                scan.seek(target[open]);
+                let Some(batch) = scan.next_batch().unwrap() else { break };
+                for index in 0..batch.rows() {
+                    let mut row = Vec::new();
+                    batch.read_row(index, &mut row);
+                    let found =
+                        expected[at..].iter().position(|other| *other == row).expect("it is a new row");
+                    assert!(expected[at..at + found].iter().all(|passed| passed[open] < target[open]));
+                    at += found + 1;
+                }
+                given += batch.rows();
+            }
+            let rest = rows(&mut scan, 4);
+            assert_eq!(rest, expected[at..], "{pattern:?} {permutation:?} {jump}");
+            let may_pass = open != 1 && jump >= 9_000 && jump < expected.len() && !is_late;
+            assert!(!may_pass || given + rest.len() < expected.len(), "nothing was passed over");
+        }
+    }
+}
+
+#[test]
+fn columns_that_nobody_reads_are_left_out() {
+    let (run, _, index) = large();
+    let some = index.scan(&QuadPattern::default(), Permutation::Spo).nth(30_000).unwrap();
+    let graph = GraphFilter::One(some.graph);
+    for pattern in [QuadPattern { predicate: Some(some.predicate), graph, ..QuadPattern::default() }] {
+        for permutation in Permutation::ALL {
+            let mut expected = expected_rows(&index, &pattern, permutation);
+            for row in &mut expected {
+                (row[0], row[1], row[3]) = Default::default();
+            }
+            let places = crate::dataset::Places::from_iter([2]);
+            assert_eq!(rows(&mut run.scan_places(&pattern, permutation, places).unwrap(), 4), expected);
+        }
+    }
+}
+
 #[test]
 fn a_missing_block_is_named_and_the_rest_goes_on() {
     let (run, shelf, index) = large();

@@ -111,6 +111,20 @@ impl TermId {
             .then(|| f64::from_bits(sortable_to_bits((self.payload() >> 1) << 5)))
     }
 
+    /// Returns ids of the kind of inline doubles, whether or not they are in use, that no double below `value` is
+    /// past, and no double above it before: the ids of all equal ones are between them.
+    pub fn doubles_about(value: f64) -> [TermId; 2] {
+        let of = |value: f64| {
+            let bits = value.to_bits();
+            // As `bits_to_sortable`, but for values that do not fit: those round towards the lower id.
+            let sortable = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
+            sortable >> 5
+        };
+        // The two zeros are equal.
+        let (low, high) = if value == 0.0 { (-0.0, 0.0) } else { (value, value) };
+        [TermId::pack(TermKind::Double, of(low) << 1), TermId::pack(TermKind::Double, of(high) << 1 | 1)]
+    }
+
     /// Returns (mantissa, scale) of an inline `xsd:decimal`: its value is mantissa / 10^scale.
     pub fn as_decimal(self) -> Option<(i64, u32)> {
         (self.kind() == TermKind::Decimal).then(|| {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::block::{BlockError, BlockId, BlockReader};
-use crate::dataset::{DatasetError, Scan, Statistics};
+use crate::dataset::{DatasetError, Places, Scan, Statistics};
 use crate::graph::Run;
 use crate::model::{EdgePattern, GraphFilter, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
@@ -38,9 +38,10 @@ impl Base {
         &self,
         pattern: &QuadPattern,
         permutation: Permutation,
+        places: Places,
     ) -> Result<Option<Box<dyn Scan>>, DatasetError> {
         let Some(run) = &self.run else { return Ok(None) };
-        Ok(Some(Box::new(run.scan(pattern, permutation)?)))
+        Ok(Some(Box::new(run.scan_places(pattern, permutation, places)?)))
     }
 
     pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Option<Box<dyn Scan>>, DatasetError> {

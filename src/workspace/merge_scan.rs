@@ -83,6 +83,12 @@ impl Scan for MergeScan {
         let rows = self.rest();
         Ok((rows.count > 0).then(|| rows.into_batch()))
     }
+
+    fn seek(&mut self, key: TermId) {
+        if let Some(base) = &mut self.base {
+            base.seek(key);
+        }
+    }
 }
 
 struct Rows {

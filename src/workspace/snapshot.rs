@@ -10,7 +10,7 @@ use super::route::{self, Route, Start, Step};
 use super::view::View;
 use super::{CommitId, Due, SignedCommit, Workspace, WorkspaceError};
 use crate::block::BlockId;
-use crate::dataset::{Dataset, DatasetError, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, Places, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
@@ -102,6 +102,15 @@ impl Dataset for Snapshot {
 
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.view.scan(pattern, permutation)
+    }
+
+    fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.view.scan_places(pattern, permutation, places)
     }
 
     fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
-use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
@@ -246,6 +246,15 @@ impl Dataset for Transaction {
 
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.read().view.scan(pattern, permutation)
+    }
+
+    fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.read().view.scan_places(pattern, permutation, places)
     }
 
     fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {

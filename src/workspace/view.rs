@@ -7,7 +7,7 @@ use super::change_set::Changes;
 use super::merge_scan::MergeScan;
 use super::overlay::{Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
-use crate::dataset::{DatasetError, RowsScan, Scan, edge_batch, visit_strings};
+use crate::dataset::{DatasetError, Places, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
 
 /// How many quads of the overlay are counted one by one for an estimate.
@@ -42,14 +42,26 @@ impl View {
         pattern: &QuadPattern,
         permutation: Permutation,
     ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_places(pattern, permutation, Places::ALL)
+    }
+
+    /// As [`crate::dataset::Dataset::scan_places`].
+    pub fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
         let added = self.overlay.added.cursor(pattern, permutation);
         if names_overlay(pattern) {
             return Ok(Box::new(MergeScan::new(None, permutation, added, removed_none())));
         }
-        let base = self.base.scan(pattern, permutation)?;
         let removed = self.overlay.removed.cursor(pattern, permutation);
-        match base {
-            Some(base) if added.peek().is_none() && removed.peek().is_none() => Ok(base),
+        let is_plain = added.peek().is_none() && removed.peek().is_none();
+        // Rows are merged by all of their places.
+        let places = if is_plain { places } else { Places::ALL };
+        match self.base.scan(pattern, permutation, places)? {
+            Some(base) if is_plain => Ok(base),
             base => Ok(Box::new(MergeScan::new(base, permutation, added, removed))),
         }
     }

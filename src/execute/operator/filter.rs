@@ -6,6 +6,7 @@ use super::{BoxOperator, Operator};
 use crate::batch::Batch;
 use crate::execute::expression::Compiled;
 use crate::execute::{Context, ExecuteError, Layout, RuntimeCode};
+use crate::model::TermId;
 use crate::plan::Variable;
 
 pub struct Filter {
@@ -41,6 +42,10 @@ impl Operator for Filter {
 
     fn sorted_by(&self) -> &[Variable] {
         self.input.sorted_by()
+    }
+
+    fn seek(&mut self, key: TermId) {
+        self.input.seek(key);
     }
 
     fn describe(&self) -> String {

@@ -1,13 +1,15 @@
 //! `IndexScan`: the quads of one pattern, in the order of a permutation.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
-use crate::dataset::Scan;
+use crate::dataset::{Places, Scan};
+use crate::execute::expression::{IdRanges, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
-use crate::plan::{QuadScan, Slot, Variable};
+use crate::plan::{Expression, QuadScan, Slot, Variable};
 
 /// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
 /// sees what the write made.
@@ -17,6 +19,8 @@ pub struct IndexScan {
     permutation: Permutation,
     shape: ScanShape,
     sorted_by: Vec<Variable>,
+    /// What the first variable of `sorted_by` may be, and which of the ranges is being read.
+    ranges: Option<(IdRanges, usize)>,
     reader: Option<QuadReader>,
     is_open: bool,
 }
@@ -39,16 +43,66 @@ pub struct ResolvedScan {
 }
 
 impl IndexScan {
-    /// Makes a scan in the order of `permutation`; nothing is read yet.
-    pub fn new(scan: &QuadScan, permutation: Permutation, context: Arc<Context>) -> IndexScan {
+    /// Makes a scan in the order of `permutation`; nothing is read yet. Its rows lack the variables `unread`.
+    pub fn new(
+        scan: &QuadScan,
+        permutation: Permutation,
+        unread: &BTreeSet<Variable>,
+        context: Arc<Context>,
+    ) -> IndexScan {
+        let order = sort_order(scan, permutation);
         IndexScan {
             context,
-            shape: ScanShape::of(scan),
-            sorted_by: sort_order(scan, permutation),
+            shape: ScanShape::of(scan).without(unread),
+            sorted_by: order.into_iter().take_while(|variable| !unread.contains(variable)).collect(),
             scan: scan.clone(),
             permutation,
+            ranges: None,
             reader: None,
             is_open: false,
+        }
+    }
+
+    /// Leaves out rows for which `condition` cannot be true, as far as that saves reading them. It still has to be
+    /// asked of the others.
+    pub fn narrow(&mut self, condition: &Expression) {
+        let sorted = self.sorted_by.first();
+        self.ranges = sorted.and_then(|variable| ranges_of(condition, *variable)).map(|ranges| (ranges, 0));
+    }
+
+    fn open(&mut self) -> Result<Option<&mut QuadReader>, ExecuteError> {
+        if !self.is_open {
+            if let Some(resolved) = resolve(&self.scan, &self.context)? {
+                let places = self.shape.read();
+                self.reader = Some(QuadReader::in_order(&resolved, self.permutation, places, &self.context)?);
+            }
+            self.is_open = true;
+        }
+        Ok(self.reader.as_mut())
+    }
+
+    /// Returns the next rows that are within the ranges.
+    fn next_within(&mut self, ranges: &IdRanges, at: &mut usize) -> Result<Option<Batch>, ExecuteError> {
+        let column = self.sorted_by.first().and_then(|variable| self.shape.layout.column(*variable));
+        let column = column.expect("a narrowed scan is sorted");
+        loop {
+            let Some(range) = ranges.get(*at) else { return Ok(None) };
+            let start = TermId::from_bits(*range.start()).unwrap_or(TermId::UNDEFINED);
+            let Some(reader) = self.reader.as_mut() else { return Ok(None) };
+            reader.seek(start);
+            let Some(mut batch) = reader.next_batch(&self.shape, &self.context)? else { return Ok(None) };
+            let keys = batch.column(column);
+            let last = keys.last().map_or(0, |id| id.to_bits());
+            if keys.first().is_none_or(|id| *id < start) || last > *range.end() {
+                let keep: Vec<bool> = keys.iter().map(|id| ranges.contains(*id)).collect();
+                batch.filter(&keep);
+            }
+            while ranges.get(*at).is_some_and(|range| *range.end() < last) {
+                *at += 1;
+            }
+            if !batch.is_empty() {
+                return Ok(Some(batch));
+            }
         }
     }
 }
@@ -56,11 +110,11 @@ impl IndexScan {
 impl Operator for IndexScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
         self.context.check()?;
-        if !self.is_open {
-            self.is_open = true;
-            if let Some(resolved) = resolve(&self.scan, &self.context)? {
-                self.reader = Some(QuadReader::in_order(&resolved, self.permutation, &self.context)?);
-            }
+        self.open()?;
+        if let Some((ranges, mut at)) = self.ranges.take() {
+            let batch = self.next_within(&ranges, &mut at);
+            self.ranges = Some((ranges, at));
+            return batch;
         }
         match &mut self.reader {
             Some(reader) => reader.next_batch(&self.shape, &self.context),
@@ -76,8 +130,16 @@ impl Operator for IndexScan {
         &self.sorted_by
     }
 
+    fn seek(&mut self, key: TermId) {
+        // A scan that cannot be opened says so when it is pulled.
+        if let Ok(Some(reader)) = self.open() {
+            reader.seek(key);
+        }
+    }
+
     fn describe(&self) -> String {
-        format!("IndexScan {:?} {}", self.permutation, describe_scan(&self.scan))
+        let narrowed = if self.ranges.is_some() { " in ranges" } else { "" };
+        format!("IndexScan {:?} {}{narrowed}", self.permutation, describe_scan(&self.scan))
     }
 }
 
@@ -106,6 +168,23 @@ impl ScanShape {
             }
         }
         shape
+    }
+
+    /// Leaves out variables that nobody reads; those that stand in several places are still compared.
+    pub fn without(self, unread: &BTreeSet<Variable>) -> ScanShape {
+        let mut shape = ScanShape { layout: Layout::default(), places: Vec::new(), equal: self.equal };
+        for (variable, place) in self.layout.variables().iter().zip(self.places) {
+            if !unread.contains(variable) {
+                shape.layout.push(*variable, true);
+                shape.places.push(place);
+            }
+        }
+        shape
+    }
+
+    /// Returns the places that rows are made of.
+    fn read(&self) -> Places {
+        self.places.iter().copied().chain(self.equal.iter().flat_map(|(a, b)| [*a, *b])).collect()
     }
 
     /// Returns whether one variable stands in several places, so that not all rows of places are rows.
@@ -140,10 +219,18 @@ impl QuadReader {
     pub fn in_order(
         resolved: &ResolvedScan,
         permutation: Permutation,
+        places: Places,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
-        let scan = context.dataset.scan(&resolved.pattern, permutation)?;
+        // Graphs are merged by whole triples.
+        let places = if resolved.merges { Places::ALL } else { places };
+        let scan = context.dataset.scan_places(&resolved.pattern, permutation, places)?;
         Ok(QuadReader { scan, merges: resolved.merges, last: None })
+    }
+
+    /// As [`Scan::seek`].
+    pub fn seek(&mut self, key: TermId) {
+        self.scan.seek(key);
     }
 
     /// Opens the quads of a pattern in its best order.
@@ -152,9 +239,17 @@ impl QuadReader {
         merges: bool,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
-        let permutation = context.dataset.permutations().best_for(pattern);
-        let scan = context.dataset.scan(pattern, permutation)?;
-        Ok(QuadReader { scan, merges, last: None })
+        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+        QuadReader::in_best_order(&resolved, Places::ALL, context)
+    }
+
+    fn in_best_order(
+        resolved: &ResolvedScan,
+        places: Places,
+        context: &Context,
+    ) -> Result<QuadReader, ExecuteError> {
+        let permutation = context.dataset.permutations().best_for(&resolved.pattern);
+        QuadReader::in_order(resolved, permutation, places, context)
     }
 
     fn next_batch(&mut self, shape: &ScanShape, context: &Context) -> Result<Option<Batch>, ExecuteError> {
@@ -251,9 +346,16 @@ pub struct ScanProbe {
 }
 
 impl ScanProbe {
-    /// Makes a probe whose keys bind the variables `key`, all of which the scan has.
-    pub fn new(scan: &QuadScan, key: Vec<Variable>, context: Arc<Context>) -> ScanProbe {
-        ScanProbe { context, shape: ScanShape::of(scan), scan: scan.clone(), key, resolved: None }
+    /// Makes a probe whose keys bind the variables `key`, all of which the scan has. Its rows lack the variables
+    /// `unread`.
+    pub fn new(
+        scan: &QuadScan,
+        key: Vec<Variable>,
+        unread: &BTreeSet<Variable>,
+        context: Arc<Context>,
+    ) -> ScanProbe {
+        let shape = ScanShape::of(scan).without(unread);
+        ScanProbe { context, shape, scan: scan.clone(), key, resolved: None }
     }
 
     /// Returns the pattern of a key, or `None` if nothing can match.
@@ -319,7 +421,8 @@ impl Probe for ScanProbe {
 
     fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
         let Some((pattern, merges)) = self.pattern(key)? else { return Ok(()) };
-        let mut reader = QuadReader::of_pattern(&pattern, merges, &self.context)?;
+        let resolved = ResolvedScan { pattern, merges };
+        let mut reader = QuadReader::in_best_order(&resolved, self.shape.read(), &self.context)?;
         while let Some(batch) = reader.next_batch(&self.shape, &self.context)? {
             out.append(&batch);
         }

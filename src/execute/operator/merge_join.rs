@@ -50,8 +50,12 @@ impl Side {
         self.keys().get(self.row).copied()
     }
 
-    /// Pulls the next batch behind the rows that are left; returns whether there was one.
-    fn pull(&mut self) -> Result<bool, ExecuteError> {
+    /// Pulls the next batch behind the rows that are left; returns whether there was one. Rows below `key`, if that
+    /// is known, are of no use.
+    fn pull(&mut self, key: Option<TermId>) -> Result<bool, ExecuteError> {
+        if let Some(key) = key {
+            self.input.seek(key);
+        }
         let Some(next) = self.input.next_batch()? else {
             self.is_done = true;
             return Ok(false);
@@ -176,10 +180,10 @@ impl MergeJoin {
         self.context.check()?;
         match stop {
             Stop::Full => Ok(true),
-            Stop::Left => Ok(!self.left.is_done && self.left.pull()?),
+            Stop::Left => Ok(!self.left.is_done && self.left.pull(self.right.key())?),
             Stop::Right => {
                 let has_rows = self.right.row < self.right.batch.rows();
-                let is_more = !self.right.is_done && self.right.pull()?;
+                let is_more = !self.right.is_done && self.right.pull(self.left.key())?;
                 self.reservation.release();
                 self.reservation.grow(bytes_of(self.right.batch.rows(), self.right.batch.width()))?;
                 Ok(is_more || has_rows)
@@ -211,6 +215,11 @@ impl Operator for MergeJoin {
 
     fn sorted_by(&self) -> &[Variable] {
         &self.left.input.sorted_by()[..1]
+    }
+
+    fn seek(&mut self, key: TermId) {
+        self.left.input.seek(key);
+        self.right.input.seek(key);
     }
 
     fn describe(&self) -> String {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{BoxOperator, Operator};
 use crate::batch::Batch;
 use crate::execute::{ExecuteError, Layout, Meter};
+use crate::model::TermId;
 use crate::plan::Variable;
 
 pub struct Metered {
@@ -37,6 +38,10 @@ impl Operator for Metered {
 
     fn sorted_by(&self) -> &[Variable] {
         self.operator.sorted_by()
+    }
+
+    fn seek(&mut self, key: TermId) {
+        self.operator.seek(key);
     }
 
     fn describe(&self) -> String {

@@ -104,6 +104,10 @@ pub trait Operator: Send {
         &[]
     }
 
+    /// Passes over rows that have less than `key` in the first variable of [`Operator::sorted_by`]: as many as is
+    /// cheap, so that such rows may still come.
+    fn seek(&mut self, _key: TermId) {}
+
     /// Returns the operator's name and what EXPLAIN should tell of it, in one line.
     fn describe(&self) -> String;
 

@@ -11,6 +11,7 @@ use rustc_hash::FxHashMap;
 use super::index_scan::{QuadReader, choose_permutation, resolve};
 use super::{Operator, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
+use crate::dataset::Places;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
 use crate::plan::{QuadScan, Variable};
@@ -230,7 +231,7 @@ impl Pairs {
         let Some(resolved) = resolve(scan, context)? else { return Ok(Pairs { rows }) };
         let permutation = choose_permutation(scan, Some(from), context.dataset.permutations());
         let (given, found) = if scan.subject.variable() == Some(from) { (0, 2) } else { (2, 0) };
-        let mut reader = QuadReader::in_order(&resolved, permutation, context)?;
+        let mut reader = QuadReader::in_order(&resolved, permutation, Places::from_iter([0, 2]), context)?;
         while let Some(batch) = reader.next_quads()? {
             context.check()?;
             rows.extend(batch.column(given).iter().copied().zip(batch.column(found).iter().copied()));

@@ -1,0 +1,243 @@
+//! `IdRanges`: the ids outside of which a comparison with a constant cannot be true.
+//!
+//! Inline ids of one kind are in the order of their values, so that a scan that is sorted by them can pass over
+//! the rest. A range may hold ids for which the comparison fails, never lack one for which it holds.
+
+use std::ops::RangeInclusive;
+
+use crate::model::{Term, TermId, TermKind, Value, xsd};
+use crate::plan::{Expression, Function, Variable};
+
+/// Ranges of raw ids, ascending and apart from each other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdRanges(Vec<RangeInclusive<u64>>);
+
+/// How far a time without a zone may be from one in UTC (XPath and XQuery Functions 10.4, XML Schema 3.2.7.4).
+const ZONE_MS: i64 = 14 * 3_600_000;
+
+/// Returns the ranges that a condition leaves to a variable, if it tells any.
+pub fn ranges_of(condition: &Expression, variable: Variable) -> Option<IdRanges> {
+    match condition {
+        Expression::Call(Function::And, parts) => {
+            parts.iter().filter_map(|part| ranges_of(part, variable)).reduce(|a, b| a.intersection(&b))
+        }
+        Expression::Call(Function::EffectiveBoolean, parts) => match parts.as_slice() {
+            [part] => ranges_of(part, variable),
+            _ => None,
+        },
+        Expression::Call(
+            Function::SparqlLess
+            | Function::SparqlLessOrEqual
+            | Function::CypherLess
+            | Function::CypherLessOrEqual,
+            sides,
+        ) => match sides.as_slice() {
+            [Expression::Variable(own), Expression::Constant(value)] if *own == variable => {
+                IdRanges::of(value, Side::AtMost)
+            }
+            [Expression::Constant(value), Expression::Variable(own)] if *own == variable => {
+                IdRanges::of(value, Side::AtLeast)
+            }
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    AtMost,
+    AtLeast,
+}
+
+impl IdRanges {
+    pub fn get(&self, index: usize) -> Option<&RangeInclusive<u64>> {
+        self.0.get(index)
+    }
+
+    pub fn contains(&self, id: TermId) -> bool {
+        self.0.iter().any(|range| range.contains(&id.to_bits()))
+    }
+
+    /// Returns the ids that may compare so with a value; `None` if all may, or it is of no kind that is known here.
+    fn of(value: &Value, side: Side) -> Option<IdRanges> {
+        let mut ranges = vec![of_kind(TermKind::TypedLiteral)];
+        match value {
+            Value::Integer(integer) => ranges.extend(of_integer(*integer, side)),
+            Value::Float(float) => ranges.extend(of_float(*float, side)?),
+            Value::Term(Term::Literal(literal)) => {
+                let (text, datatype) = (literal.value(), literal.datatype());
+                let inline = TermId::inline(literal);
+                if datatype == xsd::INTEGER {
+                    ranges.extend(of_integer(text.parse().ok()?, side));
+                } else if datatype == xsd::DOUBLE || datatype == xsd::DECIMAL {
+                    let float: f64 = text.parse().ok()?;
+                    // A decimal is somewhere about the double next to it.
+                    let wider = if side == Side::AtMost { float.next_up() } else { float.next_down() };
+                    ranges.extend(of_float(wider, side)?);
+                } else if datatype == xsd::DATE {
+                    ranges.push(cut(inline.filter(|id| id.kind() == TermKind::Date)?, side));
+                } else if datatype == xsd::DATE_TIME {
+                    ranges.push(of_moment(inline?.as_date_time()?.0, side)?);
+                } else {
+                    return None;
+                }
+            }
+            _ => return None,
+        }
+        ranges.sort_by_key(|range| *range.start());
+        Some(IdRanges(ranges))
+    }
+
+    fn intersection(&self, other: &IdRanges) -> IdRanges {
+        let both = self.0.iter().flat_map(|a| {
+            other.0.iter().filter_map(move |b| {
+                let range = *a.start().max(b.start())..=*a.end().min(b.end());
+                (!range.is_empty()).then_some(range)
+            })
+        });
+        IdRanges(both.collect())
+    }
+}
+
+fn of_kind(kind: TermKind) -> RangeInclusive<u64> {
+    let first = (kind as u64) << 60;
+    first..=first | ((1 << 60) - 1)
+}
+
+/// Returns the ids of the kind of `id` that are not past it.
+fn cut(id: TermId, side: Side) -> RangeInclusive<u64> {
+    let all = of_kind(id.kind());
+    match side {
+        Side::AtMost => *all.start()..=id.to_bits(),
+        Side::AtLeast => id.to_bits()..=*all.end(),
+    }
+}
+
+/// The integers on one side of another, the doubles there, and all decimals, which are not in order.
+fn of_integer(integer: i64, side: Side) -> [RangeInclusive<u64>; 3] {
+    let float = integer as f64;
+    let wider = if side == Side::AtMost { float.next_up() } else { float.next_down() };
+    [of_integers(integer, side), of_kind(TermKind::Decimal), cut_doubles(wider, side)]
+}
+
+fn of_float(float: f64, side: Side) -> Option<[RangeInclusive<u64>; 3]> {
+    if float.is_nan() {
+        return None;
+    }
+    // A cast saturates, which keeps what is past all integers there.
+    let integer = if side == Side::AtMost { float.ceil() } else { float.floor() } as i64;
+    Some([of_integers(integer, side), of_kind(TermKind::Decimal), cut_doubles(float, side)])
+}
+
+fn of_integers(integer: i64, side: Side) -> RangeInclusive<u64> {
+    match (TermId::from_i64(integer), side, integer < 0) {
+        (Some(id), ..) => cut(id, side),
+        (None, Side::AtMost, false) | (None, Side::AtLeast, true) => of_kind(TermKind::Integer),
+        // None is there, but one is left, since a range has an end.
+        (None, Side::AtMost, true) => cut(first_of(TermKind::Integer), side),
+        (None, Side::AtLeast, false) => cut(last_of(TermKind::Integer), side),
+    }
+}
+
+fn cut_doubles(float: f64, side: Side) -> RangeInclusive<u64> {
+    let [low, high] = TermId::doubles_about(float);
+    cut(if side == Side::AtMost { high } else { low }, side)
+}
+
+fn of_moment(milliseconds: i64, side: Side) -> Option<RangeInclusive<u64>> {
+    let wider = match side {
+        Side::AtMost => milliseconds.checked_add(ZONE_MS),
+        Side::AtLeast => milliseconds.checked_sub(ZONE_MS),
+    };
+    Some(cut(TermId::from_utc_ms(wider?)?, side))
+}
+
+fn first_of(kind: TermKind) -> TermId {
+    TermId::from_bits(*of_kind(kind).start()).expect("a kind has ids")
+}
+
+fn last_of(kind: TermKind) -> TermId {
+    TermId::from_bits(*of_kind(kind).end()).expect("a kind has ids")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::batch::Batch;
+    use crate::dataset::MemoryDataset;
+    use crate::execute::expression::compile;
+    use crate::execute::{Context, Layout};
+    use crate::model::Literal;
+    use proptest::prelude::*;
+    use std::sync::Arc;
+
+    fn literals() -> impl Strategy<Value = Literal> {
+        let typed = |texts: &'static [&'static str], datatype| {
+            prop::sample::select(texts).prop_map(move |text| Literal::new_typed_literal(text, datatype))
+        };
+        prop_oneof![
+            (-9i64..9).prop_map(Literal::from),
+            any::<i64>().prop_map(Literal::from),
+            (-40i32..40).prop_map(|quarters| Literal::from(f64::from(quarters) / 4.0)),
+            any::<f64>().prop_map(Literal::from),
+            typed(&["0.5", "-0.5", "1.0", "1", "3.25", "-7.125", "99999999.75"], xsd::DECIMAL),
+            typed(&["0.0E0", "-0.0E0", "1.0E0", "INF", "-INF", "NaN", "0.1", "1e400"], xsd::DOUBLE),
+            typed(&["2008-05-01", "2008-05-02", "1969-01-01", "2008-05-01Z", "-0044-03-15"], xsd::DATE),
+            typed(
+                &[
+                    "2008-05-01T00:00:00",
+                    "2008-05-01T10:00:00Z",
+                    "2008-05-01T09:00:00+02:00",
+                    "1900-01-01T00:00:00"
+                ],
+                xsd::DATE_TIME
+            ),
+            typed(&["b"], xsd::STRING),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn what_compares_is_within(term in literals(), other in literals(), which in 0usize..4, swapped: bool) {
+            let dataset = MemoryDataset::new();
+            let subject = crate::model::NamedNode::new_unchecked("x:s");
+            let quad = oxrdf::Quad::new(subject.clone(), subject, term.clone(), oxrdf::GraphName::DefaultGraph);
+            dataset.insert_quad(&quad).unwrap();
+            let context = Context::new(Arc::new(dataset));
+            let id = context.dataset.term_id(&Term::Literal(term)).unwrap().unwrap();
+            let function = [Function::SparqlLess, Function::SparqlLessOrEqual, Function::CypherLess, Function::CypherLessOrEqual][which].clone();
+            let variable = Variable(0);
+            let mut sides = vec![Expression::Variable(variable), Expression::Constant(Value::Term(other.into()))];
+            if swapped {
+                sides.reverse();
+            }
+            let condition = Expression::Call(function, sides);
+            let mut layout = Layout::default();
+            layout.push(variable, true);
+            let compiled = compile(&condition, &layout, &context).unwrap();
+            let holds = compiled.filter(&Batch::new(vec![vec![id]], 1), &context).unwrap() == [true];
+            if holds && let Some(ranges) = ranges_of(&condition, variable) {
+                prop_assert!(ranges.contains(id), "{id:?} is not in {ranges:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ranges_are_narrow() {
+        let less = |value: Value| {
+            let sides = vec![Expression::Variable(Variable(0)), Expression::Constant(value)];
+            ranges_of(&Expression::Call(Function::SparqlLess, sides), Variable(0))
+        };
+        let integer = |value| TermId::from_i64(value).unwrap();
+        let ranges = less(Value::Integer(5)).unwrap();
+        assert!(ranges.contains(integer(4)) && !ranges.contains(integer(6)));
+        assert!(!ranges.contains(TermId::from_bool(true)));
+        let date = |text: &str| Literal::new_typed_literal(text, xsd::DATE);
+        let ranges = less(Value::Term(date("2008-05-01").into())).unwrap();
+        assert!(!ranges.contains(TermId::inline(&date("2008-05-02")).unwrap()));
+        assert_eq!(less(Value::String("b".to_owned())), None);
+    }
+}
