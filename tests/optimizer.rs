@@ -199,6 +199,8 @@ fn what_the_fuzzer_found_stays_found() {
         "SELECT * { { SELECT ?v0 (COUNT(*) AS ?v4) { ?v0 <e:p0> ?v0 } GROUP BY ?v0 } FILTER EXISTS { ?v0 <e:p0> ?v4 } }",
         "SELECT * { ?v0 ?p ?v0 . ?p ((<e:p0>)*)+ ?v1 }",
         "SELECT * { { SELECT ?v0 (COUNT(*) AS ?v4) { ?v4 <e:p0> ?v0 FILTER(?v0 = <e:n0> || ?v4 = ?v4) } GROUP BY ?v0 } }",
+        "SELECT ?v0 { ?v0 <e:p0> ?v0 FILTER NOT EXISTS { ?v3 ?v2 ?v0 FILTER(BOUND(?v2)) } }",
+        "SELECT ?v0 { ?v0 <e:p0> ?v1 FILTER(?v1 = 1 || EXISTS { ?v3 ?v2 ?v0 FILTER(BOUND(?v2)) }) }",
     ] {
         let dataset = Arc::new(dataset(triples));
         let optimised = optimize(parse(text), &*dataset).unwrap();

@@ -105,6 +105,7 @@ impl State {
                 edges.push(edge);
             }
         }
+        edges.sort_unstable_by_key(|edge| pattern.sort_key(edge));
         Ok(edges)
     }
 }

@@ -61,7 +61,7 @@ pub trait Dataset: Send + Sync {
         self.scan(pattern, permutation)
     }
 
-    /// Scans the edges that match, in no promised order.
+    /// Scans the edges that match, sorted by [`EdgePattern::sort_key`].
     ///
     /// # Shape
     /// Batches of five columns: subject, predicate, object, graph, edge.

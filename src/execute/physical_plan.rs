@@ -89,6 +89,9 @@ impl Planner {
         if !query.writes {
             let once = query.root.mentions().into_iter().filter(|(_, count)| *count == 1);
             let mut unread: BTreeSet<Variable> = once.map(|(variable, _)| variable).collect();
+            asked_of_subplans(&query.root).iter().for_each(|variable| {
+                unread.remove(variable);
+            });
             unread.retain(|variable| query.columns.iter().all(|column| column.variable != *variable));
             self.unread = Arc::new(unread);
         }
@@ -133,7 +136,7 @@ impl Planner {
                 Box::new(self.index_scan(scan, wanted))
             }
             LogicalPlan::MultiwayJoin(scans) => Box::new(MultiwayJoin::new(scans, context)),
-            LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, context)),
+            LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, &self.unread, context)),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
             LogicalPlan::Repeat(repeat) => Box::new(Repeat::new(self.build(&repeat.input)?, repeat, self)?),
             LogicalPlan::Values { variables, rows } => {
@@ -447,7 +450,9 @@ impl Planner {
             LogicalPlan::QuadScan(scan) if is_better() => {
                 Some(Box::new(ScanProbe::new(scan, key, &self.unread, context)))
             }
-            LogicalPlan::EdgeScan(scan) if is_better() => Some(Box::new(EdgeProbe::new(scan, key, context))),
+            LogicalPlan::EdgeScan(scan) if is_better() => {
+                Some(Box::new(EdgeProbe::new(scan, key, &self.unread, context)))
+            }
             LogicalPlan::Path(path) => {
                 let mut key = PathProbe::key_candidates(path);
                 key.retain(|variable| left.contains(*variable));
@@ -687,6 +692,19 @@ impl Planner {
             _ => None,
         }
     }
+}
+
+/// Returns what the plans of EXISTS mention: each is built on its own, and told apart by nobody who counts mentions.
+fn asked_of_subplans(plan: &LogicalPlan) -> BTreeSet<Variable> {
+    fn of_expression(expression: &Expression, all: &mut BTreeSet<Variable>) {
+        if let Expression::Exists(plan) = expression {
+            all.extend(plan.mentioned());
+        }
+        expression.children().into_iter().for_each(|child| of_expression(child, all));
+    }
+    let mut all: BTreeSet<Variable> = plan.inputs().into_iter().flat_map(asked_of_subplans).collect();
+    plan.expressions().into_iter().for_each(|expression| of_expression(expression, &mut all));
+    all
 }
 
 /// Returns whether a plan can only run on rows of what stands before it.

@@ -251,7 +251,7 @@ impl Run {
         RunScan::begin(self.clone(), &self.narrowed(pattern), permutation, places)
     }
 
-    /// Scans the edges that match, in no promised order; shape as
+    /// Scans the edges that match; order and shape as
     /// [`crate::dataset::Dataset::scan_edges`].
     pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
         EdgeScan::begin(self.clone(), pattern)

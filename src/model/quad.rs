@@ -85,4 +85,14 @@ impl EdgePattern {
             && self.edge.is_none_or(|e| e == edge.edge)
             && self.graph.contains(edge.graph)
     }
+
+    /// Returns what the edges that match are sorted by.
+    pub fn sort_key(&self, edge: &Edge) -> [TermId; 5] {
+        let Edge { subject, predicate, object, graph, edge } = *edge;
+        match self {
+            EdgePattern { edge: Some(_), .. } => [edge, subject, predicate, object, graph],
+            EdgePattern { subject: None, object: Some(_), .. } => [predicate, object, subject, graph, edge],
+            _ => [predicate, subject, object, graph, edge],
+        }
+    }
 }

@@ -260,7 +260,9 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
                 graph,
             })
         }
-        LogicalPlan::EdgeScan(scan) if scan.edge.variable() != Some(variable) => {
+        LogicalPlan::EdgeScan(scan)
+            if scan.edge.variable() != Some(variable) && scan.reifier != Some(variable) =>
+        {
             // A scan among several predicates keeps its variable.
             if scan.predicate.variable() == Some(variable) && !scan.predicates.is_empty() {
                 return None;

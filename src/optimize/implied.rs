@@ -156,7 +156,9 @@ impl Facts<'_> {
     fn plain_edges(&self, plan: LogicalPlan, mentions: &BTreeMap<Variable, usize>) -> LogicalPlan {
         let plan = plan.map_inputs(&mut |input| self.plain_edges(input, mentions));
         match plan {
-            LogicalPlan::EdgeScan(scan) if self.is_one_each(&scan) && is_unread(&scan.edge, mentions) => {
+            LogicalPlan::EdgeScan(scan)
+                if self.is_one_each(&scan) && scan.reifier.is_none() && is_unread(&scan.edge, mentions) =>
+            {
                 let EdgeScan { subject, predicate, object, graph, .. } = scan;
                 LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph })
             }

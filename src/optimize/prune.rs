@@ -135,9 +135,12 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
             let all = input.variables();
             self::plan(input, &all)
         }),
+        EdgeScan(mut scan) => {
+            scan.reifier = scan.reifier.filter(|reifier| needed.contains(reifier));
+            EdgeScan(scan)
+        }
         leaf @ (QuadScan(_)
         | MultiwayJoin(_)
-        | EdgeScan(_)
         | Path(_)
         | Values { .. }
         | Argument { .. }

@@ -198,6 +198,7 @@ impl Printer {
             words.push(format!("among {}", self.names(&scan.predicates, "|")));
         }
         words.push(format!("edge {}", self.slot(&scan.edge)));
+        words.extend(scan.reifier.map(|reifier| format!("reifier {}", self.variable(reifier))));
         words.push(self.graph(&scan.graph));
         join_words(words)
     }

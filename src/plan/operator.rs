@@ -220,6 +220,8 @@ pub struct EdgeScan {
     pub object: Slot,
     pub graph: GraphSelector,
     pub edge: Slot,
+    /// Bound to the reifier; where the triple itself is the relationship, to that, so that no quad holds it.
+    pub reifier: Option<Variable>,
     /// Only predicates among these, if not empty (`-[:A|B]->`); `predicate` is then a variable.
     pub predicates: Vec<NamedNode>,
 }

@@ -64,6 +64,7 @@ impl LogicalPlan {
             EdgeScan(scan) => {
                 let slots = [&scan.subject, &scan.predicate, &scan.object, &scan.edge];
                 all.extend(slots.iter().filter_map(|slot| slot.variable()));
+                all.extend(scan.reifier);
                 all.extend(scan.graph.variable());
             }
             Path(path) => {

@@ -1,6 +1,7 @@
 //! `View`: a base run under an overlay, read as one. What snapshots and transactions have in common.
 
 use std::collections::BTreeSet;
+use std::iter::Peekable;
 
 use super::base::Base;
 use super::change_set::Changes;
@@ -75,7 +76,8 @@ impl View {
     }
 
     pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
-        let added = self.overlay.added_edges.scan(pattern);
+        let mut added = self.overlay.added_edges.scan(pattern);
+        added.sort_unstable_by_key(|edge| pattern.sort_key(edge));
         let bound = [pattern.subject, pattern.predicate, pattern.object, pattern.edge];
         let base = match bound.into_iter().flatten().any(is_of_overlay) {
             true => None,
@@ -84,7 +86,11 @@ impl View {
         let removed = &self.overlay.removed_edges;
         Ok(match base {
             Some(base) if added.is_empty() && removed.is_empty() => base,
-            Some(base) => Box::new(EdgeScan { base: Some(base), removed: removed.clone(), added }),
+            Some(base) => {
+                let (pattern, removed, added) =
+                    (pattern.clone(), removed.clone(), added.into_iter().peekable());
+                Box::new(EdgeScan { base: Some(base), pattern, removed, added })
+            }
             None => Box::new(RowsScan::new(edge_batch(&added).into_columns())),
         })
     }
@@ -268,11 +274,33 @@ fn removed_none() -> super::overlay::QuadCursor {
     QuadSet::default().cursor(&QuadPattern::default(), Permutation::Spo)
 }
 
-/// The edges of the base but for the removed ones, then the added ones.
+/// The edges of the base but for the removed ones, and the added ones in between.
 struct EdgeScan {
     base: Option<Box<dyn Scan>>,
+    pattern: EdgePattern,
     removed: imbl::OrdSet<Edge>,
-    added: Vec<Edge>,
+    added: Peekable<std::vec::IntoIter<Edge>>,
+}
+
+impl EdgeScan {
+    /// Puts the added edges that come before the last one of a batch into it.
+    fn merge(&mut self, batch: Batch) -> Batch {
+        let key = |edge: &Edge| self.pattern.sort_key(edge);
+        let rows = batch.rows();
+        let Some(last) = rows.checked_sub(1).map(|last| key(&edge_at(&batch, last))) else { return batch };
+        if self.added.peek().is_none_or(|added| key(added) > last) {
+            return batch;
+        }
+        let mut merged = Vec::with_capacity(rows + 1);
+        for row in 0..rows {
+            let edge = edge_at(&batch, row);
+            while let Some(added) = self.added.next_if(|added| key(added) < key(&edge)) {
+                merged.push(added);
+            }
+            merged.push(edge);
+        }
+        edge_batch(&merged)
+    }
 }
 
 impl Scan for EdgeScan {
@@ -287,11 +315,12 @@ impl Scan for EdgeScan {
                     (0..batch.rows()).map(|row| !self.removed.contains(&edge_at(&batch, row))).collect();
                 batch.filter(&keep);
             }
+            let batch = self.merge(batch);
             if !batch.is_empty() {
                 return Ok(Some(batch));
             }
         }
-        let added = std::mem::take(&mut self.added);
+        let added: Vec<Edge> = self.added.by_ref().collect();
         Ok((!added.is_empty()).then(|| edge_batch(&added)))
     }
 }

@@ -1,12 +1,15 @@
 //! `EdgeScan`: relationships: for each asserted triple between nodes its reifiers, else itself.
 
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::index_scan::{ResolvedScan, ScanShape, describe_slot, resolve};
 use super::{GraphScope, Operator, Probe, QuadReader};
 use crate::batch::Batch;
+use crate::dataset::{Places, Scan};
 use crate::execute::{Context, ExecuteError, Layout, Local};
-use crate::model::{Edge, EdgePattern, Quad, QuadPattern, Term, TermId, TermKind, rdf};
+use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind, rdf};
 use crate::plan::{EdgeScan as EdgePlan, QuadScan, Slot, Variable};
 
 /// Scans the relationships of one pattern.
@@ -30,9 +33,37 @@ pub struct EdgeProbe {
 /// Reads the relationships of one resolved pattern.
 pub struct EdgeReader {
     quads: QuadReader,
-    reifiers: Reifiers,
+    edges: EdgePattern,
+    reifiers: ReifierStream,
+    wanted: Wanted,
     /// The predicate that makes labels, not relationships, where the predicate is open.
     label: Option<TermId>,
+}
+
+/// What of relationships is read, beyond their triples.
+#[derive(Clone, Copy)]
+pub struct Wanted {
+    /// The relationship as a value; to make it takes some time.
+    pub edge: bool,
+    pub reifier: bool,
+}
+
+impl Wanted {
+    pub const EDGE: Wanted = Wanted { edge: true, reifier: false };
+
+    fn by(plan: &EdgePlan, shape: &ScanShape) -> Wanted {
+        let is_read = |variable: Option<Variable>| variable.is_some_and(|v| shape.layout.contains(v));
+        let edge = matches!(plan.edge, Slot::Constant(_)) || is_read(plan.edge.variable());
+        Wanted { edge, reifier: is_read(plan.reifier) }
+    }
+}
+
+/// Edges in the order in which the triples come.
+enum ReifierStream {
+    /// Sorted as the triples are: read along with them.
+    Sorted { scan: Box<dyn Scan>, batch: Batch, row: usize },
+    /// Graphs that are read as one mix their order.
+    Loaded(Reifiers),
 }
 
 /// The reifiers of the triples of one pattern, sorted by triple.
@@ -44,8 +75,9 @@ pub struct Reifiers {
 }
 
 impl EdgeScan {
-    pub fn new(plan: &EdgePlan, context: Arc<Context>) -> EdgeScan {
-        EdgeScan { context, plan: plan.clone(), shape: shape_of(plan), readers: None }
+    /// Its rows lack the variables `unread`.
+    pub fn new(plan: &EdgePlan, unread: &BTreeSet<Variable>, context: Arc<Context>) -> EdgeScan {
+        EdgeScan { context, plan: plan.clone(), shape: shape_of(plan, unread), readers: None }
     }
 
     fn open(&self) -> Result<Vec<EdgeReader>, ExecuteError> {
@@ -54,7 +86,8 @@ impl EdgeScan {
         }
         let mut readers = Vec::new();
         for resolved in resolve_all(&self.plan, &self.context)? {
-            readers.push(EdgeReader::open(&resolved.pattern, resolved.merges, &self.context)?);
+            let wanted = Wanted::by(&self.plan, &self.shape);
+            readers.push(EdgeReader::open(&resolved.pattern, resolved.merges, wanted, &self.context)?);
         }
         readers.reverse();
         Ok(readers)
@@ -93,46 +126,124 @@ impl Operator for EdgeScan {
 
 impl EdgeReader {
     /// Opens the relationships of a pattern.
-    pub fn open(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<EdgeReader, ExecuteError> {
-        let reifiers = Reifiers::load(pattern, merges, context)?;
-        let quads = QuadReader::of_pattern(pattern, merges, context)?;
+    pub fn open(
+        pattern: &QuadPattern,
+        merges: bool,
+        wanted: Wanted,
+        context: &Context,
+    ) -> Result<EdgeReader, ExecuteError> {
+        let reifiers = ReifierStream::open(pattern, merges, context)?;
+        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+        let quads = QuadReader::in_order(&resolved, order_of(pattern), Places::ALL, context)?;
         let label = match pattern.predicate {
             Some(_) => None,
             None => context.dataset.term_id(&Term::NamedNode(rdf::TYPE.into_owned()))?,
         };
-        Ok(EdgeReader { quads, reifiers, label })
+        Ok(EdgeReader { quads, edges: edges_of(pattern), reifiers, wanted, label })
     }
 
-    /// Returns rows of (s, p, o, g, relationship); perhaps none, which is not yet the end.
+    /// Returns rows of (s, p, o, g, relationship, reifier), the last two undefined where they are not wanted;
+    /// perhaps none, which is not yet the end.
     pub fn next_rows(&mut self, context: &Context) -> Result<Option<Batch>, ExecuteError> {
         let Some(quads) = self.quads.next_quads()? else { return Ok(None) };
-        let (mut source, mut relationships) = (Vec::new(), Vec::new());
+        let (mut source, mut found) = (Vec::with_capacity(quads.rows()), Vec::with_capacity(quads.rows()));
         for row in 0..quads.rows() {
             let quad = quad_of(&quads, row);
             if !is_node(quad.object, context)? || self.label == Some(quad.predicate) {
                 continue;
             }
-            let before = source.len();
-            for edge in self.reifiers.of(&quad) {
-                source.push(row as u32);
-                relationships.push(context.values.intern(Local::Relationship { quad, edge: Some(edge) }));
+            let before = found.len();
+            self.reifiers.take(&quad, &self.edges, &mut found)?;
+            if found.len() == before {
+                found.push(TermId::UNDEFINED);
             }
-            if source.len() == before {
-                source.push(row as u32);
-                relationships.push(context.values.intern(Local::Relationship { quad, edge: None }));
-            }
+            source.resize(found.len(), row as u32);
         }
         let mut batch = quads.gather(&source);
+        let local = |(row, reifier): (usize, &TermId)| {
+            let edge = (!reifier.is_undefined()).then_some(*reifier);
+            context.values.intern(Local::Relationship { quad: quad_of(&batch, row), edge })
+        };
+        let relationships = match self.wanted.edge {
+            true => found.iter().enumerate().map(local).collect(),
+            false => vec![TermId::UNDEFINED; found.len()],
+        };
+        if self.wanted.reifier {
+            for row in 0..found.len() {
+                if found[row].is_undefined() {
+                    found[row] = local((row, &TermId::UNDEFINED));
+                }
+            }
+        }
         batch.push_column(relationships);
+        batch.push_column(found);
         Ok(Some(batch))
     }
 }
 
+/// Returns the order in which triples come as their edges do.
+fn order_of(pattern: &QuadPattern) -> Permutation {
+    match pattern {
+        QuadPattern { subject: None, object: None, .. } => Permutation::Pso,
+        QuadPattern { subject: Some(_), predicate: None, .. } => Permutation::Spo,
+        QuadPattern { object: Some(_), subject: None, predicate: None, .. } => Permutation::Ops,
+        QuadPattern { subject: Some(_), .. } => Permutation::Pso,
+        _ => Permutation::Pos,
+    }
+}
+
+impl ReifierStream {
+    fn open(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<ReifierStream, ExecuteError> {
+        if merges {
+            return Ok(ReifierStream::Loaded(Reifiers::load(pattern, merges, context)?));
+        }
+        let scan = context.dataset.scan_edges(&edges_of(pattern))?;
+        Ok(ReifierStream::Sorted { scan, batch: Batch::empty(5), row: 0 })
+    }
+
+    /// Appends the reifiers of a triple, which is not before the last one asked for.
+    fn take(
+        &mut self,
+        quad: &Quad,
+        pattern: &EdgePattern,
+        out: &mut Vec<TermId>,
+    ) -> Result<(), ExecuteError> {
+        let (scan, batch, row) = match self {
+            ReifierStream::Loaded(reifiers) => {
+                out.extend(reifiers.of(quad));
+                return Ok(());
+            }
+            ReifierStream::Sorted { scan, batch, row } => (scan, batch, row),
+        };
+        let key = |quad: &Quad, edge| {
+            let Quad { subject, predicate, object, graph } = *quad;
+            pattern.sort_key(&Edge { subject, predicate, object, graph, edge })
+        };
+        let sought = key(quad, TermId::UNDEFINED);
+        loop {
+            if *row == batch.rows() {
+                let Some(next) = scan.next_batch()? else { return Ok(()) };
+                (*batch, *row) = (next, 0);
+            }
+            match key(&quad_of(batch, *row), TermId::UNDEFINED).cmp(&sought) {
+                Ordering::Less => {}
+                Ordering::Equal => out.push(batch.column(4)[*row]),
+                Ordering::Greater => return Ok(()),
+            }
+            *row += 1;
+        }
+    }
+}
+
+/// Returns the pattern of the edges whose triples match.
+fn edges_of(pattern: &QuadPattern) -> EdgePattern {
+    let QuadPattern { subject, predicate, object, graph } = pattern.clone();
+    EdgePattern { subject, predicate, object, edge: None, graph }
+}
+
 impl Reifiers {
     pub fn load(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<Reifiers, ExecuteError> {
-        let QuadPattern { subject, predicate, object, graph } = pattern.clone();
-        let mut scan =
-            context.dataset.scan_edges(&EdgePattern { subject, predicate, object, edge: None, graph })?;
+        let mut scan = context.dataset.scan_edges(&edges_of(pattern))?;
         let mut edges = Vec::new();
         while let Some(batch) = scan.next_batch()? {
             context.check()?;
@@ -175,8 +286,14 @@ impl Reifiers {
 
 impl EdgeProbe {
     /// Makes a probe whose keys bind the variables `key`, all of which the scan has.
-    pub fn new(plan: &EdgePlan, key: Vec<Variable>, context: Arc<Context>) -> EdgeProbe {
-        EdgeProbe { context, shape: shape_of(plan), plan: plan.clone(), key, base: None }
+    /// Its rows lack the variables `unread`.
+    pub fn new(
+        plan: &EdgePlan,
+        key: Vec<Variable>,
+        unread: &BTreeSet<Variable>,
+        context: Arc<Context>,
+    ) -> EdgeProbe {
+        EdgeProbe { context, shape: shape_of(plan, unread), plan: plan.clone(), key, base: None }
     }
 
     /// Returns the patterns of a key.
@@ -194,12 +311,40 @@ impl EdgeProbe {
         let scope = GraphScope::resolve(&self.plan.graph, &self.context)?;
         let mut found = Vec::new();
         for resolved in base {
-            if let Some(narrowed) = narrow(resolved, &self.plan, &scope, &self.key, key, &self.context) {
-                found.push(narrowed);
+            let narrowed = narrow(resolved, &self.plan, &scope, &self.key, key, &self.context);
+            let reifier = self.key.iter().position(|variable| self.plan.reifier == Some(*variable));
+            match (narrowed, reifier.and_then(|at| key.get(at))) {
+                (Some(narrowed), Some(id)) if !id.is_undefined() && id.as_local().is_none() => {
+                    found.extend(reified_by(*id, &narrowed, &self.context)?);
+                }
+                (narrowed, _) => found.extend(narrowed),
             }
         }
         Ok(found)
     }
+}
+
+/// Returns a pattern for each triple that a node reifies and that matches.
+fn reified_by(
+    reifier: TermId,
+    resolved: &ResolvedScan,
+    context: &Context,
+) -> Result<Vec<ResolvedScan>, ExecuteError> {
+    let pattern = EdgePattern { edge: Some(reifier), ..edges_of(&resolved.pattern) };
+    let mut scan = context.dataset.scan_edges(&pattern)?;
+    let mut found: Vec<ResolvedScan> = Vec::new();
+    while let Some(batch) = scan.next_batch()? {
+        for row in 0..batch.rows() {
+            let Quad { subject, predicate, object, .. } = quad_of(&batch, row);
+            let [subject, predicate, object] = [subject, predicate, object].map(Some);
+            let graph = resolved.pattern.graph.clone();
+            let pattern = QuadPattern { subject, predicate, object, graph };
+            if found.iter().all(|known| known.pattern != pattern) {
+                found.push(ResolvedScan { pattern, merges: resolved.merges });
+            }
+        }
+    }
+    Ok(found)
 }
 
 /// Puts a key's ids into a pattern; `None` if nothing can match.
@@ -217,7 +362,11 @@ fn narrow(
         place.replace(id).is_none_or(|other| other == id)
     }
     for (variable, id) in variables.iter().zip(key).filter(|(_, id)| !id.is_undefined()) {
-        if plan.edge.variable() == Some(*variable) {
+        let is_reifier = plan.reifier == Some(*variable);
+        if is_reifier && id.as_local().is_none() {
+            continue;
+        }
+        if is_reifier || plan.edge.variable() == Some(*variable) {
             // The relationship tells its triple.
             let local = context.values.get(*id)?;
             let Local::Relationship { quad, .. } = &*local else { return None };
@@ -274,11 +423,12 @@ impl Probe for EdgeProbe {
 
     fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
         for resolved in self.patterns(key)? {
-            let mut reader = EdgeReader::open(&resolved.pattern, resolved.merges, &self.context)?;
+            let wanted = Wanted::by(&self.plan, &self.shape);
+            let mut reader = EdgeReader::open(&resolved.pattern, resolved.merges, wanted, &self.context)?;
             while let Some(rows) = reader.next_rows(&self.context)? {
                 let mut batch = self.shape.apply(select_edge(rows, &self.plan, &self.context)?);
                 for (variable, id) in self.key.iter().zip(key).filter(|(_, id)| !id.is_undefined()) {
-                    if self.plan.edge.variable() == Some(*variable)
+                    if (self.plan.edge.variable() == Some(*variable) || self.plan.reifier == Some(*variable))
                         && let Some(column) = self.shape.layout.column(*variable)
                     {
                         let keep: Vec<bool> = batch.column(column).iter().map(|own| own == id).collect();
@@ -342,14 +492,16 @@ pub fn as_quad_scan(plan: &EdgePlan) -> QuadScan {
     }
 }
 
-fn shape_of(plan: &EdgePlan) -> ScanShape {
-    ScanShape::of_places(&[
+fn shape_of(plan: &EdgePlan, unread: &BTreeSet<Variable>) -> ScanShape {
+    let shape = ScanShape::of_places(&[
         plan.subject.variable(),
         plan.predicate.variable(),
         plan.object.variable(),
         plan.graph.variable(),
         plan.edge.variable(),
-    ])
+        plan.reifier,
+    ]);
+    shape.without(unread)
 }
 
 fn describe_edge(plan: &EdgePlan) -> String {

@@ -88,6 +88,7 @@ pub fn edge_scan(text: &str) -> LogicalPlan {
         predicate,
         object,
         edge,
+        reifier: None,
         graph: GraphSelector::Default,
         predicates: Vec::new(),
     })

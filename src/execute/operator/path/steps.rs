@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::filter_of;
-use crate::execute::operator::edge_scan::{EdgeReader, quad_of};
+use crate::execute::operator::edge_scan::{EdgeReader, Wanted, quad_of};
 use crate::execute::operator::{GraphScope, QuadReader, bytes_of};
 use crate::execute::{Context, ExecuteError, Reservation};
 use crate::model::{NamedNode, QuadPattern, TermId};
@@ -189,7 +189,8 @@ impl Steps {
             Step::Leaf(leaf) => {
                 for pattern in self.patterns(*leaf, Some(from), true) {
                     let pattern = QuadPattern { object: Some(to), ..pattern };
-                    let mut reader = EdgeReader::open(&pattern, self.scope.merges, &self.context)?;
+                    let mut reader =
+                        EdgeReader::open(&pattern, self.scope.merges, Wanted::EDGE, &self.context)?;
                     while let Some(rows) = reader.next_rows(&self.context)? {
                         if let Some(relationship) = rows.column(4).first() {
                             return Ok(Some(*relationship));
@@ -262,7 +263,7 @@ impl Steps {
         }
         let mut found = Vec::new();
         for pattern in self.patterns(leaf, Some(node), forward) {
-            let mut reader = EdgeReader::open(&pattern, self.scope.merges, &self.context)?;
+            let mut reader = EdgeReader::open(&pattern, self.scope.merges, Wanted::EDGE, &self.context)?;
             while let Some(rows) = reader.next_rows(&self.context)? {
                 for row in 0..rows.rows() {
                     let quad = quad_of(&rows, row);

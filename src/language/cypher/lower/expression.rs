@@ -139,18 +139,24 @@ impl Lowerer<'_> {
     /// the question reads as OPTIONAL does in SPARQL; else by a function.
     pub(super) fn property(&mut self, owner: Binding, key: &str, rows: &mut Rows) -> Expression {
         let iri = self.iri(key);
-        let is_joinable =
-            owner.kind == Kind::Node && !owner.is_nullable && !owner.is_local && !rows.is_ordered;
-        if self.may_have_changed || !is_joinable || !self.is_scannable(&iri) {
+        let entity = match owner.kind {
+            Kind::Node => Some(owner.variable),
+            // A reifier goes no farther than the rows of its pattern.
+            _ => owner.reifier.filter(|reifier| rows.plan.variables().contains(reifier)),
+        };
+        let is_joinable = !owner.is_nullable && !owner.is_local && !rows.is_ordered;
+        let Some(entity) =
+            entity.filter(|_| !self.may_have_changed && is_joinable && self.is_scannable(&iri))
+        else {
             return Expression::call(Function::Property(key.to_owned()), [owner.variable.into()]);
-        }
+        };
         let known = (owner.variable, key.to_owned());
         if let Some(value) = rows.properties.get(&known) {
             return (*value).into();
         }
         let value = self.variables.named(key);
         let scan = LogicalPlan::QuadScan(QuadScan {
-            subject: Slot::Variable(owner.variable),
+            subject: Slot::Variable(entity),
             predicate: Slot::Constant(iri.into()),
             object: Slot::Variable(value),
             graph: self.graph.clone(),

@@ -120,11 +120,13 @@ struct Binding {
     is_nullable: bool,
     /// It is bound within an expression only, so that no operator sees it.
     is_local: bool,
+    /// What the properties of a relationship are of, where its pattern tells.
+    reifier: Option<Variable>,
 }
 
 impl Binding {
     fn new(variable: Variable, kind: Kind, is_nullable: bool) -> Binding {
-        Binding { variable, kind, is_nullable, is_local: false }
+        Binding { variable, kind, is_nullable, is_local: false, reifier: None }
     }
 }
 

@@ -340,6 +340,7 @@ impl Lowerer<'_> {
             object: Slot::Variable(node),
             graph: self.graph.clone(),
             edge: Slot::Variable(edge),
+            reifier: None,
             predicates: Vec::new(),
         });
         let only = |plan| LogicalPlan::Project { input: Box::new(plan), variables: vec![node] };
@@ -382,6 +383,7 @@ impl Lowerer<'_> {
             }
         }
         let edge = self.edge_variable(relationship, Kind::Relationship, before, lowered);
+        let reifier = (!self.may_have_changed).then(|| self.variables.fresh());
         let scan = |this: &mut Self, subject, object| {
             let predicates: Vec<NamedNode> =
                 relationship.types.iter().map(|name| this.iri(&name.text)).collect();
@@ -395,6 +397,7 @@ impl Lowerer<'_> {
                 object: Slot::Variable(object),
                 graph: this.graph.clone(),
                 edge: Slot::Variable(edge),
+                reifier,
                 predicates,
             })
         };
@@ -407,14 +410,21 @@ impl Lowerer<'_> {
                 let is_loop = Expression::call(Function::SameTerm, [from.into(), to.into()]);
                 let backward = Box::new(scan(self, to, from));
                 let forward = scan(self, from, to);
+                let variables: Vec<Variable> = [from, to, edge].into_iter().chain(reifier).collect();
                 let only =
-                    |plan| LogicalPlan::Project { input: Box::new(plan), variables: vec![from, to, edge] };
+                    |plan| LogicalPlan::Project { input: Box::new(plan), variables: variables.clone() };
                 let backward = LogicalPlan::Filter { input: backward, condition: not(is_loop) };
                 LogicalPlan::Union(vec![only(forward), only(backward)])
             }
         };
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), plan);
-        let binding = Binding::new(edge, Kind::Relationship, false);
+        if let Some(name) = &relationship.variable
+            && !before.contains_key(&name.text)
+            && let Some(binding) = lowered.scope.get_mut(&name.text)
+        {
+            binding.reifier = reifier;
+        }
+        let binding = Binding { reifier, ..Binding::new(edge, Kind::Relationship, false) };
         self.asked(binding, relationship.properties.as_ref(), lowered);
         Some(edge)
     }
