@@ -1,5 +1,7 @@
 //! `Batch`: the unit that operators hand each other. Columns of ids; no names, no terms.
 
+use std::ops::Range;
+
 use crate::model::TermId;
 
 /// How many rows a producer aims at; a batch may hold fewer, or more where splitting costs.
@@ -83,11 +85,19 @@ impl Batch {
     /// # Panics
     /// If the widths differ.
     pub fn append(&mut self, other: &Batch) {
+        self.append_rows(other, 0..other.rows);
+    }
+
+    /// Appends some rows of another batch.
+    ///
+    /// # Panics
+    /// If the widths differ, or the other has no such rows.
+    pub fn append_rows(&mut self, other: &Batch, rows: Range<usize>) {
         assert_eq!(other.width(), self.width());
         for (column, more) in self.columns.iter_mut().zip(&other.columns) {
-            column.extend_from_slice(more);
+            column.extend_from_slice(&more[rows.clone()]);
         }
-        self.rows += other.rows;
+        self.rows += rows.len();
     }
 
     /// Returns the rows at `indices`, in that order; an index may repeat.

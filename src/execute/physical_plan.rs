@@ -33,13 +33,15 @@ use crate::plan::{
 pub struct Costs {
     /// How many rows may be read in a scan in the time of one lookup.
     pub lookup: f64,
+    /// As `lookup`, of relationships: triples and edges are looked up.
+    pub edge_lookup: f64,
     /// Below so many rows a scan is read whole rather than looked into.
     pub scan_at_once: f64,
 }
 
 impl Default for Costs {
     fn default() -> Costs {
-        Costs { lookup: 40.0, scan_at_once: 256.0 }
+        Costs { lookup: 40.0, edge_lookup: 120.0, scan_at_once: 256.0 }
     }
 }
 
@@ -442,15 +444,15 @@ impl Planner {
     ) -> Result<Option<Box<dyn Probe>>, ExecuteError> {
         let context = self.context.clone();
         let key: Vec<Variable> = right.variables().into_iter().filter(|v| left.contains(*v)).collect();
-        let is_better = || {
+        let is_better = |lookup: f64| {
             let all = self.estimate(right);
-            !key.is_empty() && all > self.costs.scan_at_once && rows * self.costs.lookup < all
+            !key.is_empty() && all > self.costs.scan_at_once && rows * lookup < all
         };
         Ok(match right {
-            LogicalPlan::QuadScan(scan) if is_better() => {
+            LogicalPlan::QuadScan(scan) if is_better(self.costs.lookup) => {
                 Some(Box::new(ScanProbe::new(scan, key, &self.unread, context)))
             }
-            LogicalPlan::EdgeScan(scan) if is_better() => {
+            LogicalPlan::EdgeScan(scan) if is_better(self.costs.edge_lookup) => {
                 Some(Box::new(EdgeProbe::new(scan, key, &self.unread, context)))
             }
             LogicalPlan::Path(path) => {

@@ -24,6 +24,11 @@ pub trait Probe: Send {
         Ok(())
     }
 
+    /// Announces that so many keys will be asked for in ascending order, or, at none, that they were.
+    fn expect_ascending(&mut self, _keys: usize) -> Result<(), ExecuteError> {
+        Ok(())
+    }
+
     /// Appends the rows of a key; an undefined part of it leaves its variable free.
     fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError>;
 
@@ -130,13 +135,14 @@ impl BindMatcher {
         numbers.retain(|number| self.ranges[*number as usize].is_none());
         numbers.sort_unstable_by_key(|number| &self.keys[*number as usize * width..][..width]);
         numbers.dedup();
+        self.probe.expect_ascending(numbers.len())?;
         for number in numbers {
             if self.rows.rows() > ROWS_KEPT {
                 break;
             }
             self.range(number as usize)?;
         }
-        Ok(())
+        self.probe.expect_ascending(0)
     }
 
     fn forget(&mut self) {

@@ -343,6 +343,57 @@ pub struct ScanProbe {
     shape: ScanShape,
     key: Vec<Variable>,
     resolved: Option<Option<(ResolvedScan, GraphScope)>>,
+    /// While keys come in order.
+    walk: Option<Walk>,
+}
+
+/// A walk through a scan that is sorted by one variable, from key to key.
+struct Walk {
+    reader: QuadReader,
+    column: usize,
+    batch: Batch,
+    row: usize,
+}
+
+/// Fewer keys are looked up one by one.
+const WALK_KEYS_MIN: usize = 16;
+/// A walk pays where so many rows, at most, lie between two keys: it reads pieces of 1,024 rows.
+const WALK_ROWS_BETWEEN_MAX: u64 = 4096;
+
+impl Walk {
+    /// Appends the rows of a key, which is above those before.
+    fn take(
+        &mut self,
+        key: TermId,
+        shape: &ScanShape,
+        context: &Context,
+        out: &mut Batch,
+    ) -> Result<(), ExecuteError> {
+        loop {
+            let keys = &self.batch.column(self.column)[self.row..];
+            let start = first_not(keys, |id| *id < key);
+            let end = start + first_not(&keys[start..], |id| *id == key);
+            out.append_rows(&self.batch, self.row + start..self.row + end);
+            let is_within = end < keys.len();
+            self.row += end;
+            if is_within {
+                return Ok(());
+            }
+            self.reader.seek(key);
+            let Some(batch) = self.reader.next_batch(shape, context)? else { return Ok(()) };
+            (self.batch, self.row) = (batch, 0);
+        }
+    }
+}
+
+/// Returns how many of the first ids satisfy `is_low`. The search gallops: mostly there are few.
+pub fn first_not(ids: &[TermId], is_low: impl Fn(&TermId) -> bool) -> usize {
+    let mut step = 1;
+    while step < ids.len() && is_low(&ids[step - 1]) {
+        step *= 2;
+    }
+    let (low, high) = (step / 2, step.min(ids.len()));
+    low + ids[low..high].partition_point(is_low)
 }
 
 impl ScanProbe {
@@ -355,20 +406,42 @@ impl ScanProbe {
         context: Arc<Context>,
     ) -> ScanProbe {
         let shape = ScanShape::of(scan).without(unread);
-        ScanProbe { context, shape, scan: scan.clone(), key, resolved: None }
+        ScanProbe { context, shape, scan: scan.clone(), key, resolved: None, walk: None }
+    }
+
+    fn resolved(&mut self) -> Result<Option<&(ResolvedScan, GraphScope)>, ExecuteError> {
+        if self.resolved.is_none() {
+            let scope = GraphScope::resolve(&self.scan.graph, &self.context)?;
+            let resolved = resolve(&self.scan, &self.context)?;
+            self.resolved = Some(resolved.map(|resolved| (resolved, scope)));
+        }
+        Ok(self.resolved.as_ref().and_then(Option::as_ref))
+    }
+
+    /// Opens a walk for so many keys, if that is better than to look each up.
+    fn open_walk(&mut self, keys: usize) -> Result<Option<Walk>, ExecuteError> {
+        let context = Arc::clone(&self.context);
+        let [variable] = self.key[..] else { return Ok(None) };
+        let permutation = choose_permutation(&self.scan, Some(variable), context.dataset.permutations());
+        let Some(column) = self.shape.layout.column(variable) else { return Ok(None) };
+        if keys < WALK_KEYS_MIN || sort_order(&self.scan, permutation).first() != Some(&variable) {
+            return Ok(None);
+        }
+        let places = self.shape.read();
+        let Some((resolved, _)) = self.resolved()? else { return Ok(None) };
+        if context.dataset.estimate(&resolved.pattern)? / keys as u64 > WALK_ROWS_BETWEEN_MAX {
+            return Ok(None);
+        }
+        let reader = QuadReader::in_order(resolved, permutation, places, &context)?;
+        Ok(Some(Walk { reader, column, batch: Batch::empty(self.shape.layout.width()), row: 0 }))
     }
 
     /// Returns the pattern of a key, or `None` if nothing can match.
     fn pattern(&mut self, key: &[TermId]) -> Result<Option<(QuadPattern, bool)>, ExecuteError> {
-        let resolved = match &mut self.resolved {
-            Some(resolved) => resolved,
-            empty => {
-                let scope = GraphScope::resolve(&self.scan.graph, &self.context)?;
-                let resolved = resolve(&self.scan, &self.context)?;
-                empty.insert(resolved.map(|resolved| (resolved, scope)))
-            }
+        self.resolved()?;
+        let Some((resolved, scope)) = self.resolved.as_ref().and_then(Option::as_ref) else {
+            return Ok(None);
         };
-        let Some((resolved, scope)) = resolved else { return Ok(None) };
         let mut pattern = resolved.pattern.clone();
         let mut merges = resolved.merges;
         for (variable, id) in self.key.iter().zip(key) {
@@ -419,7 +492,18 @@ impl Probe for ScanProbe {
         Ok(())
     }
 
+    fn expect_ascending(&mut self, keys: usize) -> Result<(), ExecuteError> {
+        self.walk = if keys > 0 { self.open_walk(keys)? } else { None };
+        Ok(())
+    }
+
     fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
+        if let (Some(walk), [key]) = (&mut self.walk, key)
+            && !key.is_undefined()
+            && key.as_local().is_none()
+        {
+            return walk.take(*key, &self.shape, &self.context, out);
+        }
         let Some((pattern, merges)) = self.pattern(key)? else { return Ok(()) };
         let resolved = ResolvedScan { pattern, merges };
         let mut reader = QuadReader::in_best_order(&resolved, self.shape.read(), &self.context)?;

@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
+use super::index_scan::first_not;
 use super::{BoxOperator, JoinShape, Operator, Pairs, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -76,13 +77,7 @@ impl Side {
     /// Returns the first row, from the one in front on, whose key is not low. The search gallops:
     /// mostly that row is near.
     fn first_not(&self, is_low: impl Fn(&TermId) -> bool) -> usize {
-        let keys = &self.keys()[self.row..];
-        let mut step = 1;
-        while step < keys.len() && is_low(&keys[step - 1]) {
-            step *= 2;
-        }
-        let (low, high) = (step / 2, step.min(keys.len()));
-        self.row + low + keys[low..high].partition_point(is_low)
+        self.row + first_not(&self.keys()[self.row..], is_low)
     }
 
     fn skip_below(&mut self, key: TermId) {

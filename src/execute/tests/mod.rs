@@ -132,7 +132,8 @@ pub fn query(root: LogicalPlan) -> Query {
 
 /// Plans as small data would have it, and as if every scan were large.
 pub fn costs() -> [Costs; 3] {
-    [Costs::default(), Costs { lookup: 0.0, scan_at_once: 0.0 }, Costs { lookup: 1.0, scan_at_once: 0.0 }]
+    let costs = |lookup| Costs { lookup, edge_lookup: lookup, scan_at_once: 0.0 };
+    [Costs::default(), costs(0.0), costs(1.0)]
 }
 
 /// Returns the rows of a plan as text, sorted: the variables in order, `-` for undefined.
