@@ -1,5 +1,6 @@
 //! The openCypher TCK, every scenario of it, strictly: rows, order where it is asked for, side
-//! effects, and the type, phase and detail of errors.
+//! effects, and the type, phase and detail of errors. What a scenario's query writes is read through
+//! SPARQL, too.
 //!
 //! The suite is read from `../shared/suites/opencypher/tck`, or the folder that
 //! `REEFLOOM_OPENCYPHER_TCK` names. Scenarios that fail today stand in `expected_failures.txt`; an
@@ -15,6 +16,7 @@ mod published;
 mod scenario;
 mod schema;
 mod side_effects;
+mod sparql_check;
 #[path = "../stored/mod.rs"]
 mod stored;
 mod suite;
@@ -29,6 +31,10 @@ use suite::Scenario;
 /// The scenarios of the suite at the pinned commit; the count is computed, this only guards it.
 const SCENARIOS: usize = 3897;
 
+/// How many graphs that scenarios wrote are read through SPARQL as well, at the least.
+const READ_TWICE_MIN: usize = 200;
+const READ_TWICE: &str = "what its scenarios write, read through SPARQL";
+
 #[test]
 fn tck() {
     let Some(folder) = folder() else { return };
@@ -39,9 +45,10 @@ fn tck() {
         .iter()
         .filter(|scenario| filter.as_ref().is_none_or(|part| scenario.id.contains(part.as_str())))
         .collect();
-    let failures = run_all(&suite, &chosen);
+    let (failures, read_twice) = run_all(&suite, &chosen);
     let passed = chosen.len() - failures.len();
     eprintln!("openCypher TCK: {passed} of {} scenarios pass", chosen.len());
+    eprintln!("{read_twice} of them write, and SPARQL shows the graph that Cypher shows");
     if filter.is_some() {
         for (id, reason) in &failures {
             eprintln!("FAILED {id}\n    {}", reason.replace('\n', "\n    "));
@@ -56,6 +63,8 @@ fn tck() {
     }
     compare(&failures, &expected(&list));
     assert_eq!(published::published("openCypher TCK", passed, chosen.len()), Ok(()));
+    assert!(read_twice >= READ_TWICE_MIN, "only {read_twice} graphs were read through SPARQL");
+    assert_eq!(published::published(READ_TWICE, read_twice, read_twice), Ok(()));
 }
 
 fn folder() -> Option<PathBuf> {
@@ -71,9 +80,11 @@ fn folder() -> Option<PathBuf> {
     None
 }
 
-/// Runs scenarios on all processors; returns the failures by id.
-fn run_all(suite: &suite::Suite, scenarios: &[&Scenario]) -> BTreeMap<String, String> {
+/// Runs scenarios on all processors; returns the failures by id, and how many wrote a graph that was read
+/// through SPARQL as well.
+fn run_all(suite: &suite::Suite, scenarios: &[&Scenario]) -> (BTreeMap<String, String>, usize) {
     let next = AtomicUsize::new(0);
+    let read_twice = AtomicUsize::new(0);
     let failures = Mutex::new(BTreeMap::new());
     let threads = std::thread::available_parallelism().map_or(2, |n| n.get());
     std::panic::set_hook(Box::new(|_| {}));
@@ -87,8 +98,13 @@ fn run_all(suite: &suite::Suite, scenarios: &[&Scenario]) -> BTreeMap<String, St
                         let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
                         Err(format!("PANIC: {}", text.unwrap_or("?")))
                     });
-                    if let Err(reason) = outcome {
-                        failures.lock().unwrap().insert(scenario.id.clone(), reason);
+                    match outcome {
+                        Ok(is_read_twice) => {
+                            read_twice.fetch_add(usize::from(is_read_twice), Ordering::Relaxed);
+                        }
+                        Err(reason) => {
+                            failures.lock().unwrap().insert(scenario.id.clone(), reason);
+                        }
                     }
                 }
             };
@@ -96,7 +112,7 @@ fn run_all(suite: &suite::Suite, scenarios: &[&Scenario]) -> BTreeMap<String, St
         }
     });
     let _ = std::panic::take_hook();
-    failures.into_inner().unwrap()
+    (failures.into_inner().unwrap(), read_twice.into_inner())
 }
 
 /// Reads the list: an id a line; `#` begins a reason, which stands for the ids after it.

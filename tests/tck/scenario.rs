@@ -8,15 +8,17 @@ use reefloom::dataset::{Dataset, DatasetMut, MemoryDataset};
 use reefloom::engine::{Answer, CommitId, EngineError, Language, Request};
 use reefloom::execute::{Context, ExecuteError, Rows, execute};
 use reefloom::language::SyntaxError;
-use reefloom::language::cypher::{ProcedureSignatures, compile_with};
-use reefloom::model::{Value, Vocabulary};
+use reefloom::language::cypher::{self, Compiled, ProcedureSignatures, compile_with};
+use reefloom::language::sparql;
+use reefloom::model::{Term, Value, Vocabulary};
 use reefloom::optimize::optimize;
-use reefloom::plan::{GraphSelector, Schema, Session, Statement};
+use reefloom::plan::{GraphSelector, Query, Schema, Session, Statement};
 
 use super::notation::{self, Notation};
 use super::procedure::TableProcedure;
 use super::schema::schema_of;
 use super::side_effects::{self, Census, census, quads};
+use super::sparql_check;
 use super::stored::Stored;
 use super::suite::{Scenario, Step, Suite};
 
@@ -55,21 +57,25 @@ struct World {
     /// The branch's commit before the query, if there is a branch.
     head_before: Option<CommitId>,
     outcome: Option<Result<Table, Failure>>,
+    /// Whether what the query left was read through SPARQL as well.
+    is_read_twice: bool,
 }
 
 /// Runs a scenario three times: on the plain dataset, lowered without any facts of the data and with
-/// all of them; and in a workspace.
-pub fn run(suite: &Suite, scenario: &Scenario) -> Result<(), String> {
+/// all of them; and in a workspace. Returns whether its query wrote, and each time SPARQL showed the graph
+/// that Cypher shows.
+pub fn run(suite: &Suite, scenario: &Scenario) -> Result<bool, String> {
     let memory = |knows_schema| Place::Memory { data: Arc::new(MemoryDataset::new()), knows_schema };
-    run_in(memory(false), suite, scenario)?;
-    run_in(memory(true), suite, scenario).map_err(|reason| format!("with a schema: {reason}"))?;
+    let plain = run_in(memory(false), suite, scenario)?;
+    let known = run_in(memory(true), suite, scenario).map_err(|reason| format!("with a schema: {reason}"))?;
     let workspace = Stored::new(&[]).map(Place::Workspace);
-    workspace
+    let stored = workspace
         .and_then(|place| run_in(place, suite, scenario))
-        .map_err(|reason| format!("in a workspace: {reason}"))
+        .map_err(|reason| format!("in a workspace: {reason}"))?;
+    Ok(plain && known && stored)
 }
 
-fn run_in(place: Place, suite: &Suite, scenario: &Scenario) -> Result<(), String> {
+fn run_in(place: Place, suite: &Suite, scenario: &Scenario) -> Result<bool, String> {
     let mut world = World {
         place,
         parameters: BTreeMap::new(),
@@ -77,8 +83,10 @@ fn run_in(place: Place, suite: &Suite, scenario: &Scenario) -> Result<(), String
         before: Census::default(),
         head_before: None,
         outcome: None,
+        is_read_twice: false,
     };
-    scenario.steps.iter().try_for_each(|step| world.step(suite, step))
+    scenario.steps.iter().try_for_each(|step| world.step(suite, step))?;
+    Ok(world.is_read_twice)
 }
 
 impl Place {
@@ -94,6 +102,53 @@ impl Place {
             Place::Memory { .. } => Ok(None),
             Place::Workspace(stored) => stored.head().map(Some),
         }
+    }
+
+    /// Answers a question in SPARQL or Cypher.
+    fn ask(&self, language: Language, text: &str) -> Result<Rows, String> {
+        let show = |error: ExecuteError| error.to_string();
+        match self {
+            Place::Memory { data, knows_schema } => {
+                let session = session(data, *knows_schema);
+                let query = match language {
+                    Language::SparqlQuery => sparql::parse_query(text, &session, None),
+                    _ => cypher::compile(text, &session, &BTreeMap::new()).map(query_of),
+                };
+                let query = query.map_err(|error| error.to_string())?;
+                let query = optimize(query, data.as_ref()).map_err(|error| show(error.into()))?;
+                execute(&query, Arc::new(Context::new(data.clone()))).map_err(show)
+            }
+            Place::Workspace(stored) => {
+                let response = stored.run(&Request::new(language, text, NOW_MS));
+                match response.map_err(|error| error.to_string())?.answer {
+                    Answer::Rows(rows) => Ok(rows),
+                    _ => Err("the answer has no rows".to_owned()),
+                }
+            }
+        }
+    }
+
+    /// Reads the whole graph in both languages, and compares.
+    fn read_twice(&self) -> Result<(), String> {
+        let by_cypher = |text: &str| {
+            let mut rows = self.ask(Language::Cypher, text)?;
+            let mut all = Vec::new();
+            while let Some(batch) = rows.next_values().map_err(|error| error.to_string())? {
+                all.extend(batch);
+            }
+            Ok(all)
+        };
+        let by_sparql = |text: &str| {
+            let mut rows = self.ask(Language::SparqlQuery, text)?;
+            let mut all = Vec::new();
+            while let Some(batch) = rows.next_terms().map_err(|error| error.to_string())? {
+                let bound = |row: Vec<Option<Term>>| row.into_iter().collect::<Option<Vec<_>>>();
+                let batch = batch.into_iter().map(bound).collect::<Option<Vec<_>>>();
+                all.extend(batch.ok_or("a variable is unbound")?);
+            }
+            Ok(all)
+        };
+        sparql_check::check(&by_cypher, &by_sparql)
     }
 
     /// Puts what the setup made into another workspace, where it lies half in the base run.
@@ -127,6 +182,10 @@ impl World {
                 self.before = census(&*self.place.data()?);
                 self.head_before = self.place.head()?;
                 self.outcome = Some(self.execute(query()));
+                if text == "executing query" && matches!(self.outcome, Some(Ok(_))) && writes(query()) {
+                    self.place.read_twice()?;
+                    self.is_read_twice = true;
+                }
                 Ok(())
             }
             "the result should be empty" => {
@@ -176,13 +235,12 @@ impl World {
     fn execute(&self, text: &str) -> Result<Table, Failure> {
         match &self.place {
             Place::Memory { data, knows_schema } => {
-                let schema = if *knows_schema { schema_of(data.as_ref()) } else { Schema::default() };
-                self.execute_on(data.clone(), schema, text)
+                self.execute_on(data.clone(), session(data, *knows_schema), text)
             }
             // An engine's procedures are its own: a scenario that brings some goes below it.
             Place::Workspace(stored) if !self.procedures.is_empty() => {
                 let transaction = Arc::new(stored.begin().map_err(other)?);
-                let table = self.execute_on(transaction.clone(), Schema::default(), text)?;
+                let table = self.execute_on(transaction.clone(), session_of(Schema::default()), text)?;
                 transaction.commit("", NOW_MS).map_err(other)?;
                 Ok(table)
             }
@@ -199,22 +257,16 @@ impl World {
         }
     }
 
-    fn execute_on(&self, data: Arc<dyn DatasetMut>, schema: Schema, text: &str) -> Result<Table, Failure> {
-        let session = Session {
-            default_graph: GraphSelector::Default,
-            named_graphs: None,
-            vocabulary: Vocabulary::default(),
-            schema: schema.into(),
-        };
+    fn execute_on(&self, data: Arc<dyn DatasetMut>, session: Session, text: &str) -> Result<Table, Failure> {
         let signatures: ProcedureSignatures =
             self.procedures.iter().map(|p| (p.name.clone(), p.signature.clone())).collect();
         let compiled = compile_with(text, &session, &self.parameters, &signatures);
         let compiled = compiled.map_err(|error| compile_time(&error, text))?;
-        let Statement::Query(query) = compiled.statement else { unreachable!("Cypher makes queries") };
-        let query = optimize(query, data.as_ref()).map_err(|error| runtime(error.into()))?;
+        let graph = compiled.graph.clone();
+        let query = optimize(query_of(compiled), data.as_ref()).map_err(|error| runtime(error.into()))?;
         let mut context = Context::writing(data);
         context.parameters = self.parameters.clone();
-        context.default_graph = compiled.graph;
+        context.default_graph = graph;
         context.vocabulary = session.vocabulary;
         context.limits.deadline = Some(Instant::now() + TIME_MAX);
         for procedure in &self.procedures {
@@ -322,6 +374,28 @@ impl Failure {
     }
 }
 
+fn session(data: &MemoryDataset, knows_schema: bool) -> Session {
+    session_of(if knows_schema { schema_of(data) } else { Schema::default() })
+}
+
+fn session_of(schema: Schema) -> Session {
+    Session {
+        default_graph: GraphSelector::Default,
+        named_graphs: None,
+        vocabulary: Vocabulary::default(),
+        schema: schema.into(),
+    }
+}
+
+fn query_of(compiled: Compiled) -> Query {
+    let Statement::Query(query) = compiled.statement else { unreachable!("Cypher makes queries") };
+    query
+}
+
+fn writes(text: &str) -> bool {
+    cypher::parse(text).is_ok_and(|statement| statement.query.writes())
+}
+
 fn compile_time(error: &SyntaxError, text: &str) -> Failure {
     let (kind, detail) = error.code.split_once('.').unwrap_or((&error.code, ""));
     let message = format!("{error}\n{}", error.excerpt(text));
@@ -369,7 +443,7 @@ mod tests {
             table: table.iter().map(cells).collect(),
         };
         let steps = vec![make("executing query", Some(query), &[]), make(wanted, None, table)];
-        run(&suite, &Scenario { id: String::new(), steps })
+        run(&suite, &Scenario { id: String::new(), steps }).map(drop)
     }
 
     #[test]
