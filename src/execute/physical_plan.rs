@@ -678,6 +678,9 @@ impl Planner {
             LogicalPlan::Filter { input, .. }
             | LogicalPlan::Extend { input, .. }
             | LogicalPlan::Project { input, .. } => return self.distinct(input, variable),
+            LogicalPlan::EdgeScan(scan) => {
+                return self.distinct(&LogicalPlan::QuadScan(as_quad_scan(scan)), variable);
+            }
             _ => {}
         }
         let LogicalPlan::QuadScan(QuadScan { subject, predicate: Slot::Constant(predicate), object, .. }) =
