@@ -169,11 +169,8 @@ impl EdgeReader {
             false => vec![TermId::UNDEFINED; found.len()],
         };
         if self.wanted.reifier {
-            for row in 0..found.len() {
-                if found[row].is_undefined() {
-                    found[row] = local((row, &TermId::UNDEFINED));
-                }
-            }
+            let undefined = found.iter_mut().enumerate().filter(|(_, reifier)| reifier.is_undefined());
+            undefined.for_each(|(row, reifier)| *reifier = local((row, &TermId::UNDEFINED)));
         }
         batch.push_column(relationships);
         batch.push_column(found);
