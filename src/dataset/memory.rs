@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::{Dataset, DatasetError, DatasetMut, QuadIndex, RowsScan, Scan, Statistics, edge_batch};
+use super::{Dataset, DatasetError, DatasetMut, Places, QuadIndex, RowsScan, Scan, Statistics, edge_batch};
 use crate::model::{
     DictionaryId, Edge, EdgePattern, GraphFilter, GraphName, Permutation, Quad, QuadPattern, Term, TermId,
     TermKind, pg,
@@ -111,7 +111,12 @@ impl State {
 }
 
 impl Dataset for MemoryDataset {
-    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
+    fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        _places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
         let state = self.read();
         Ok(Box::new(RowsScan::of_quads(state.quads.scan(pattern, permutation))))
     }

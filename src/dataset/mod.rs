@@ -11,10 +11,9 @@ mod statistics;
 
 pub use error::DatasetError;
 pub use memory::MemoryDataset;
+pub use places::Places;
 pub use quad_index::{QuadIndex, RowsScan};
 pub use statistics::{PredicateStatistics, Statistics};
-
-pub use places::Places;
 
 use crate::batch::Batch;
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
@@ -42,23 +41,24 @@ pub trait Dataset: Send + Sync {
     /// Scans the quads that match, sorted by `permutation`, each once per graph.
     ///
     /// # Shape
-    /// Batches of four columns, in the order subject, predicate, object, graph, whatever the permutation.
+    /// Batches of four columns, in the order subject, predicate, object, graph, whatever the permutation. What is in
+    /// the columns that are not in `places` is left open.
     ///
     /// # Errors
     /// If the first blocks cannot be had; later ones fail at [`Scan::next_batch`].
     ///
     /// # Panics
     /// If `permutation` is none of [`Dataset::permutations`].
-    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError>;
-
-    /// As [`Dataset::scan`], for one who reads only some columns; what is in the others is left open.
     fn scan_places(
         &self,
         pattern: &QuadPattern,
         permutation: Permutation,
-        _places: Places,
-    ) -> Result<Box<dyn Scan>, DatasetError> {
-        self.scan(pattern, permutation)
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError>;
+
+    /// As [`Dataset::scan_places`], with all columns.
+    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_places(pattern, permutation, Places::ALL)
     }
 
     /// Scans the edges that match, sorted by [`EdgePattern::sort_key`].

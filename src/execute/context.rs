@@ -9,7 +9,7 @@ use rustc_hash::FxHashSet;
 
 use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
-use crate::dataset::{Dataset, DatasetError, DatasetMut, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
 use crate::model::{
     EdgePattern, NamedNode, Permutation, PermutationSet, QuadPattern, Term, TermId, Value, Vocabulary,
 };
@@ -265,8 +265,13 @@ impl Dataset for Interning {
         self.0.permutations()
     }
 
-    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
-        self.0.scan(pattern, permutation)
+    fn scan_places(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_places(pattern, permutation, places)
     }
 
     fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {

@@ -181,15 +181,9 @@ impl Planner {
                 let inputs = inputs.iter().map(|input| self.build(input)).collect::<Result<_, _>>()?;
                 Box::new(Union::new(inputs))
             }
-            LogicalPlan::Filter { input, condition } if let LogicalPlan::QuadScan(scan) = &**input => {
-                self.note_scan(scan);
-                let mut own = self.index_scan(scan, wanted.or_else(|| only_variable(condition)));
-                own.narrow(condition);
-                let own = self.metered(Box::new(own), || self.estimate(input));
-                self.build_filter(own, self.estimate(input), condition)?
-            }
             LogicalPlan::Filter { input, condition } => {
-                let own = self.build_sorted(input, wanted.or_else(|| only_variable(condition)))?;
+                let mut own = self.build_sorted(input, wanted.or_else(|| only_variable(condition)))?;
+                own.narrow(condition);
                 self.build_filter(own, self.estimate(input), condition)?
             }
             LogicalPlan::Extend { input, variable, expression } => {
@@ -213,10 +207,8 @@ impl Planner {
             LogicalPlan::Aggregate { input, keys, aggregates }
                 if let Some(scan) = counted_scan(input, keys, aggregates) =>
             {
-                let permutation = choose_permutation(scan, None, self.context.dataset.permutations());
                 let variables: Vec<Variable> = aggregates.iter().map(|(variable, _)| *variable).collect();
-                let rows = IndexScan::new(scan, permutation, &self.unread, context.clone());
-                Box::new(CountRows::new(scan, rows, &variables, context))
+                Box::new(CountRows::new(scan, self.index_scan(scan, None), &variables, context))
             }
             LogicalPlan::Aggregate { input, keys, aggregates } => {
                 let own = self.build_sorted(input, keys.first().copied())?;

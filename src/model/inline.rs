@@ -114,12 +114,8 @@ impl TermId {
     /// Returns ids of the kind of inline doubles, whether or not they are in use, that no double below `value` is
     /// past, and no double above it before: the ids of all equal ones are between them.
     pub fn doubles_about(value: f64) -> [TermId; 2] {
-        let of = |value: f64| {
-            let bits = value.to_bits();
-            // As `bits_to_sortable`, but for values that do not fit: those round towards the lower id.
-            let sortable = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-            sortable >> 5
-        };
+        // What does not fit rounds towards the lower id.
+        let of = |value: f64| bits_to_sortable(value.to_bits()) >> 5;
         // The two zeros are equal.
         let (low, high) = if value == 0.0 { (-0.0, 0.0) } else { (value, value) };
         [TermId::pack(TermKind::Double, of(low) << 1), TermId::pack(TermKind::Double, of(high) << 1 | 1)]

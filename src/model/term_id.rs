@@ -1,6 +1,7 @@
 //! `TermId`: the u64 that stands for a term in every column.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use super::term::{Term, xsd};
 
@@ -174,6 +175,11 @@ impl TermId {
     /// Rebuilds an id from its raw word, or `None` if the word is of no valid kind.
     pub fn from_bits(bits: u64) -> Option<TermId> {
         is_valid(bits).then_some(TermId(bits))
+    }
+
+    /// Returns all words of a kind, whether or not they are in use.
+    pub fn all_of(kind: TermKind) -> RangeInclusive<TermId> {
+        TermId::pack(kind, 0)..=TermId::pack(kind, PAYLOAD_MASK)
     }
 
     /// Appends the ids of many raw words; `None`, and nothing appended, if one is of no valid kind.

@@ -100,10 +100,6 @@ impl Dataset for Snapshot {
         self.view.permutations()
     }
 
-    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
-        self.view.scan(pattern, permutation)
-    }
-
     fn scan_places(
         &self,
         pattern: &QuadPattern,

@@ -244,10 +244,6 @@ impl Dataset for Transaction {
         self.read().view.permutations()
     }
 
-    fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
-        self.read().view.scan(pattern, permutation)
-    }
-
     fn scan_places(
         &self,
         pattern: &QuadPattern,

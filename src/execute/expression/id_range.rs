@@ -8,9 +8,9 @@ use std::ops::RangeInclusive;
 use crate::model::{Term, TermId, TermKind, Value, xsd};
 use crate::plan::{Expression, Function, Variable};
 
-/// Ranges of raw ids, ascending and apart from each other.
+/// Ranges of ids, ascending and apart from each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdRanges(Vec<RangeInclusive<u64>>);
+pub struct IdRanges(Vec<RangeInclusive<TermId>>);
 
 /// How far a time without a zone may be from one in UTC (XPath and XQuery Functions 10.4, XML Schema 3.2.7.4).
 const ZONE_MS: i64 = 14 * 3_600_000;
@@ -51,17 +51,17 @@ enum Side {
 }
 
 impl IdRanges {
-    pub fn get(&self, index: usize) -> Option<&RangeInclusive<u64>> {
+    pub fn get(&self, index: usize) -> Option<&RangeInclusive<TermId>> {
         self.0.get(index)
     }
 
     pub fn contains(&self, id: TermId) -> bool {
-        self.0.iter().any(|range| range.contains(&id.to_bits()))
+        self.0.iter().any(|range| range.contains(&id))
     }
 
     /// Returns the ids that may compare so with a value; `None` if all may, or it is of no kind that is known here.
     fn of(value: &Value, side: Side) -> Option<IdRanges> {
-        let mut ranges = vec![of_kind(TermKind::TypedLiteral)];
+        let mut ranges = vec![TermId::all_of(TermKind::TypedLiteral)];
         match value {
             Value::Integer(integer) => ranges.extend(of_integer(*integer, side)),
             Value::Float(float) => ranges.extend(of_float(*float, side)?),
@@ -73,8 +73,7 @@ impl IdRanges {
                 } else if datatype == xsd::DOUBLE || datatype == xsd::DECIMAL {
                     let float: f64 = text.parse().ok()?;
                     // A decimal is somewhere about the double next to it.
-                    let wider = if side == Side::AtMost { float.next_up() } else { float.next_down() };
-                    ranges.extend(of_float(wider, side)?);
+                    ranges.extend(of_float(widened(float, side), side)?);
                 } else if datatype == xsd::DATE {
                     ranges.push(cut(inline.filter(|id| id.kind() == TermKind::Date)?, side));
                 } else if datatype == xsd::DATE_TIME {
@@ -100,65 +99,57 @@ impl IdRanges {
     }
 }
 
-fn of_kind(kind: TermKind) -> RangeInclusive<u64> {
-    let first = (kind as u64) << 60;
-    first..=first | ((1 << 60) - 1)
-}
-
 /// Returns the ids of the kind of `id` that are not past it.
-fn cut(id: TermId, side: Side) -> RangeInclusive<u64> {
-    let all = of_kind(id.kind());
+fn cut(id: TermId, side: Side) -> RangeInclusive<TermId> {
+    let all = TermId::all_of(id.kind());
     match side {
-        Side::AtMost => *all.start()..=id.to_bits(),
-        Side::AtLeast => id.to_bits()..=*all.end(),
+        Side::AtMost => *all.start()..=id,
+        Side::AtLeast => id..=*all.end(),
     }
 }
 
 /// The integers on one side of another, the doubles there, and all decimals, which are not in order.
-fn of_integer(integer: i64, side: Side) -> [RangeInclusive<u64>; 3] {
-    let float = integer as f64;
-    let wider = if side == Side::AtMost { float.next_up() } else { float.next_down() };
-    [of_integers(integer, side), of_kind(TermKind::Decimal), cut_doubles(wider, side)]
+fn of_integer(integer: i64, side: Side) -> [RangeInclusive<TermId>; 3] {
+    let float = widened(integer as f64, side);
+    [of_integers(integer, side), TermId::all_of(TermKind::Decimal), cut_doubles(float, side)]
 }
 
-fn of_float(float: f64, side: Side) -> Option<[RangeInclusive<u64>; 3]> {
+/// Returns the next double away from that side, for a value that was rounded.
+fn widened(float: f64, side: Side) -> f64 {
+    if side == Side::AtMost { float.next_up() } else { float.next_down() }
+}
+
+fn of_float(float: f64, side: Side) -> Option<[RangeInclusive<TermId>; 3]> {
     if float.is_nan() {
         return None;
     }
     // A cast saturates, which keeps what is past all integers there.
     let integer = if side == Side::AtMost { float.ceil() } else { float.floor() } as i64;
-    Some([of_integers(integer, side), of_kind(TermKind::Decimal), cut_doubles(float, side)])
+    Some([of_integers(integer, side), TermId::all_of(TermKind::Decimal), cut_doubles(float, side)])
 }
 
-fn of_integers(integer: i64, side: Side) -> RangeInclusive<u64> {
+fn of_integers(integer: i64, side: Side) -> RangeInclusive<TermId> {
+    let all = TermId::all_of(TermKind::Integer);
     match (TermId::from_i64(integer), side, integer < 0) {
         (Some(id), ..) => cut(id, side),
-        (None, Side::AtMost, false) | (None, Side::AtLeast, true) => of_kind(TermKind::Integer),
+        (None, Side::AtMost, false) | (None, Side::AtLeast, true) => all,
         // None is there, but one is left, since a range has an end.
-        (None, Side::AtMost, true) => cut(first_of(TermKind::Integer), side),
-        (None, Side::AtLeast, false) => cut(last_of(TermKind::Integer), side),
+        (None, Side::AtMost, true) => cut(*all.start(), side),
+        (None, Side::AtLeast, false) => cut(*all.end(), side),
     }
 }
 
-fn cut_doubles(float: f64, side: Side) -> RangeInclusive<u64> {
+fn cut_doubles(float: f64, side: Side) -> RangeInclusive<TermId> {
     let [low, high] = TermId::doubles_about(float);
     cut(if side == Side::AtMost { high } else { low }, side)
 }
 
-fn of_moment(milliseconds: i64, side: Side) -> Option<RangeInclusive<u64>> {
+fn of_moment(milliseconds: i64, side: Side) -> Option<RangeInclusive<TermId>> {
     let wider = match side {
         Side::AtMost => milliseconds.checked_add(ZONE_MS),
         Side::AtLeast => milliseconds.checked_sub(ZONE_MS),
     };
     Some(cut(TermId::from_utc_ms(wider?)?, side))
-}
-
-fn first_of(kind: TermKind) -> TermId {
-    TermId::from_bits(*of_kind(kind).start()).expect("a kind has ids")
-}
-
-fn last_of(kind: TermKind) -> TermId {
-    TermId::from_bits(*of_kind(kind).end()).expect("a kind has ids")
 }
 
 #[cfg(test)]

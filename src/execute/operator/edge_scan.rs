@@ -84,9 +84,9 @@ impl EdgeScan {
         if let Some(None) = edge_constant(&self.plan, &self.context)? {
             return Ok(Vec::new());
         }
+        let wanted = Wanted::by(&self.plan, &self.shape);
         let mut readers = Vec::new();
         for resolved in resolve_all(&self.plan, &self.context)? {
-            let wanted = Wanted::by(&self.plan, &self.shape);
             readers.push(EdgeReader::open(&resolved.pattern, resolved.merges, wanted, &self.context)?);
         }
         readers.reverse();
@@ -133,8 +133,14 @@ impl EdgeReader {
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
         let reifiers = ReifierStream::open(pattern, merges, context)?;
-        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
-        let quads = QuadReader::in_order(&resolved, order_of(pattern), Places::ALL, context)?;
+        let quads = match pattern {
+            // Edges are sorted by predicate first; where a place is bound, the best order agrees with theirs.
+            QuadPattern { subject: None, predicate: None, object: None, .. } => {
+                let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+                QuadReader::in_order(&resolved, Permutation::Pso, Places::ALL, context)?
+            }
+            _ => QuadReader::of_pattern(pattern, merges, context)?,
+        };
         let label = match pattern.predicate {
             Some(_) => None,
             None => context.dataset.term_id(&Term::NamedNode(rdf::TYPE.into_owned()))?,
@@ -178,17 +184,6 @@ impl EdgeReader {
     }
 }
 
-/// Returns the order in which triples come as their edges do.
-fn order_of(pattern: &QuadPattern) -> Permutation {
-    match pattern {
-        QuadPattern { subject: None, object: None, .. } => Permutation::Pso,
-        QuadPattern { subject: Some(_), predicate: None, .. } => Permutation::Spo,
-        QuadPattern { object: Some(_), subject: None, predicate: None, .. } => Permutation::Ops,
-        QuadPattern { subject: Some(_), .. } => Permutation::Pso,
-        _ => Permutation::Pos,
-    }
-}
-
 impl ReifierStream {
     fn open(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<ReifierStream, ExecuteError> {
         if merges {
@@ -212,17 +207,18 @@ impl ReifierStream {
             }
             ReifierStream::Sorted { scan, batch, row } => (scan, batch, row),
         };
-        let key = |quad: &Quad, edge| {
+        // Of the triple alone, which is before all of its edges.
+        let key = |quad: &Quad| {
             let Quad { subject, predicate, object, graph } = *quad;
-            pattern.sort_key(&Edge { subject, predicate, object, graph, edge })
+            pattern.sort_key(&Edge { subject, predicate, object, graph, edge: TermId::UNDEFINED })
         };
-        let sought = key(quad, TermId::UNDEFINED);
+        let sought = key(quad);
         loop {
             if *row == batch.rows() {
                 let Some(next) = scan.next_batch()? else { return Ok(()) };
                 (*batch, *row) = (next, 0);
             }
-            match key(&quad_of(batch, *row), TermId::UNDEFINED).cmp(&sought) {
+            match key(&quad_of(batch, *row)).cmp(&sought) {
                 Ordering::Less => {}
                 Ordering::Equal => out.push(batch.column(4)[*row]),
                 Ordering::Greater => return Ok(()),
@@ -306,14 +302,15 @@ impl EdgeProbe {
             }
         };
         let scope = GraphScope::resolve(&self.plan.graph, &self.context)?;
+        let is_reifier = |(variable, id): &(&Variable, &TermId)| {
+            self.plan.reifier == Some(**variable) && !id.is_undefined() && id.as_local().is_none()
+        };
+        let reifier = self.key.iter().zip(key).find(is_reifier).map(|(_, id)| *id);
         let mut found = Vec::new();
         for resolved in base {
             let narrowed = narrow(resolved, &self.plan, &scope, &self.key, key, &self.context);
-            let reifier = self.key.iter().position(|variable| self.plan.reifier == Some(*variable));
-            match (narrowed, reifier.and_then(|at| key.get(at))) {
-                (Some(narrowed), Some(id)) if !id.is_undefined() && id.as_local().is_none() => {
-                    found.extend(reified_by(*id, &narrowed, &self.context)?);
-                }
+            match (narrowed, reifier) {
+                (Some(narrowed), Some(id)) => found.extend(reified_by(id, &narrowed, &self.context)?),
                 (narrowed, _) => found.extend(narrowed),
             }
         }
@@ -419,8 +416,8 @@ impl Probe for EdgeProbe {
     }
 
     fn probe(&mut self, key: &[TermId], out: &mut Batch) -> Result<(), ExecuteError> {
+        let wanted = Wanted::by(&self.plan, &self.shape);
         for resolved in self.patterns(key)? {
-            let wanted = Wanted::by(&self.plan, &self.shape);
             let mut reader = EdgeReader::open(&resolved.pattern, resolved.merges, wanted, &self.context)?;
             while let Some(rows) = reader.next_rows(&self.context)? {
                 let mut batch = self.shape.apply(select_edge(rows, &self.plan, &self.context)?);

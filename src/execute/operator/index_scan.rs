@@ -63,13 +63,6 @@ impl IndexScan {
         }
     }
 
-    /// Leaves out rows for which `condition` cannot be true, as far as that saves reading them. It still has to be
-    /// asked of the others.
-    pub fn narrow(&mut self, condition: &Expression) {
-        let sorted = self.sorted_by.first();
-        self.ranges = sorted.and_then(|variable| ranges_of(condition, *variable)).map(|ranges| (ranges, 0));
-    }
-
     fn open(&mut self) -> Result<Option<&mut QuadReader>, ExecuteError> {
         if !self.is_open {
             if let Some(resolved) = resolve(&self.scan, &self.context)? {
@@ -87,13 +80,12 @@ impl IndexScan {
         let column = column.expect("a narrowed scan is sorted");
         loop {
             let Some(range) = ranges.get(*at) else { return Ok(None) };
-            let start = TermId::from_bits(*range.start()).unwrap_or(TermId::UNDEFINED);
             let Some(reader) = self.reader.as_mut() else { return Ok(None) };
-            reader.seek(start);
+            reader.seek(*range.start());
             let Some(mut batch) = reader.next_batch(&self.shape, &self.context)? else { return Ok(None) };
             let keys = batch.column(column);
-            let last = keys.last().map_or(0, |id| id.to_bits());
-            if keys.first().is_none_or(|id| *id < start) || last > *range.end() {
+            let last = keys.last().copied().unwrap_or_default();
+            if keys.first().is_none_or(|first| first < range.start()) || last > *range.end() {
                 let keep: Vec<bool> = keys.iter().map(|id| ranges.contains(*id)).collect();
                 batch.filter(&keep);
             }
@@ -128,6 +120,11 @@ impl Operator for IndexScan {
 
     fn sorted_by(&self) -> &[Variable] {
         &self.sorted_by
+    }
+
+    fn narrow(&mut self, condition: &Expression) {
+        let sorted = self.sorted_by.first();
+        self.ranges = sorted.and_then(|variable| ranges_of(condition, *variable)).map(|ranges| (ranges, 0));
     }
 
     fn seek(&mut self, key: TermId) {

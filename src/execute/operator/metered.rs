@@ -6,7 +6,7 @@ use super::{BoxOperator, Operator};
 use crate::batch::Batch;
 use crate::execute::{ExecuteError, Layout, Meter};
 use crate::model::TermId;
-use crate::plan::Variable;
+use crate::plan::{Expression, Variable};
 
 pub struct Metered {
     operator: BoxOperator,
@@ -42,6 +42,10 @@ impl Operator for Metered {
 
     fn seek(&mut self, key: TermId) {
         self.operator.seek(key);
+    }
+
+    fn narrow(&mut self, condition: &Expression) {
+        self.operator.narrow(condition);
     }
 
     fn describe(&self) -> String {

@@ -87,7 +87,7 @@ use std::sync::Arc;
 use super::{Context, ExecuteError, Layout, Meter};
 use crate::batch::Batch;
 use crate::model::TermId;
-use crate::plan::{LogicalPlan, Variable};
+use crate::plan::{Expression, LogicalPlan, Variable};
 
 /// A running operator.
 pub trait Operator: Send {
@@ -107,6 +107,10 @@ pub trait Operator: Send {
     /// Passes over rows that have less than `key` in the first variable of [`Operator::sorted_by`]: as many as is
     /// cheap, so that such rows may still come.
     fn seek(&mut self, _key: TermId) {}
+
+    /// Leaves out rows for which `condition` cannot be true, as far as that saves reading them; to be called before
+    /// the first pull. The condition still has to be asked of the others.
+    fn narrow(&mut self, _condition: &Expression) {}
 
     /// Returns the operator's name and what EXPLAIN should tell of it, in one line.
     fn describe(&self) -> String;

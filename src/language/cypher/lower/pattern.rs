@@ -382,8 +382,8 @@ impl Lowerer<'_> {
                 return None;
             }
         }
-        let edge = self.edge_variable(relationship, Kind::Relationship, before, lowered);
         let reifier = (!self.may_have_changed).then(|| self.variables.fresh());
+        let edge = self.edge_variable(relationship, Kind::Relationship, reifier, before, lowered);
         let scan = |this: &mut Self, subject, object| {
             let predicates: Vec<NamedNode> =
                 relationship.types.iter().map(|name| this.iri(&name.text)).collect();
@@ -418,12 +418,6 @@ impl Lowerer<'_> {
             }
         };
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), plan);
-        if let Some(name) = &relationship.variable
-            && !before.contains_key(&name.text)
-            && let Some(binding) = lowered.scope.get_mut(&name.text)
-        {
-            binding.reifier = reifier;
-        }
         let binding = Binding { reifier, ..Binding::new(edge, Kind::Relationship, false) };
         self.asked(binding, relationship.properties.as_ref(), lowered);
         Some(edge)
@@ -434,21 +428,23 @@ impl Lowerer<'_> {
         &mut self,
         relationship: &RelationshipPattern,
         kind: Kind,
+        reifier: Option<Variable>,
         before: &Scope,
         lowered: &mut Lowered<'_>,
     ) -> Variable {
         let Some(name) = &relationship.variable else { return self.variables.fresh() };
-        let variable = match before.get(&name.text) {
-            Some(binding) => {
+        let binding = match before.get(&name.text) {
+            Some(known) => {
                 lowered.shared.push(name.text.clone());
-                binding.variable
+                Binding { is_local: known.is_local, ..Binding::new(known.variable, kind, false) }
             }
-            None => self.variables.named(name.text.clone()),
+            None => {
+                let variable = self.variables.named(name.text.clone());
+                Binding { reifier, ..Binding::new(variable, kind, false) }
+            }
         };
-        let is_local = before.get(&name.text).is_some_and(|binding| binding.is_local);
-        let binding = Binding { is_local, ..Binding::new(variable, kind, false) };
         lowered.scope.insert(name.text.clone(), binding);
-        variable
+        binding.variable
     }
 
     /// Lowers a relationship of variable length, or a shortest path.
@@ -492,7 +488,10 @@ impl Lowerer<'_> {
                 self.variables.fresh()
             }
             (Some(_), None) if single => self.variables.fresh(),
-            _ => self.edge_variable(relationship, Kind::List(Some(&Kind::Relationship)), before, lowered),
+            _ => {
+                let kind = Kind::List(Some(&Kind::Relationship));
+                self.edge_variable(relationship, kind, None, before, lowered)
+            }
         };
         let (min, max) = match relationship.length {
             Some(length) => (length.min.unwrap_or(1), length.max),
