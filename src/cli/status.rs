@@ -27,6 +27,14 @@ pub fn run(config: &Config, _: Arguments) -> Result<(), Failure> {
                 let quads =
                     branch.quads.map_or_else(|| "not here yet".to_owned(), |quads| format!("{quads} quads"));
                 text.push_str(&format!("\n  {mark} {} {} {quads}", branch.name, branch.commit));
+                let parts: Vec<String> = branch
+                    .run_bytes
+                    .iter()
+                    .map(|(name, size)| format!("{name} {}", output::bytes(*size)))
+                    .collect();
+                if !parts.is_empty() {
+                    text.push_str(&format!("\n      run: {}", parts.join(", ")));
+                }
             }
             if !workspace.pins.is_empty() {
                 text.push_str(&format!("\n  pinned: {}", workspace.pins.join(", ")));

@@ -1,6 +1,7 @@
 //! `MemoryDataset`: a dataset that is plainly right. Tests compare everything else with it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::{Dataset, DatasetError, DatasetMut, Places, QuadIndex, RowsScan, Scan, Statistics, edge_batch};
@@ -138,6 +139,16 @@ impl Dataset for MemoryDataset {
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         let state = self.read();
         Ok(state.quads.scan(pattern, Permutation::best_for(pattern)).count() as u64)
+    }
+
+    fn estimate_within(
+        &self,
+        pattern: &QuadPattern,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        let state = self.read();
+        let quads = state.quads.scan(pattern, Permutation::best_for(pattern));
+        Ok(Some(quads.filter(|quad| objects.contains(&quad.object)).count() as u64))
     }
 
     fn statistics(&self) -> Arc<Statistics> {

@@ -4,12 +4,14 @@
 //! them and never sees a query. [`MemoryDataset`] is the plain reference that tests compare with.
 
 mod error;
+mod id_range;
 mod memory;
 mod places;
 mod quad_index;
 mod statistics;
 
 pub use error::DatasetError;
+pub use id_range::{IdRanges, ranges_of, share_within};
 pub use memory::MemoryDataset;
 pub use places::Places;
 pub use quad_index::{QuadIndex, RowsScan};
@@ -18,6 +20,7 @@ pub use statistics::{PredicateStatistics, Statistics};
 use crate::batch::Batch;
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Hands the text of each literal to `visit`, with its place: [`Dataset::strings`] where terms are all there is.
@@ -90,6 +93,16 @@ pub trait Dataset: Send + Sync {
 
     /// Returns how many quads match: exact where that is cheap, else a good estimate.
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError>;
+
+    /// Returns about how many of the quads of a pattern, which binds its predicate alone, have an object in the range;
+    /// `None` if that cannot be told without reading them.
+    fn estimate_within(
+        &self,
+        _pattern: &QuadPattern,
+        _objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        Ok(None)
+    }
 
     /// Returns how many quads match, if that can be told without reading them.
     fn count(&self, _pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {

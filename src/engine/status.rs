@@ -1,5 +1,7 @@
 //! What a node says of itself.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::{CommitId, Engine, EngineError, Hosted};
@@ -77,6 +79,8 @@ pub struct BranchStatus {
     pub is_default: bool,
     /// `None` if what tells it is out of reach.
     pub quads: Option<u64>,
+    /// The sealed bytes of each part of the run that the branch is read from, by name.
+    pub run_bytes: BTreeMap<String, u64>,
 }
 
 impl Engine {
@@ -116,11 +120,16 @@ impl Hosted {
 
     /// Describes the workspace.
     pub fn status(&self) -> Result<WorkspaceStatus, EngineError> {
-        let branches = self.branches()?.into_iter().map(|branch| BranchStatus {
-            quads: self.workspace().snapshot(branch.commit).ok().map(|snapshot| snapshot.statistics().quads),
-            commit: branch.commit.to_string(),
-            name: branch.name,
-            is_default: branch.is_default,
+        let branches = self.branches()?.into_iter().map(|branch| {
+            let snapshot = self.workspace().snapshot(branch.commit).ok();
+            let sections = snapshot.iter().flat_map(|snapshot| snapshot.section_bytes());
+            BranchStatus {
+                quads: snapshot.as_ref().map(|snapshot| snapshot.statistics().quads),
+                run_bytes: sections.map(|(name, bytes)| (name.to_owned(), bytes)).collect(),
+                commit: branch.commit.to_string(),
+                name: branch.name,
+                is_default: branch.is_default,
+            }
         });
         Ok(WorkspaceStatus {
             name: self.name().to_owned(),

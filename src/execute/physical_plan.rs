@@ -21,7 +21,7 @@ use super::operator::{
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
-use crate::dataset::Statistics;
+use crate::dataset::{Statistics, share_within};
 use crate::model::{QuadPattern, Term, TermId};
 use crate::plan::{
     Aggregate as AggregatePlan, AggregateFunction, ApplyKind, Expression, Function, LogicalPlan, QuadScan,
@@ -66,6 +66,8 @@ pub struct Planner {
 #[derive(Default)]
 struct Estimates {
     scans: Mutex<FxHashMap<QuadScan, u64>>,
+    /// Which share of a scan a condition leaves, where the dataset told.
+    shares: Mutex<Vec<(QuadScan, Expression, Option<f64>)>>,
     statistics: std::sync::OnceLock<Arc<Statistics>>,
     /// Scans that will be read whole and are small enough to be asked for ahead.
     ahead: Mutex<Vec<QuadPattern>>,
@@ -618,7 +620,9 @@ impl Planner {
             Join { left, right } => self.estimate_join(left, right),
             LeftJoin { left, right, .. } => self.estimate(left).max(self.estimate_join(left, right)),
             SemiJoin { left, .. } | AntiJoin { left, .. } | Minus { left, .. } => self.estimate(left) * 0.7,
-            Filter { input, .. } => self.estimate(input) * 0.3,
+            Filter { input, condition } => {
+                self.estimate(input) * self.share_within(input, condition).unwrap_or(0.3)
+            }
             Union(inputs) => inputs.iter().map(|input| self.estimate(input)).sum(),
             Aggregate { keys, .. } if keys.is_empty() => 1.0,
             Aggregate { input, .. } | Distinct { input } => self.estimate(input) * 0.5,
@@ -646,6 +650,23 @@ impl Planner {
         };
         lock().insert(scan.clone(), estimate);
         estimate
+    }
+
+    /// Returns which share of a scan a condition leaves, if the dataset can tell.
+    fn share_within(&self, input: &LogicalPlan, condition: &Expression) -> Option<f64> {
+        let LogicalPlan::QuadScan(scan) = input else { return None };
+        let object = scan.object.variable()?;
+        let mut shares = self.estimates.shares.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((.., share)) = shares.iter().find(|(of, by, _)| of == scan && by == condition) {
+            return *share;
+        }
+        // A failure shows when the scan is opened.
+        let resolved = resolve(scan, &self.context).ok()??;
+        let rows = self.estimate_scan(scan);
+        let share = share_within(&*self.context.dataset, &resolved.pattern, rows, object, condition);
+        let share = share.unwrap_or_default();
+        shares.push((scan.clone(), condition.clone(), share));
+        share
     }
 
     fn estimate_join(&self, left: &LogicalPlan, right: &LogicalPlan) -> f64 {

@@ -83,6 +83,23 @@ impl Section {
         if self == Section::EdgesByEdge { 4 } else { 3 }
     }
 
+    pub fn name(self) -> &'static str {
+        match self {
+            Section::Dictionary => "dictionary",
+            Section::Spo => "spo",
+            Section::Pso => "pso",
+            Section::Pos => "pos",
+            Section::Ops => "ops",
+            Section::Sop => "sop",
+            Section::Osp => "osp",
+            Section::EdgesPso => "edgesPso",
+            Section::EdgesPos => "edgesPos",
+            Section::EdgesByEdge => "edgesByEdge",
+            Section::Statistics => "statistics",
+            Section::Schema => "schema",
+        }
+    }
+
     fn from_code(code: u8) -> Option<Section> {
         Section::ALL.into_iter().find(|section| *section as u8 == code)
     }

@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use std::borrow::Cow;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, OnceLock};
 
 use quick_cache::sync::Cache;
@@ -288,6 +288,18 @@ impl Run {
         Ok(share(if bounds.has_residual() { within.min(self.guess(pattern)) } else { within }))
     }
 
+    /// Returns about how many quads of a predicate have an object in the range, if the blocks at both ends are at hand.
+    pub fn estimate_within(
+        &self,
+        predicate: TermId,
+        graph: &GraphFilter,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        let pattern = QuadPattern { predicate: Some(predicate), graph: graph.clone(), ..QuadPattern::default() };
+        let bounds = Bounds::of_quads(&pattern, Permutation::Pos).within(objects);
+        self.count_between(Section::Pos, &bounds)
+    }
+
     /// Returns how many quads match, if the manifest and the blocks at both ends of the scan tell.
     pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
         let pattern = &*self.narrowed(pattern);
@@ -352,10 +364,13 @@ impl Run {
         self.inner.entries(Section::of(permutation)).iter().map(|entry| entry.id).collect()
     }
 
-    /// Returns the sealed bytes of the data blocks, the manifest not included.
-    pub fn data_bytes(&self) -> u64 {
-        let rows = self.inner.rows.iter().flat_map(|(_, entries)| entries).map(|entry| entry.bytes);
-        rows.chain(self.inner.terms.iter().map(|entry| entry.bytes)).map(u64::from).sum()
+    /// Returns the sealed bytes of the data blocks of each section by its name, the manifest not included.
+    pub fn section_bytes(&self) -> Vec<(&'static str, u64)> {
+        let terms = self.inner.terms.iter().map(|entry| u64::from(entry.bytes)).sum();
+        let rows = self.inner.rows.iter().map(|(section, entries)| {
+            (section.name(), entries.iter().map(|entry| u64::from(entry.bytes)).sum())
+        });
+        [(Section::Dictionary.name(), terms)].into_iter().chain(rows).collect()
     }
 
     pub(super) fn entries(&self, section: Section) -> &[RowEntry] {

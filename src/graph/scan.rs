@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::manifest::{RowEntry, Section};
@@ -51,6 +51,12 @@ impl Bounds {
             }
         }
         Bounds { low, high, residual, graph: graph.clone(), graph_place }
+    }
+
+    /// Narrows the second place, the first being bound and the second not.
+    pub fn within(mut self, range: &RangeInclusive<TermId>) -> Bounds {
+        (self.low[1], self.high[1]) = (range.start().to_bits(), range.end().to_bits());
+        self
     }
 
     /// Returns which blocks may hold a row within the bounds.

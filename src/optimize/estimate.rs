@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use crate::dataset::{Dataset, DatasetError, Statistics};
+use crate::dataset::{Dataset, DatasetError, Statistics, ranges_of, share_within};
 use crate::model::{GraphFilter, QuadPattern, Term, TermId};
 use crate::plan::{
     Expression, Function, GraphSelector, LogicalPlan, PathExpression, QuadScan, Slot, Variable,
@@ -123,7 +123,7 @@ impl<'a> Estimator<'a> {
                 }
                 all
             }
-            Filter { input, condition } => scaled(self.plan(input)?, selectivity(condition)),
+            Filter { input, condition } => self.filtered(input, condition)?,
             Unwind { input, .. } => scaled(self.plan(input)?, 5.0),
             LoadCsv { input, .. } => scaled(self.plan(input)?, 1000.0),
             Aggregate { input, keys, .. } => {
@@ -151,7 +151,29 @@ impl<'a> Estimator<'a> {
         })
     }
 
+    fn filtered(&self, input: &LogicalPlan, condition: &Expression) -> Result<Estimate, DatasetError> {
+        let estimate = self.plan(input)?;
+        if let LogicalPlan::QuadScan(scan) = input
+            && let Some(object) = scan.object.variable()
+            && let Some(pattern) = self.pattern(scan)?
+            && let Some(share) =
+                share_within(self.dataset, &pattern, estimate.rows as u64, object, condition)?
+        {
+            let others = |part: &&Expression| ranges_of(part, object).is_none();
+            let rest: f64 = conjuncts(condition).iter().filter(others).map(selectivity).product();
+            return Ok(scaled(estimate, share * rest));
+        }
+        Ok(scaled(estimate, selectivity(condition)))
+    }
+
     fn scan(&self, scan: &QuadScan) -> Result<Estimate, DatasetError> {
+        let Some(pattern) = self.pattern(scan)? else { return Ok(Estimate::default()) };
+        let rows = self.dataset.estimate(&pattern)? as f64;
+        Ok(Estimate { rows, distinct: self.distinct(scan, pattern.predicate, rows) })
+    }
+
+    /// Returns the pattern of a scan, or `None` if one of its constants is nowhere.
+    fn pattern(&self, scan: &QuadScan) -> Result<Option<QuadPattern>, DatasetError> {
         let constants = [&scan.subject, &scan.predicate, &scan.object].map(|slot| match slot {
             Slot::Constant(term) => Some(term),
             Slot::Variable(_) => None,
@@ -161,14 +183,12 @@ impl<'a> Estimator<'a> {
             if let Some(term) = term {
                 match self.dataset.term_id(term)? {
                     Some(known) => *id = Some(known),
-                    None => return Ok(Estimate::default()),
+                    None => return Ok(None),
                 }
             }
         }
         let [subject, predicate, object] = ids;
-        let Some(graph) = self.graph(&scan.graph)? else { return Ok(Estimate::default()) };
-        let rows = self.dataset.estimate(&QuadPattern { subject, predicate, object, graph })? as f64;
-        Ok(Estimate { rows, distinct: self.distinct(scan, predicate, rows) })
+        Ok(self.graph(&scan.graph)?.map(|graph| QuadPattern { subject, predicate, object, graph }))
     }
 
     fn distinct(&self, scan: &QuadScan, predicate: Option<TermId>, rows: f64) -> HashMap<Variable, f64> {
@@ -267,6 +287,13 @@ fn scaled(mut estimate: Estimate, factor: f64) -> Estimate {
 fn limited(estimate: Estimate, limit: f64) -> Estimate {
     let factor = if estimate.rows > limit { limit / estimate.rows } else { 1.0 };
     scaled(estimate, factor)
+}
+
+fn conjuncts(condition: &Expression) -> &[Expression] {
+    match condition {
+        Expression::Call(Function::And, parts) => parts,
+        condition => std::slice::from_ref(condition),
+    }
 }
 
 fn selectivity(condition: &Expression) -> f64 {

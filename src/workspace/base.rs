@@ -1,5 +1,6 @@
 //! `Base`: the run under a snapshot, or nothing where nothing was folded yet.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::block::{BlockError, BlockId, BlockReader};
@@ -84,6 +85,16 @@ impl Base {
 
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.run.as_ref().map_or(Ok(0), |run| run.estimate(pattern))
+    }
+
+    /// As [`Run::estimate_within`].
+    pub fn estimate_within(
+        &self,
+        predicate: TermId,
+        graph: &GraphFilter,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        self.run.as_ref().map_or(Ok(Some(0)), |run| run.estimate_within(predicate, graph, objects))
     }
 
     pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {

@@ -1,6 +1,7 @@
 //! `Snapshot`: the data as of one commit. Immutable, cheap to share, a query's world.
 
 use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::base::Base;
@@ -74,6 +75,11 @@ impl Snapshot {
         Due::of(self.commits, self.overlay_len(), self.view.base.len())
     }
 
+    /// Returns the sealed bytes of each section of the base run; none where nothing was folded yet.
+    pub fn section_bytes(&self) -> Vec<(&'static str, u64)> {
+        self.view.base.run().map(|run| run.section_bytes()).unwrap_or_default()
+    }
+
     /// Returns the commit whose run is the base, and the root of that run.
     pub(super) fn manifest(&self) -> Option<(CommitId, BlockId)> {
         self.manifest
@@ -127,6 +133,14 @@ impl Dataset for Snapshot {
 
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.view.estimate(pattern)
+    }
+
+    fn estimate_within(
+        &self,
+        pattern: &QuadPattern,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        self.view.estimate_within(pattern, objects)
     }
 
     fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {

@@ -1,6 +1,7 @@
 //! `Transaction`: changes on top of a snapshot, until they are a commit.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::change_set::Changes;
@@ -271,6 +272,14 @@ impl Dataset for Transaction {
 
     fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         self.read().view.estimate(pattern)
+    }
+
+    fn estimate_within(
+        &self,
+        pattern: &QuadPattern,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        self.read().view.estimate_within(pattern, objects)
     }
 
     fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {

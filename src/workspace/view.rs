@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::ops::RangeInclusive;
 
 use super::base::Base;
 use super::change_set::Changes;
@@ -156,6 +157,20 @@ impl View {
         let base = if names_overlay(pattern) { 0 } else { self.base.estimate(pattern)? };
         let (added, removed) = self.overlay_counts(pattern, COUNTED_MAX);
         Ok((base + added).saturating_sub(removed))
+    }
+
+    /// As [`Dataset::estimate_within`], of the base alone: what lies over it is little.
+    pub fn estimate_within(
+        &self,
+        pattern: &QuadPattern,
+        objects: &RangeInclusive<TermId>,
+    ) -> Result<Option<u64>, DatasetError> {
+        match pattern.predicate {
+            Some(predicate) if !names_overlay(pattern) => {
+                self.base.estimate_within(predicate, &pattern.graph, objects)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Returns how many quads match, if the base can tell without reading them.

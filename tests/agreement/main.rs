@@ -95,8 +95,9 @@ fn request(tongue: Tongue, text: &str) -> Request {
     }
 }
 
-fn ask(engine: &Engine, tongue: Tongue, text: &str) -> Table {
-    let response = engine.run(&request(tongue, text)).unwrap_or_else(|error| panic!("{text}\n{error}"));
+fn ask(engine: &Engine, tongue: Tongue, text: &str, at: Option<&str>) -> Table {
+    let request = Request { at: at.map(str::to_owned), ..request(tongue, text) };
+    let response = engine.run(&request).unwrap_or_else(|error| panic!("{text}\n{error}"));
     answer::table(response)
 }
 
@@ -123,32 +124,102 @@ fn three_languages_and_the_oracle_agree() {
         engine,
         Tongue::Sparql,
         "SELECT ?g (COUNT(*) AS ?n) { GRAPH ?g { ?s ?p ?o } } GROUP BY ?g ORDER BY ?g",
+        None,
     );
     let expected = GRAPHS.iter().map(|(graph, count)| {
         vec![format!("https://data.example.org/maritime/graph/{graph}"), count.to_string()]
     });
     assert_eq!(counts.rows, expected.collect::<Vec<_>>());
 
-    let mut faults = Vec::new();
     let questions = questions();
     assert!(questions.len() >= 25, "{}", questions.len());
-    for question in &questions {
+    let faults = disagreements(&questions, engine, None, &store);
+    assert!(faults.is_empty(), "{} disagreement(s)\n{}", faults.len(), faults.join("\n"));
+}
+
+/// Asks every question in every language that can say it, and says where an answer is not the oracle's.
+fn disagreements(questions: &[Question], engine: &Engine, at: Option<&str>, store: &Store) -> Vec<String> {
+    let mut faults = Vec::new();
+    for question in questions {
         let sorted = |mut table: Table| {
             if !question.is_ordered {
                 table.rows.sort();
             }
             table
         };
-        let expected = sorted(ask_oracle(&store, question.text(Tongue::Sparql).unwrap()));
+        let expected = sorted(ask_oracle(store, question.text(Tongue::Sparql).unwrap()));
         assert!(!expected.rows.is_empty(), "{}: a question without an answer shows nothing", question.name);
         for (tongue, text) in &question.texts {
-            let actual = sorted(ask(engine, *tongue, text));
+            let actual = sorted(ask(engine, *tongue, text, at));
             if actual != expected {
                 faults.push(format!("{} in {tongue:?}:\n{}", question.name, actual.difference(&expected)));
             }
         }
     }
-    assert!(faults.is_empty(), "{} disagreement(s)\n{}", faults.len(), faults.join("\n"));
+    faults
+}
+
+/// Writes through either language, and what they come to as the oracle is told it.
+const WRITES: &[(Language, &str, &str)] = &[
+    (
+        Language::Cypher,
+        "MATCH (c:Country {alpha3: 'NOR'}) \
+         CREATE (v:Vessel {name: 'Fram', imo: 'IMO0000001', yearOfBuild: 1892})-[:flagged]->(c) \
+         CREATE (p:Port {name: 'Port Colin Archer', harborSize: 'Large', channelDepth: 21.5})",
+        "INSERT { <x:fram> a :Vessel ; :name 'Fram' ; :imo 'IMO0000001' ; :yearOfBuild 1892 ; :flagged ?c .
+                  <x:archer> a :Port ; :name 'Port Colin Archer' ; :harborSize 'Large' ; :channelDepth 21.5e0 }
+         WHERE { GRAPH ?g { ?c a :Country ; :alpha3 'NOR' } }",
+    ),
+    (
+        Language::SparqlUpdate,
+        "DELETE { GRAPH ?g { ?p :harborSize ?size } } INSERT { GRAPH ?g { ?p :harborSize 'Large' } }
+         WHERE { GRAPH ?g { ?p a :Port ; :name ?name ; :harborSize ?size } FILTER(STRSTARTS(?name, 'B')) } ;
+         INSERT DATA { <x:gjoa> a :Vessel ; :name 'Gjøa' ; :imo 'IMO0000002' ; :yearOfBuild 1872 } ;
+         DELETE { GRAPH ?g { ?v :flagged ?c } } WHERE { GRAPH ?g { ?v :flagged ?c ; :imo ?imo } FILTER(STRENDS(?imo, '7')) }",
+        "",
+    ),
+    (
+        Language::Cypher,
+        "MATCH (v:Vessel {imo: 'IMO0000002'}) SET v.yearOfBuild = 1901, v.name = 'Gjøa af Tromsø' \
+         WITH v MATCH (c:Country {alpha3: 'DNK'}) MERGE (v)-[:flagged]->(c) \
+         WITH v MATCH (f:Vessel {name: 'Fram'}) DETACH DELETE f",
+        "DELETE { <x:gjoa> :yearOfBuild ?year ; :name ?name } \
+         INSERT { <x:gjoa> :yearOfBuild 1901 ; :name 'Gjøa af Tromsø' ; :flagged ?c } \
+         WHERE { <x:gjoa> :yearOfBuild ?year ; :name ?name . GRAPH ?g { ?c a :Country ; :alpha3 'DNK' } } ; \
+         DELETE WHERE { <x:fram> ?p ?o }",
+    ),
+    (
+        Language::SparqlUpdate,
+        "DELETE { ?v :flagged ?c } INSERT { ?v :name 'Gjøa i San Francisco' } WHERE { ?v :imo 'IMO0000002' ; :flagged ?c }",
+        "",
+    ),
+];
+
+/// What one language writes, all of them read; on a branch of its own, so that plans are not made of it.
+#[test]
+fn they_agree_after_writes_through_either() {
+    let (Some(file), Some(engine)) = (data(), engine()) else { return };
+    let store = oracle(&file);
+    engine.hosted(None).unwrap().create_branch("writes", None).unwrap();
+    let questions = questions();
+    for (index, (language, text, told)) in WRITES.iter().enumerate() {
+        let text = match language {
+            Language::SparqlUpdate => format!("{PREFIXES}{text}"),
+            _ => (*text).to_owned(),
+        };
+        let told = if told.is_empty() { text.clone() } else { format!("{PREFIXES}{told}") };
+        let before = store.len().unwrap();
+        SparqlEvaluator::new().parse_update(&told).unwrap().on_store(&store).execute().unwrap();
+        assert_ne!(store.len().unwrap(), before, "write {index} does nothing");
+        let request =
+            Request { at: Some("writes".to_owned()), may_write: true, ..Request::new(*language, text, 0) };
+        engine.run(&request).unwrap();
+        let quads = ask(engine, Tongue::Sparql, "SELECT (COUNT(*) AS ?n) { { ?s ?p ?o } }", Some("writes"));
+        let expected = ask_oracle(&store, "SELECT (COUNT(*) AS ?n) { { ?s ?p ?o } }");
+        assert_eq!(quads, expected, "after write {index}");
+        let faults = disagreements(&questions, engine, Some("writes"), &store);
+        assert!(faults.is_empty(), "after write {index}: {}\n{}", faults.len(), faults.join("\n"));
+    }
 }
 
 #[test]

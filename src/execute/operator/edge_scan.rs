@@ -1,6 +1,5 @@
 //! `EdgeScan`: relationships: for each asserted triple between nodes its reifiers, else itself.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -165,7 +164,9 @@ impl EdgeReader {
             }
             source.resize(found.len(), row as u32);
         }
-        let mut batch = quads.gather(&source);
+        // Where each triple is one relationship, its row stays as it is.
+        let is_each = source.len() == quads.rows() && source.iter().zip(0..).all(|(row, own)| *row == own);
+        let mut batch = if is_each { quads } else { quads.gather(&source) };
         let local = |(row, reifier): (usize, &TermId)| {
             let edge = (!reifier.is_undefined()).then_some(*reifier);
             context.values.intern(Local::Relationship { quad: quad_of(&batch, row), edge })
@@ -212,16 +213,17 @@ impl ReifierStream {
             let Quad { subject, predicate, object, graph } = *quad;
             pattern.sort_key(&Edge { subject, predicate, object, graph, edge: TermId::UNDEFINED })
         };
-        let sought = key(quad);
+        let before = out.len();
         loop {
             if *row == batch.rows() {
                 let Some(next) = scan.next_batch()? else { return Ok(()) };
                 (*batch, *row) = (next, 0);
             }
-            match key(&quad_of(batch, *row)).cmp(&sought) {
-                Ordering::Less => {}
-                Ordering::Equal => out.push(batch.column(4)[*row]),
-                Ordering::Greater => return Ok(()),
+            let own = quad_of(batch, *row);
+            if own == *quad {
+                out.push(batch.column(4)[*row]);
+            } else if out.len() > before || key(&own) > key(quad) {
+                return Ok(());
             }
             *row += 1;
         }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
-use crate::dataset::{Places, Scan};
-use crate::execute::expression::{IdRanges, ranges_of};
+use crate::dataset::{IdRanges, Places, Scan, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
 use crate::plan::{Expression, QuadScan, Slot, Variable};

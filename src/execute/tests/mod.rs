@@ -1,5 +1,6 @@
 //! Operators on small graphs, by hand-built plans; and joins against a naive evaluation.
 
+mod id_range;
 mod joins;
 mod operators;
 mod paths;

@@ -5,7 +5,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::model::{Term, TermId, TermKind, Value, xsd};
+use super::{Dataset, DatasetError};
+use crate::model::{QuadPattern, Term, TermId, TermKind, Value, xsd};
 use crate::plan::{Expression, Function, Variable};
 
 /// Ranges of ids, ascending and apart from each other.
@@ -42,6 +43,31 @@ pub fn ranges_of(condition: &Expression, variable: Variable) -> Option<IdRanges>
         },
         _ => None,
     }
+}
+
+/// A scan with fewer rows is not worth asking how many are in a range.
+const RANGED_ROWS_MIN: u64 = 1000;
+
+/// Returns about which share of the quads of one predicate a condition on their object leaves, where it bounds its
+/// id and the dataset tells how many are within; `rows` is how many there are.
+pub fn share_within(
+    dataset: &dyn Dataset,
+    pattern: &QuadPattern,
+    rows: u64,
+    object: Variable,
+    condition: &Expression,
+) -> Result<Option<f64>, DatasetError> {
+    let is_of_predicate = pattern.subject.is_none() && pattern.predicate.is_some() && pattern.object.is_none();
+    if !is_of_predicate || rows < RANGED_ROWS_MIN {
+        return Ok(None);
+    }
+    let Some(ranges) = ranges_of(condition, object) else { return Ok(None) };
+    let mut within = 0;
+    for range in ranges.iter() {
+        let Some(count) = dataset.estimate_within(pattern, range)? else { return Ok(None) };
+        within += count;
+    }
+    Ok(Some((within as f64 / rows as f64).min(1.0)))
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -86,6 +112,10 @@ impl IdRanges {
         }
         ranges.sort_by_key(|range| *range.start());
         Some(IdRanges(ranges))
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &RangeInclusive<TermId>> {
+        self.0.iter()
     }
 
     fn intersection(&self, other: &IdRanges) -> IdRanges {
@@ -155,66 +185,7 @@ fn of_moment(milliseconds: i64, side: Side) -> Option<RangeInclusive<TermId>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::Batch;
-    use crate::dataset::MemoryDataset;
-    use crate::execute::expression::compile;
-    use crate::execute::{Context, Layout};
     use crate::model::Literal;
-    use proptest::prelude::*;
-    use std::sync::Arc;
-
-    fn literals() -> impl Strategy<Value = Literal> {
-        let typed = |texts: &'static [&'static str], datatype| {
-            prop::sample::select(texts).prop_map(move |text| Literal::new_typed_literal(text, datatype))
-        };
-        prop_oneof![
-            (-9i64..9).prop_map(Literal::from),
-            any::<i64>().prop_map(Literal::from),
-            (-40i32..40).prop_map(|quarters| Literal::from(f64::from(quarters) / 4.0)),
-            any::<f64>().prop_map(Literal::from),
-            typed(&["0.5", "-0.5", "1.0", "1", "3.25", "-7.125", "99999999.75"], xsd::DECIMAL),
-            typed(&["0.0E0", "-0.0E0", "1.0E0", "INF", "-INF", "NaN", "0.1", "1e400"], xsd::DOUBLE),
-            typed(&["2008-05-01", "2008-05-02", "1969-01-01", "2008-05-01Z", "-0044-03-15"], xsd::DATE),
-            typed(
-                &[
-                    "2008-05-01T00:00:00",
-                    "2008-05-01T10:00:00Z",
-                    "2008-05-01T09:00:00+02:00",
-                    "1900-01-01T00:00:00"
-                ],
-                xsd::DATE_TIME
-            ),
-            typed(&["b"], xsd::STRING),
-        ]
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig::with_cases(2000))]
-
-        #[test]
-        fn what_compares_is_within(term in literals(), other in literals(), which in 0usize..4, swapped: bool) {
-            let dataset = MemoryDataset::new();
-            let subject = crate::model::NamedNode::new_unchecked("x:s");
-            let quad = oxrdf::Quad::new(subject.clone(), subject, term.clone(), oxrdf::GraphName::DefaultGraph);
-            dataset.insert_quad(&quad).unwrap();
-            let context = Context::new(Arc::new(dataset));
-            let id = context.dataset.term_id(&Term::Literal(term)).unwrap().unwrap();
-            let function = [Function::SparqlLess, Function::SparqlLessOrEqual, Function::CypherLess, Function::CypherLessOrEqual][which].clone();
-            let variable = Variable(0);
-            let mut sides = vec![Expression::Variable(variable), Expression::Constant(Value::Term(other.into()))];
-            if swapped {
-                sides.reverse();
-            }
-            let condition = Expression::Call(function, sides);
-            let mut layout = Layout::default();
-            layout.push(variable, true);
-            let compiled = compile(&condition, &layout, &context).unwrap();
-            let holds = compiled.filter(&Batch::new(vec![vec![id]], 1), &context).unwrap() == [true];
-            if holds && let Some(ranges) = ranges_of(&condition, variable) {
-                prop_assert!(ranges.contains(id), "{id:?} is not in {ranges:?}");
-            }
-        }
-    }
 
     #[test]
     fn ranges_are_narrow() {
