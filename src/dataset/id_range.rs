@@ -57,7 +57,8 @@ pub fn share_within(
     object: Variable,
     condition: &Expression,
 ) -> Result<Option<f64>, DatasetError> {
-    let is_of_predicate = pattern.subject.is_none() && pattern.predicate.is_some() && pattern.object.is_none();
+    let is_of_predicate =
+        pattern.subject.is_none() && pattern.predicate.is_some() && pattern.object.is_none();
     if !is_of_predicate || rows < RANGED_ROWS_MIN {
         return Ok(None);
     }

@@ -295,7 +295,8 @@ impl Run {
         graph: &GraphFilter,
         objects: &RangeInclusive<TermId>,
     ) -> Result<Option<u64>, DatasetError> {
-        let pattern = QuadPattern { predicate: Some(predicate), graph: graph.clone(), ..QuadPattern::default() };
+        let pattern =
+            QuadPattern { predicate: Some(predicate), graph: graph.clone(), ..QuadPattern::default() };
         let bounds = Bounds::of_quads(&pattern, Permutation::Pos).within(objects);
         self.count_between(Section::Pos, &bounds)
     }

@@ -190,7 +190,7 @@ const WRITES: &[(Language, &str, &str)] = &[
     ),
     (
         Language::SparqlUpdate,
-        "DELETE { ?v :flagged ?c } INSERT { ?v :name 'Gjøa i San Francisco' } WHERE { ?v :imo 'IMO0000002' ; :flagged ?c }",
+        "DELETE { ?v :flagged ?c } INSERT { ?v :berth 'San Francisco' ; :note 'given away' } WHERE { ?v :imo 'IMO0000002' ; :flagged ?c }",
         "",
     ),
 ];
