@@ -520,7 +520,8 @@ impl Planner {
         let mut own = input;
         if let Some(condition) = plain.into_iter().cloned().reduce(Expression::and) {
             let compiled = self.compile(&condition, own.layout())?;
-            own = Box::new(Filter::new(own, compiled, self.context.clone()));
+            let only = only_variable(&condition).filter(|_| !condition.is_volatile());
+            own = Box::new(Filter::new(own, compiled, only, self.context.clone()));
         }
         for (plan, is_positive) in exists.into_iter().filter_map(existence) {
             let matcher = self.exists_matcher(plan, own.layout(), rows)?;

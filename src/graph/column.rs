@@ -16,9 +16,13 @@ const DELTA: u8 = 2;
 const RUN_LENGTH: u8 = 3;
 const DICTIONARY: u8 = 4;
 const TAG_SPLIT: u8 = 5;
+const SAWTOOTH: u8 = 6;
 
 const TAG_SHIFT: u32 = 60;
 const PAYLOAD_MASK: u64 = (1 << TAG_SHIFT) - 1;
+
+/// What the length of a tooth is taken to need where the width of steps is chosen.
+const TOOTH_LENGTH_BITS: usize = 8;
 
 /// How deep a column stands in others, which bounds the codings that it may use: at the top all, in
 /// a tag-split all but that, below only those without columns of their own.
@@ -52,27 +56,49 @@ struct Shape {
     first: u64,
     min: u64,
     max: u64,
-    /// The largest step between neighbours, if no value is below the one before.
-    delta_max: Option<u64>,
+    /// How many steps to the next value there are of each width, and how many that fall.
+    steps: [usize; 65],
+    falls: usize,
     runs: usize,
 }
 
 impl Shape {
     fn of(values: &[u64]) -> Shape {
         let first = values.first().copied().unwrap_or_default();
-        let mut shape = Shape { first, min: first, max: first, delta_max: Some(0), runs: 1 };
+        let mut shape = Shape { first, min: first, max: first, steps: [0; 65], falls: 0, runs: 1 };
         let mut previous = first;
-        for value in values {
+        for value in values.iter().skip(1) {
             shape.min = shape.min.min(*value);
             shape.max = shape.max.max(*value);
             shape.runs += usize::from(*value != previous);
-            shape.delta_max = match (shape.delta_max, value.checked_sub(previous)) {
-                (Some(most), Some(delta)) => Some(most.max(delta)),
-                _ => None,
-            };
+            let of_width = value.checked_sub(previous).map(|step| usize::from(width_of(step)));
+            match of_width.and_then(|width| shape.steps.get_mut(width)) {
+                Some(count) => *count += 1,
+                None => shape.falls += 1,
+            }
             previous = *value;
         }
         shape
+    }
+
+    /// Returns the width of the largest step up.
+    fn step_width(&self) -> u8 {
+        self.steps.iter().rposition(|count| *count > 0).unwrap_or_default() as u8
+    }
+
+    /// Returns the width of steps with which a sawtooth takes about the fewest bits, and how many teeth it then has.
+    fn teeth(&self, count: usize) -> (u8, usize) {
+        let tooth_bits = usize::from(width_of(self.max - self.min)) + TOOTH_LENGTH_BITS;
+        let mut teeth = count;
+        let mut best = (usize::MAX, 0, count);
+        for (width, steps) in (0u8..).zip(&self.steps) {
+            teeth -= steps;
+            let bits = (count - teeth) * usize::from(width) + teeth * tooth_bits;
+            if bits < best.0 {
+                best = (bits, width, teeth);
+            }
+        }
+        (best.1, best.2)
     }
 
     /// Returns the flat coding of the fewest bytes, and how many those are.
@@ -81,12 +107,8 @@ impl Shape {
             return (CONSTANT, 9);
         }
         let frame = 10 + packed_len(count, width_of(self.max - self.min));
-        match self.delta_max {
-            Some(most) if 10 + packed_len(count - 1, width_of(most)) < frame => {
-                (DELTA, 10 + packed_len(count - 1, width_of(most)))
-            }
-            _ => (FRAME_OF_REFERENCE, frame),
-        }
+        let delta = 10 + packed_len(count - 1, self.step_width());
+        if self.falls == 0 && delta < frame { (DELTA, delta) } else { (FRAME_OF_REFERENCE, frame) }
     }
 }
 
@@ -98,6 +120,9 @@ fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
         // The first argument is the least that a coding can take: most need not be tried.
         best.offer(21 + packed_len(shape.runs, 1), |out| run_length(out, values));
         best.offer(12 + packed_len(values.len(), 1), |out| dictionary(out, values));
+        let (width, teeth) = shape.teeth(values.len());
+        let steps = packed_len(values.len() - teeth, width);
+        best.offer(22 + steps + packed_len(teeth, 1), |out| sawtooth(out, values, width));
         if depth < DEPTH_SPLIT && shape.min >> TAG_SHIFT != shape.max >> TAG_SHIFT {
             best.offer(0, |out| tag_split(out, values));
         }
@@ -129,10 +154,10 @@ impl Best {
 
 fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Shape, code: u8) {
     out.push(code);
-    match (code, shape.delta_max) {
-        (CONSTANT, _) => put_u64(out, shape.first),
-        (DELTA, Some(delta_max)) => {
-            let width = width_of(delta_max);
+    match code {
+        CONSTANT => put_u64(out, shape.first),
+        DELTA => {
+            let width = shape.step_width();
             put_u64(out, shape.first);
             out.push(width);
             pack(out, values.iter().skip(1).zip(values).map(|(next, value)| next - value), width);
@@ -167,6 +192,24 @@ fn dictionary(out: &mut Vec<u8>, values: &[u64]) {
     encode(out, &distinct, DEPTH_FLAT);
     let indices = values.iter().map(|value| distinct.partition_point(|other| other < value) as u64);
     pack(out, indices, width_of(distinct.len() as u64 - 1));
+}
+
+/// Sorted lists one after another, such as the subjects of each object: where each begins, and steps within them. A
+/// step that is too wide begins a tooth as well.
+fn sawtooth(out: &mut Vec<u8>, values: &[u64], width: u8) {
+    let (mut firsts, mut lengths, mut steps) = (Vec::new(), Vec::new(), Vec::with_capacity(values.len()));
+    let is_step = |a: &u64, b: &u64| b.checked_sub(*a).is_some_and(|step| width_of(step) <= width);
+    for tooth in values.chunk_by(is_step) {
+        firsts.extend(tooth.first());
+        lengths.push(tooth.len() as u64 - 1);
+        steps.extend(tooth.iter().skip(1).zip(tooth).map(|(next, value)| next - value));
+    }
+    out.push(SAWTOOTH);
+    put_u16(out, firsts.len() as u16);
+    encode(out, &firsts, DEPTH_FLAT);
+    encode(out, &lengths, DEPTH_FLAT);
+    out.push(width);
+    pack(out, steps.into_iter(), width);
 }
 
 fn tag_split(out: &mut Vec<u8>, values: &[u64]) {
@@ -204,6 +247,7 @@ fn decode(cursor: &mut Cursor<'_>, count: usize, depth: u8, out: &mut Vec<u64>) 
         RUN_LENGTH if depth < DEPTH_FLAT => decode_run_length(cursor, count, out),
         DICTIONARY if depth < DEPTH_FLAT => decode_dictionary(cursor, count, out),
         TAG_SPLIT if depth < DEPTH_SPLIT => decode_tag_split(cursor, count, out),
+        SAWTOOTH if depth < DEPTH_FLAT => decode_sawtooth(cursor, count, out),
         _ => Err(Malformed("a column is of an unknown coding")),
     }
 }
@@ -228,6 +272,14 @@ fn skip(cursor: &mut Cursor<'_>, count: usize, depth: u8) -> Result<(), Malforme
             let distinct = usize::from(cursor.u16()?);
             skip(cursor, distinct, DEPTH_FLAT)?;
             cursor.take(packed_len(count, width_of((distinct as u64).saturating_sub(1)))).map(drop)
+        }
+        SAWTOOTH if depth < DEPTH_FLAT => {
+            cursor.u8()?;
+            let teeth = usize::from(cursor.u16()?);
+            skip(cursor, teeth, DEPTH_FLAT)?;
+            skip(cursor, teeth, DEPTH_FLAT)?;
+            let width = cursor.u8()?;
+            cursor.take(packed_len(count.saturating_sub(teeth), width)).map(drop)
         }
         _ => decode(cursor, count, depth, &mut Vec::with_capacity(count)),
     }
@@ -263,6 +315,30 @@ fn decode_run_length(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) 
         out.resize(out.len() + length as usize + 1, head);
     }
     if out.len() == end { Ok(()) } else { Err(Malformed("the runs of a column are too short")) }
+}
+
+fn decode_sawtooth(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let teeth = usize::from(cursor.u16()?);
+    let steps = count.checked_sub(teeth).ok_or(Malformed("a column has more teeth than values"))?;
+    let (mut firsts, mut lengths) = (Vec::with_capacity(teeth), Vec::with_capacity(teeth));
+    decode(cursor, teeth, DEPTH_FLAT, &mut firsts)?;
+    decode(cursor, teeth, DEPTH_FLAT, &mut lengths)?;
+    let width = cursor.u8()?;
+    let mut rises = Vec::with_capacity(steps);
+    unpack(cursor.take(packed_len(steps, width))?, steps, width, 0, &mut rises)?;
+    let mut rest = rises.as_slice();
+    for (first, length) in firsts.into_iter().zip(lengths) {
+        let tooth = usize::try_from(length).ok().and_then(|length| rest.split_at_checked(length));
+        let (own, after) = tooth.ok_or(Malformed("the teeth of a column are too long"))?;
+        let mut value = first;
+        out.push(value);
+        out.extend(own.iter().map(|step| {
+            value = value.wrapping_add(*step);
+            value
+        }));
+        rest = after;
+    }
+    if rest.is_empty() { Ok(()) } else { Err(Malformed("the teeth of a column are too short")) }
 }
 
 fn decode_dictionary(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
@@ -342,6 +418,7 @@ mod tests {
         check(&each(|n| (n * 2_654_435_761) & 0xFFFF), FRAME_OF_REFERENCE, 2058);
         check(&each(|n| n * 1000 + n % 7), DELTA, 1300);
         check(&each(|n| (n / 100) << 40), RUN_LENGTH, 100);
+        check(&each(|n| (n / 300) + (n % 300) * 1000 + n % 7), SAWTOOTH, 1500);
         check(&each(|n| ((n * 2_654_435_761) >> 7 & 3) << 40), DICTIONARY, 300);
         let number = |n: u64| (8 << 60) + (1 << 59) + n * 977 % 4096;
         let mixed = |n: u64| if n.is_multiple_of(3) { (2 << 60) + n * n } else { number(n) };

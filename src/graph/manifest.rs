@@ -9,8 +9,8 @@ use super::rows::{Row, WIDTH_MAX};
 use crate::block::{BlockId, BlockKind};
 use crate::model::{GraphFilter, TermId};
 
-/// The version of everything that a manifest names.
-pub const FORMAT_VERSION: u16 = 1;
+/// The version of everything that a manifest names. Version 1 had no sawtooth columns.
+pub const FORMAT_VERSION: u16 = 2;
 /// How many entries an index page holds, unless it is the last of its section.
 pub const PAGE_ENTRIES: usize = 1000;
 /// How many bytes of statistics a page holds, unless it is the last.
@@ -144,7 +144,7 @@ impl Root {
         if cursor.take(MAGIC.len())? != MAGIC {
             return Err(Malformed("it is no manifest"));
         }
-        if cursor.u16()? != FORMAT_VERSION {
+        if !(1..=FORMAT_VERSION).contains(&cursor.u16()?) {
             return Err(Malformed("the manifest is of an unknown version"));
         }
         let mut root = Root::default();

@@ -581,7 +581,7 @@ fn golden_manifest() {
         })
         .collect();
     let (run, _) = written_in(&quads, PermutationSet::default());
-    assert_eq!(run.root().to_string(), "bafkr4if6ub72grt3oikynwod2rwerbdpyfnwoxtyeny2dgjelzaettyp5m");
+    assert_eq!(run.root().to_string(), "bafkr4iavysqb6fwabz7wyomtezbmh4ople6vbol7i56dpec64h27agzway");
 }
 
 /// Whoever has the key can name any page as that of an order: what it says must agree with the rest.

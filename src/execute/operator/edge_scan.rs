@@ -152,17 +152,23 @@ impl EdgeReader {
     pub fn next_rows(&mut self, context: &Context) -> Result<Option<Batch>, ExecuteError> {
         let Some(quads) = self.quads.next_quads()? else { return Ok(None) };
         let (mut source, mut found) = (Vec::with_capacity(quads.rows()), Vec::with_capacity(quads.rows()));
-        for row in 0..quads.rows() {
-            let quad = quad_of(&quads, row);
-            if !is_node(quad.object, context)? || self.label == Some(quad.predicate) {
-                continue;
+        let mut row = 0;
+        while row < quads.rows() {
+            for reifier in self.reifiers.take_aligned(&quads, row) {
+                if is_relationship(&quads, row, self.label, context)? {
+                    source.push(row as u32);
+                    found.push(*reifier);
+                }
+                row += 1;
             }
-            let before = found.len();
-            self.reifiers.take(&quad, &self.edges, &mut found)?;
-            if found.len() == before {
-                found.push(TermId::UNDEFINED);
+            if is_relationship(&quads, row, self.label, context)? {
+                self.reifiers.take(&quad_of(&quads, row), &self.edges, &mut found)?;
+                if found.len() == source.len() {
+                    found.push(TermId::UNDEFINED);
+                }
+                source.resize(found.len(), row as u32);
             }
-            source.resize(found.len(), row as u32);
+            row += 1;
         }
         // Where each triple is one relationship, its row stays as it is.
         let is_each = source.len() == quads.rows() && source.iter().zip(0..).all(|(row, own)| *row == own);
@@ -192,6 +198,20 @@ impl ReifierStream {
         }
         let scan = context.dataset.scan_edges(&edges_of(pattern))?;
         Ok(ReifierStream::Sorted { scan, batch: Batch::empty(5), row: 0 })
+    }
+
+    /// Returns the reifiers of as many triples from `row` on as go side by side with the edges at hand, one each.
+    /// The triple after them is still to be asked for: it may have more.
+    fn take_aligned(&mut self, triples: &Batch, row: usize) -> &[TermId] {
+        let ReifierStream::Sorted { batch, row: own, .. } = self else { return &[] };
+        let equal = |column: usize| {
+            let pairs = triples.column(column)[row..].iter().zip(&batch.column(column)[*own..]);
+            pairs.take_while(|(a, b)| a == b).count()
+        };
+        let aligned = (0..4).map(equal).min().unwrap_or_default().saturating_sub(1);
+        let from = *own;
+        *own += aligned;
+        &batch.column(4)[from..*own]
     }
 
     /// Appends the reifiers of a triple, which is not before the last one asked for.
@@ -505,6 +525,16 @@ fn describe_edge(plan: &EdgePlan) -> String {
         [&plan.subject, &plan.predicate, &plan.object, &plan.edge].map(describe_slot);
     let list: Vec<String> = plan.predicates.iter().map(ToString::to_string).collect();
     format!("{subject} {predicate} {object} as {edge} {}", list.join("|")).trim_end().to_owned()
+}
+
+/// Returns whether the triple of a row is a relationship, and not a property or a label.
+fn is_relationship(
+    quads: &Batch,
+    row: usize,
+    label: Option<TermId>,
+    context: &Context,
+) -> Result<bool, ExecuteError> {
+    Ok(is_node(quads.column(2)[row], context)? && (label.is_none() || label != Some(quads.column(1)[row])))
 }
 
 pub fn quad_of(batch: &Batch, row: usize) -> Quad {

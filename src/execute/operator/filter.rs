@@ -13,11 +13,37 @@ pub struct Filter {
     context: Arc<Context>,
     input: BoxOperator,
     condition: Compiled,
+    /// The one column that the condition looks at, and nothing else does.
+    only: Option<usize>,
 }
 
 impl Filter {
-    pub fn new(input: BoxOperator, condition: Compiled, context: Arc<Context>) -> Filter {
-        Filter { context, input, condition }
+    /// Makes a filter; `only` is the variable that alone decides whether the condition holds, if there is one.
+    pub fn new(
+        input: BoxOperator,
+        condition: Compiled,
+        only: Option<Variable>,
+        context: Arc<Context>,
+    ) -> Filter {
+        let only = only.and_then(|variable| input.layout().column(variable));
+        Filter { context, input, condition, only }
+    }
+
+    /// Returns which rows satisfy the condition. Of equal neighbours in the one column that it looks at, it is asked
+    /// once.
+    fn keep(&self, batch: &Batch) -> Result<Vec<bool>, ExecuteError> {
+        let Some(column) = self.only else { return self.condition.filter(batch, &self.context) };
+        let runs: Vec<&[TermId]> = batch.column(column).chunk_by(|a, b| a == b).collect();
+        if runs.len() * 2 > batch.rows() {
+            return self.condition.filter(batch, &self.context);
+        }
+        let heads = runs.iter().scan(0, |next, run| {
+            let head = *next;
+            *next += run.len() as u32;
+            Some(head)
+        });
+        let holds = self.condition.filter(&batch.gather(&heads.collect::<Vec<u32>>()), &self.context)?;
+        Ok(runs.iter().zip(holds).flat_map(|(run, holds)| std::iter::repeat_n(holds, run.len())).collect())
     }
 }
 
@@ -25,7 +51,7 @@ impl Operator for Filter {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
         while let Some(mut batch) = self.input.next_batch()? {
             self.context.check()?;
-            let keep = self.condition.filter(&batch, &self.context)?;
+            let keep = self.keep(&batch)?;
             if keep.iter().any(|keep| !keep) {
                 batch.filter(&keep);
             }
