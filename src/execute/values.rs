@@ -43,9 +43,14 @@ pub struct Values {
     salt: OnceLock<[u8; 16]>,
 }
 
+/// Local ids from here on are of relationships.
+const RELATIONSHIPS: usize = 1 << 48;
+
 #[derive(Default)]
 struct State {
     locals: IndexSet<Arc<Local>, FxBuildHasher>,
+    /// Apart from the others, since there may be millions: each takes 40 bytes and no allocation.
+    relationships: IndexSet<(Quad, Option<TermId>), FxBuildHasher>,
     /// Ids that the dataset gave for computed terms.
     known: FxHashMap<Term, TermId>,
     decoded: FxHashMap<TermId, Arc<Decoded>>,
@@ -63,9 +68,30 @@ impl Values {
         self.lock().intern(local)
     }
 
+    /// As [`Values::intern`] of each relationship: a triple and its reifier, if it has one.
+    pub fn intern_relationships(
+        &self,
+        relationships: impl Iterator<Item = (Quad, Option<TermId>)>,
+    ) -> Vec<TermId> {
+        let mut state = self.lock();
+        relationships.map(|(quad, edge)| state.intern_relationship(quad, edge)).collect()
+    }
+
+    /// Returns whether a local id is of a relationship.
+    pub fn is_relationship(id: TermId) -> bool {
+        id.as_local().is_some_and(|index| index >= RELATIONSHIPS)
+    }
+
     /// Returns the value of a local id that this arena gave out.
     pub fn get(&self, id: TermId) -> Option<Arc<Local>> {
-        self.lock().locals.get_index(id.as_local()?).cloned()
+        let (index, state) = (id.as_local()?, self.lock());
+        match index.checked_sub(RELATIONSHIPS) {
+            None => state.locals.get_index(index).cloned(),
+            Some(index) => {
+                let (quad, edge) = *state.relationships.get_index(index)?;
+                Some(Arc::new(Local::Relationship { quad, edge }))
+            }
+        }
     }
 
     /// Returns the id of a term: inline, else the dataset's, else a local one.
@@ -197,11 +223,20 @@ impl Values {
 
 impl State {
     fn intern(&mut self, local: Local) -> TermId {
+        if let Local::Relationship { quad, edge } = local {
+            return self.intern_relationship(quad, edge);
+        }
         if let Some(index) = self.locals.get_index_of(&local) {
             return TermId::local(index);
         }
         self.bytes += local.bytes();
         TermId::local(self.locals.insert_full(Arc::new(local)).0)
+    }
+
+    fn intern_relationship(&mut self, quad: Quad, edge: Option<TermId>) -> TermId {
+        let (index, is_new) = self.relationships.insert_full((quad, edge));
+        self.bytes += if is_new { size_of::<(Quad, Option<TermId>)>() + 32 } else { 0 };
+        TermId::local(RELATIONSHIPS + index)
     }
 }
 

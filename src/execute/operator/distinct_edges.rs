@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{BoxOperator, Operator};
 use crate::batch::Batch;
-use crate::execute::{Context, ExecuteError, Layout, Local};
+use crate::execute::{Context, ExecuteError, Layout, Local, Values};
 use crate::model::TermId;
 use crate::plan::Variable;
 
@@ -28,7 +28,8 @@ impl DistinctEdges {
             if id.is_undefined() {
                 continue;
             }
-            match self.context.values.get(id).as_deref() {
+            let list = || self.context.values.get(id);
+            match (!Values::is_relationship(id)).then(list).flatten().as_deref() {
                 Some(Local::List(items)) => {
                     // A list of relationships has none twice in itself only if it is a trail.
                     for item in items {

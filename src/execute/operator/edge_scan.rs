@@ -173,17 +173,18 @@ impl EdgeReader {
         // Where each triple is one relationship, its row stays as it is.
         let is_each = source.len() == quads.rows() && source.iter().zip(0..).all(|(row, own)| *row == own);
         let mut batch = if is_each { quads } else { quads.gather(&source) };
-        let local = |(row, reifier): (usize, &TermId)| {
-            let edge = (!reifier.is_undefined()).then_some(*reifier);
-            context.values.intern(Local::Relationship { quad: quad_of(&batch, row), edge })
+        let relationship = |(row, reifier): (usize, &TermId)| {
+            (quad_of(&batch, row), (!reifier.is_undefined()).then_some(*reifier))
         };
+        let values = &context.values;
         let relationships = match self.wanted.edge {
-            true => found.iter().enumerate().map(local).collect(),
+            true => values.intern_relationships(found.iter().enumerate().map(relationship)),
             false => vec![TermId::UNDEFINED; found.len()],
         };
         if self.wanted.reifier {
-            let undefined = found.iter_mut().enumerate().filter(|(_, reifier)| reifier.is_undefined());
-            undefined.for_each(|(row, reifier)| *reifier = local((row, &TermId::UNDEFINED)));
+            for (row, reifier) in found.iter_mut().enumerate().filter(|(_, reifier)| reifier.is_undefined()) {
+                *reifier = values.intern(Local::Relationship { quad: quad_of(&batch, row), edge: None });
+            }
         }
         batch.push_column(relationships);
         batch.push_column(found);
