@@ -64,7 +64,7 @@ pub fn share_within(
     }
     let Some(ranges) = ranges_of(condition, object) else { return Ok(None) };
     let mut within = 0;
-    for range in ranges.iter() {
+    for range in &ranges.0 {
         let Some(count) = dataset.estimate_within(pattern, range)? else { return Ok(None) };
         within += count;
     }
@@ -113,10 +113,6 @@ impl IdRanges {
         }
         ranges.sort_by_key(|range| *range.start());
         Some(IdRanges(ranges))
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &RangeInclusive<TermId>> {
-        self.0.iter()
     }
 
     fn intersection(&self, other: &IdRanges) -> IdRanges {

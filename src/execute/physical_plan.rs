@@ -513,10 +513,8 @@ impl Planner {
         rows: f64,
         condition: &Expression,
     ) -> Result<BoxOperator, ExecuteError> {
-        let mut conjuncts = Vec::new();
-        flatten(condition, &mut conjuncts);
         let (exists, plain): (Vec<_>, Vec<_>) =
-            conjuncts.into_iter().partition(|part| existence(part).is_some());
+            condition.conjuncts().into_iter().partition(|part| existence(part).is_some());
         let mut own = input;
         if let Some(condition) = plain.into_iter().cloned().reduce(Expression::and) {
             let compiled = self.compile(&condition, own.layout())?;
@@ -732,13 +730,6 @@ fn needs_left(plan: &LogicalPlan) -> bool {
         LogicalPlan::Service { endpoint: Slot::Variable(_), .. } => true,
         LogicalPlan::Path(path) => path.edge_properties.is_some(),
         _ => plan.inputs().into_iter().any(needs_left),
-    }
-}
-
-fn flatten<'a>(condition: &'a Expression, conjuncts: &mut Vec<&'a Expression>) {
-    match condition {
-        Expression::Call(Function::And, parts) => parts.iter().for_each(|part| flatten(part, conjuncts)),
-        other => conjuncts.push(other),
     }
 }
 

@@ -49,7 +49,7 @@ const RELATIONSHIPS: usize = 1 << 48;
 #[derive(Default)]
 struct State {
     locals: IndexSet<Arc<Local>, FxBuildHasher>,
-    /// Apart from the others, since there may be millions: each takes 40 bytes and no allocation.
+    /// Apart from the others, since there may be millions: none takes an allocation of its own.
     relationships: IndexSet<(Quad, Option<TermId>), FxBuildHasher>,
     /// Ids that the dataset gave for computed terms.
     known: FxHashMap<Term, TermId>,

@@ -261,13 +261,9 @@ impl Run {
     /// ends of the range if they are at hand, else a guess from the statistics.
     pub fn estimate(&self, pattern: &QuadPattern) -> Result<u64, DatasetError> {
         let pattern = &*self.narrowed(pattern);
-        let in_graphs = self.quads_in(&pattern.graph);
-        let share = |count: u64| match self.len() {
-            0 => 0,
-            all => (u128::from(count) * u128::from(in_graphs)).div_ceil(u128::from(all)) as u64,
-        };
+        let share = |count| self.share(count, &pattern.graph);
         match (pattern.subject, pattern.predicate, pattern.object) {
-            (None, None, None) => return Ok(in_graphs),
+            (None, None, None) => return Ok(self.quads_in(&pattern.graph)),
             (None, Some(predicate), None) => {
                 let figures = self.inner.statistics.predicates.get(&predicate);
                 return Ok(share(figures.map_or(0, |figures| figures.quads)));
@@ -288,17 +284,15 @@ impl Run {
         Ok(share(if bounds.has_residual() { within.min(self.guess(pattern)) } else { within }))
     }
 
-    /// Returns about how many quads of a predicate have an object in the range, if the blocks at both ends are at hand.
+    /// As [`crate::dataset::Dataset::estimate_within`], if the blocks at both ends of the range are at hand.
     pub fn estimate_within(
         &self,
-        predicate: TermId,
-        graph: &GraphFilter,
+        pattern: &QuadPattern,
         objects: &RangeInclusive<TermId>,
     ) -> Result<Option<u64>, DatasetError> {
-        let pattern =
-            QuadPattern { predicate: Some(predicate), graph: graph.clone(), ..QuadPattern::default() };
-        let bounds = Bounds::of_quads(&pattern, Permutation::Pos).within(objects);
-        self.count_between(Section::Pos, &bounds)
+        let bounds = Bounds::of_quads(pattern, Permutation::Pos).within(objects);
+        let within = self.count_between(Section::Pos, &bounds)?;
+        Ok(within.map(|within| self.share(within, &pattern.graph)))
     }
 
     /// Returns how many quads match, if the manifest and the blocks at both ends of the scan tell.
@@ -436,6 +430,14 @@ impl Run {
             return Cow::Borrowed(pattern);
         }
         Cow::Owned(QuadPattern { graph: GraphFilter::All, ..pattern.clone() })
+    }
+
+    /// Returns about how many of `count` quads are in the graphs, taken to be spread evenly.
+    fn share(&self, count: u64, graph: &GraphFilter) -> u64 {
+        match self.len() {
+            0 => 0,
+            all => (u128::from(count) * u128::from(self.quads_in(graph))).div_ceil(u128::from(all)) as u64,
+        }
     }
 
     fn quads_in(&self, graph: &GraphFilter) -> u64 {

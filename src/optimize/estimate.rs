@@ -159,8 +159,8 @@ impl<'a> Estimator<'a> {
             && let Some(share) =
                 share_within(self.dataset, &pattern, estimate.rows as u64, object, condition)?
         {
-            let others = |part: &&Expression| ranges_of(part, object).is_none();
-            let rest: f64 = conjuncts(condition).iter().filter(others).map(selectivity).product();
+            let parts = condition.conjuncts().into_iter();
+            let rest: f64 = parts.filter(|part| ranges_of(part, object).is_none()).map(selectivity).product();
             return Ok(scaled(estimate, share * rest));
         }
         Ok(scaled(estimate, selectivity(condition)))
@@ -287,13 +287,6 @@ fn scaled(mut estimate: Estimate, factor: f64) -> Estimate {
 fn limited(estimate: Estimate, limit: f64) -> Estimate {
     let factor = if estimate.rows > limit { limit / estimate.rows } else { 1.0 };
     scaled(estimate, factor)
-}
-
-fn conjuncts(condition: &Expression) -> &[Expression] {
-    match condition {
-        Expression::Call(Function::And, parts) => parts,
-        condition => std::slice::from_ref(condition),
-    }
 }
 
 fn selectivity(condition: &Expression) -> f64 {

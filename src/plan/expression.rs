@@ -119,6 +119,14 @@ pub enum SortOrder {
 }
 
 impl Expression {
+    /// Returns the parts of a conjunction, nested ones as well; an expression that is none is its only part.
+    pub fn conjuncts(&self) -> Vec<&Expression> {
+        match self {
+            Expression::Call(Function::And, parts) => parts.iter().flat_map(Expression::conjuncts).collect(),
+            other => vec![other],
+        }
+    }
+
     pub fn call(function: Function, arguments: impl Into<Vec<Expression>>) -> Expression {
         Expression::Call(function, arguments.into())
     }

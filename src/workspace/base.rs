@@ -90,11 +90,10 @@ impl Base {
     /// As [`Run::estimate_within`].
     pub fn estimate_within(
         &self,
-        predicate: TermId,
-        graph: &GraphFilter,
+        pattern: &QuadPattern,
         objects: &RangeInclusive<TermId>,
     ) -> Result<Option<u64>, DatasetError> {
-        self.run.as_ref().map_or(Ok(Some(0)), |run| run.estimate_within(predicate, graph, objects))
+        self.run.as_ref().map_or(Ok(Some(0)), |run| run.estimate_within(pattern, objects))
     }
 
     pub fn count(&self, pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {

@@ -165,12 +165,7 @@ impl View {
         pattern: &QuadPattern,
         objects: &RangeInclusive<TermId>,
     ) -> Result<Option<u64>, DatasetError> {
-        match pattern.predicate {
-            Some(predicate) if !names_overlay(pattern) => {
-                self.base.estimate_within(predicate, &pattern.graph, objects)
-            }
-            _ => Ok(None),
-        }
+        if names_overlay(pattern) { Ok(None) } else { self.base.estimate_within(pattern, objects) }
     }
 
     /// Returns how many quads match, if the base can tell without reading them.

@@ -159,7 +159,7 @@ fn disagreements(questions: &[Question], engine: &Engine, at: Option<&str>, stor
     faults
 }
 
-/// Writes through either language, and what they come to as the oracle is told it.
+/// Writes through either language, and what they come to as the oracle is told it; empty where that is the same text.
 const WRITES: &[(Language, &str, &str)] = &[
     (
         Language::Cypher,

@@ -28,8 +28,8 @@ impl DistinctEdges {
             if id.is_undefined() {
                 continue;
             }
-            let list = || self.context.values.get(id);
-            match (!Values::is_relationship(id)).then(list).flatten().as_deref() {
+            let list = if Values::is_relationship(id) { None } else { self.context.values.get(id) };
+            match list.as_deref() {
                 Some(Local::List(items)) => {
                     // A list of relationships has none twice in itself only if it is a trail.
                     for item in items {

@@ -535,7 +535,7 @@ fn is_relationship(
     label: Option<TermId>,
     context: &Context,
 ) -> Result<bool, ExecuteError> {
-    Ok(is_node(quads.column(2)[row], context)? && (label.is_none() || label != Some(quads.column(1)[row])))
+    Ok(is_node(quads.column(2)[row], context)? && label != Some(quads.column(1)[row]))
 }
 
 pub fn quad_of(batch: &Batch, row: usize) -> Quad {

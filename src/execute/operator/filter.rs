@@ -33,17 +33,13 @@ impl Filter {
     /// once.
     fn keep(&self, batch: &Batch) -> Result<Vec<bool>, ExecuteError> {
         let Some(column) = self.only else { return self.condition.filter(batch, &self.context) };
-        let runs: Vec<&[TermId]> = batch.column(column).chunk_by(|a, b| a == b).collect();
-        if runs.len() * 2 > batch.rows() {
+        let runs = || batch.column(column).chunk_by(|a, b| a == b);
+        if runs().count() * 2 > batch.rows() {
             return self.condition.filter(batch, &self.context);
         }
-        let heads = runs.iter().scan(0, |next, run| {
-            let head = *next;
-            *next += run.len() as u32;
-            Some(head)
-        });
+        let heads = runs().scan(0, |next, run| Some(std::mem::replace(next, *next + run.len() as u32)));
         let holds = self.condition.filter(&batch.gather(&heads.collect::<Vec<u32>>()), &self.context)?;
-        Ok(runs.iter().zip(holds).flat_map(|(run, holds)| std::iter::repeat_n(holds, run.len())).collect())
+        Ok(runs().zip(holds).flat_map(|(run, holds)| std::iter::repeat_n(holds, run.len())).collect())
     }
 }
 
