@@ -6,6 +6,8 @@
 
 use super::bits::{pack, packed_len, unpack, width_of};
 use super::cursor::{Cursor, Malformed, put_u16, put_u64};
+use crate::model::TermKind;
+use crate::model::inline_double::{self, DECIMAL_SCALE_MAX};
 
 /// No column has more values.
 pub const COLUMN_VALUES_MAX: usize = 1024;
@@ -17,6 +19,7 @@ const RUN_LENGTH: u8 = 3;
 const DICTIONARY: u8 = 4;
 const TAG_SPLIT: u8 = 5;
 const SAWTOOTH: u8 = 6;
+const DECIMAL: u8 = 7;
 
 const TAG_SHIFT: u32 = 60;
 const PAYLOAD_MASK: u64 = (1 << TAG_SHIFT) - 1;
@@ -25,9 +28,13 @@ const PAYLOAD_MASK: u64 = (1 << TAG_SHIFT) - 1;
 const TOOTH_LENGTH_BITS: usize = 8;
 
 /// How deep a column stands in others, which bounds the codings that it may use: at the top all, in
-/// a tag-split all but that, below only those without columns of their own.
+/// a tag-split all but that, in a decimal neither, below only those without columns of their own.
 const DEPTH_SPLIT: u8 = 1;
-const DEPTH_FLAT: u8 = 2;
+const DEPTH_DECIMAL: u8 = 2;
+const DEPTH_FLAT: u8 = 3;
+
+/// What is added to the mantissas of decimals, so that none is negative.
+const MANTISSA_BIAS: i64 = 1 << 53;
 
 /// Appends a column.
 ///
@@ -126,6 +133,11 @@ fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
         if depth < DEPTH_SPLIT && shape.min >> TAG_SHIFT != shape.max >> TAG_SHIFT {
             best.offer(0, |out| tag_split(out, values));
         }
+        if depth < DEPTH_DECIMAL
+            && let Some(decimals) = Decimals::of(values)
+        {
+            best.offer(0, |out| decimals.encode(out));
+        }
     }
     match best.bytes {
         Some(bytes) => out.extend_from_slice(&bytes),
@@ -212,6 +224,62 @@ fn sawtooth(out: &mut Vec<u8>, values: &[u64], width: u8) {
     pack(out, steps.into_iter(), width);
 }
 
+/// Inline doubles in one form, as mantissas of one scale: doubles sort by value, but decimals fill their bits.
+struct Decimals {
+    form: Form,
+    scale: u8,
+    /// With [`MANTISSA_BIAS`].
+    mantissas: Vec<u64>,
+}
+
+/// What the ids of doubles have besides their codes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Form {
+    /// That of inline doubles; 0 in a column of payloads.
+    tag: u8,
+    /// The lowest bit: whether they are written plainly.
+    plain: u8,
+}
+
+impl Form {
+    fn of(value: u64) -> Form {
+        Form { tag: (value >> TAG_SHIFT) as u8, plain: (value & 1) as u8 }
+    }
+
+    fn put(self, code: u64) -> u64 {
+        u64::from(self.tag) << TAG_SHIFT | code << 1 | u64::from(self.plain)
+    }
+}
+
+impl Decimals {
+    /// `None` if not all are doubles, or some need more digits than a mantissa has.
+    fn of(values: &[u64]) -> Option<Decimals> {
+        let form = Form::of(*values.first()?);
+        if (form.tag != 0 && form.tag != TermKind::Double as u8)
+            || values.iter().any(|value| Form::of(*value) != form)
+        {
+            return None;
+        }
+        let double = |value: u64| inline_double::decode((value & PAYLOAD_MASK) >> 1);
+        let mut scale = 0;
+        for value in values {
+            (_, scale) = inline_double::to_decimal(double(*value), scale)?;
+        }
+        let mantissas = values.iter().map(|value| {
+            let (mantissa, of_scale) = inline_double::to_decimal(double(*value), scale)?;
+            let is_same =
+                of_scale == scale && form.put(inline_double::class_of_decimal(mantissa, scale)) == *value;
+            is_same.then_some((mantissa + MANTISSA_BIAS) as u64)
+        });
+        Some(Decimals { form, scale, mantissas: mantissas.collect::<Option<Vec<u64>>>()? })
+    }
+
+    fn encode(&self, out: &mut Vec<u8>) {
+        out.extend([DECIMAL, self.form.tag, self.form.plain, self.scale]);
+        encode(out, &self.mantissas, DEPTH_DECIMAL);
+    }
+}
+
 fn tag_split(out: &mut Vec<u8>, values: &[u64]) {
     let mut tags: Vec<u64> = values.iter().map(|value| value >> TAG_SHIFT).collect();
     tags.sort_unstable();
@@ -248,6 +316,7 @@ fn decode(cursor: &mut Cursor<'_>, count: usize, depth: u8, out: &mut Vec<u64>) 
         DICTIONARY if depth < DEPTH_FLAT => decode_dictionary(cursor, count, out),
         TAG_SPLIT if depth < DEPTH_SPLIT => decode_tag_split(cursor, count, out),
         SAWTOOTH if depth < DEPTH_FLAT => decode_sawtooth(cursor, count, out),
+        DECIMAL if depth < DEPTH_DECIMAL => decode_decimals(cursor, count, out),
         _ => Err(Malformed("a column is of an unknown coding")),
     }
 }
@@ -280,6 +349,10 @@ fn skip(cursor: &mut Cursor<'_>, count: usize, depth: u8) -> Result<(), Malforme
             skip(cursor, teeth, DEPTH_FLAT)?;
             let width = cursor.u8()?;
             cursor.take(packed_len(count.saturating_sub(teeth), width)).map(drop)
+        }
+        DECIMAL if depth < DEPTH_DECIMAL => {
+            cursor.take(4)?;
+            skip(cursor, count, DEPTH_DECIMAL)
         }
         _ => decode(cursor, count, depth, &mut Vec::with_capacity(count)),
     }
@@ -341,6 +414,21 @@ fn decode_sawtooth(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) ->
     if rest.is_empty() { Ok(()) } else { Err(Malformed("the teeth of a column are too short")) }
 }
 
+fn decode_decimals(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
+    let form = Form { tag: cursor.u8()?, plain: cursor.u8()? };
+    let scale = cursor.u8()?;
+    if form.tag > 15 || form.plain > 1 || scale > DECIMAL_SCALE_MAX {
+        return Err(Malformed("the decimals of a column are of an unknown form"));
+    }
+    let start = out.len();
+    decode(cursor, count, DEPTH_DECIMAL, out)?;
+    for mantissa in out.get_mut(start..).unwrap_or_default() {
+        let value = (*mantissa as i64).wrapping_sub(MANTISSA_BIAS);
+        *mantissa = form.put(inline_double::class_of_decimal(value, scale));
+    }
+    Ok(())
+}
+
 fn decode_dictionary(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -> Result<(), Malformed> {
     let distinct = usize::from(cursor.u16()?);
     if distinct == 0 || distinct > count {
@@ -390,6 +478,7 @@ fn decode_tag_split(cursor: &mut Cursor<'_>, count: usize, out: &mut Vec<u64>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::TermId;
     use proptest::prelude::*;
 
     fn encoded(values: &[u64]) -> Vec<u8> {
@@ -423,6 +512,10 @@ mod tests {
         let number = |n: u64| (8 << 60) + (1 << 59) + n * 977 % 4096;
         let mixed = |n: u64| if n.is_multiple_of(3) { (2 << 60) + n * n } else { number(n) };
         check(&(0..1024).map(mixed).collect::<Vec<u64>>(), TAG_SPLIT, 2200);
+        let weight = |n: u64| TermId::from_f64((n * 7919 % 10_000) as f64 / 1e4).unwrap().to_bits();
+        check(&each(weight), DECIMAL, 14 + 1024 * 14 / 8);
+        let sorted = |n: u64| TermId::from_f64(((n / 3) as f64 - 100.0) / 1e2).unwrap().to_bits();
+        check(&each(sorted), DECIMAL, 14 + 1024 / 8);
         check(&[1 << 60], CONSTANT, 9);
     }
 
@@ -432,6 +525,9 @@ mod tests {
             1000u64..2000,
             any::<u64>(),
             (0u64..13, 0u64..500).prop_map(|(tag, payload)| tag << 60 | payload),
+            (-500i32..500, 0i32..4).prop_filter_map("it is inline", |(mantissa, scale)| {
+                TermId::from_f64(f64::from(mantissa) / 10f64.powi(scale)).map(TermId::to_bits)
+            }),
         ];
         let values = proptest::collection::vec(value, 1..300);
         (values, any::<bool>(), 1usize..4).prop_map(|(mut values, sorted, repeat)| {

@@ -17,7 +17,7 @@ fn lines(shelf: &Shelf) -> Vec<String> {
 fn blocks_do_not_drift() {
     let lines = lines(&Shelf::write(PermutationSet::default()));
     let golden = [
-        "Manifest bafkr4iffesl7ksngeeqzx65qm5otddhhwziifudrgkjqu4btduz7lxdgx4",
+        "Manifest bafkr4ibtghlbq5dsbwa56553mn4nxrxqj455ggp74xlmkinzkxpqajlwta",
         "page of section 1 bafkr4if7z7fwdiv7iez2kjj6izeq4kxlni5tgcswek46av25owp2ozjnqy",
         "page of section 2 bafkr4ie7xrmykuenrd6dg7jwwfzcjyxd7enbnuvwx7zhfwjyxrhfxexiky",
         "page of section 3 bafkr4ibmbqyhmh576xhv5jrcdtfszplfprj7sjv4vgjv627ykribrvkfye",
@@ -47,7 +47,7 @@ fn optional_orders_do_not_drift() {
     let more: Vec<String> =
         lines(Shelf::written()).into_iter().filter(|line| !default.contains(line)).collect();
     let golden = [
-        "Manifest bafkr4ig3xgexm67s3bnmln5yvbd5uwu2mv34mhtu7cwz2ayvovvvd64htm",
+        "Manifest bafkr4ic5w53secaruhfzowfsyre377aqq25p6yye72ml2dbnf46zzl75ey",
         "page of section 6 bafkr4ife7nt3xnngvm7khy5tfa2mbvlyx4sbjd5wnwq2nisgwejgxlnq2e",
         "page of section 7 bafkr4ib6vvowfgajvzebbtn46yawaqluczm6jlx3schey5d7wrp3xn4i7m",
         "Permutation bafkr4ig5cesyrbu2asbnp3r3pal5nbxdkjdbg2ihfrljcmhnoegf6hiwja",

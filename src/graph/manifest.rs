@@ -9,8 +9,9 @@ use super::rows::{Row, WIDTH_MAX};
 use crate::block::{BlockId, BlockKind};
 use crate::model::{GraphFilter, TermId};
 
-/// The version of everything that a manifest names. Version 1 had no sawtooth columns.
-pub const FORMAT_VERSION: u16 = 2;
+/// The version of everything that a manifest names. Versions 1 and 2 had other doubles inline, so that a term may
+/// have another id in them.
+pub const FORMAT_VERSION: u16 = 3;
 /// How many entries an index page holds, unless it is the last of its section.
 pub const PAGE_ENTRIES: usize = 1000;
 /// How many bytes of statistics a page holds, unless it is the last.
@@ -144,8 +145,8 @@ impl Root {
         if cursor.take(MAGIC.len())? != MAGIC {
             return Err(Malformed("it is no manifest"));
         }
-        if !(1..=FORMAT_VERSION).contains(&cursor.u16()?) {
-            return Err(Malformed("the manifest is of an unknown version"));
+        if cursor.u16()? != FORMAT_VERSION {
+            return Err(Malformed("the manifest is of a format version that this program does not read"));
         }
         let mut root = Root::default();
         for count in &mut root.terms_by_kind {

@@ -20,7 +20,8 @@ use super::term_key::term_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
 use crate::dataset::{DatasetError, Places, Scan, Statistics};
 use crate::model::{
-    DictionaryId, EdgePattern, GraphFilter, Permutation, PermutationSet, QuadPattern, Term, TermId, TermKind,
+    DictionaryId, EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, QuadPattern, Term,
+    TermId, TermKind,
 };
 use crate::plan::Schema;
 
@@ -44,6 +45,20 @@ struct Inner {
     schema: OnceLock<Arc<Schema>>,
     /// The pieces that lookups decoded last.
     pieces: Cache<(BlockId, usize), Arc<Piece>>,
+    /// The ids of the IRIs that were asked for last: every plan names its predicates several times.
+    names: Cache<NamedNode, Option<TermId>>,
+}
+
+/// How many names are kept, and how many bytes the longest of them has.
+const NAMES_MAX: usize = 1024;
+const NAME_BYTES_MAX: usize = 256;
+
+/// Returns the name of a term whose id is kept.
+fn kept_name(term: &Term) -> Option<&NamedNode> {
+    match term {
+        Term::NamedNode(name) if name.as_str().len() <= NAME_BYTES_MAX => Some(name),
+        _ => None,
+    }
 }
 
 impl Run {
@@ -146,6 +161,12 @@ impl Run {
             .collect();
         let mut sought = Vec::new();
         for (index, term) in terms.iter().enumerate() {
+            if let Some(known) = kept_name(term).and_then(|name| self.inner.names.get(name)) {
+                if let Some(slot) = ids.get_mut(index) {
+                    *slot = known;
+                }
+                continue;
+            }
             let key = if ids.get(index).is_some_and(Option::is_none) { term_key(term) } else { None };
             if let Some(key) = key
                 && let Some(block) = self.inner.block_of_key(&key)
@@ -156,8 +177,12 @@ impl Run {
         let wanted: Vec<usize> = sought.iter().map(|(_, _, block)| *block).collect();
         let blocks = self.inner.dictionary_blocks(&wanted)?;
         for ((index, key, block), decoded) in sought.iter().zip(&blocks) {
+            let found = self.find(key, *block, decoded)?;
             if let Some(slot) = ids.get_mut(*index) {
-                *slot = self.find(key, *block, decoded)?;
+                *slot = found;
+            }
+            if let Some(name) = terms.get(*index).and_then(kept_name) {
+                self.inner.names.insert(name.clone(), found);
             }
         }
         Ok(ids)
@@ -669,6 +694,7 @@ impl Parts {
             graphs: facts.graphs,
             schema: OnceLock::new(),
             pieces: Cache::new(PIECES_KEPT),
+            names: Cache::new(NAMES_MAX),
         })
     }
 }

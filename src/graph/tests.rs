@@ -581,7 +581,7 @@ fn golden_manifest() {
         })
         .collect();
     let (run, _) = written_in(&quads, PermutationSet::default());
-    assert_eq!(run.root().to_string(), "bafkr4iavysqb6fwabz7wyomtezbmh4ople6vbol7i56dpec64h27agzway");
+    assert_eq!(run.root().to_string(), "bafkr4ia4jbfzze43trpo6yji7ahw3ryjn4tg6f3qf6sslj3jbbms6k7g6u");
 }
 
 /// Whoever has the key can name any page as that of an order: what it says must agree with the rest.

@@ -3,6 +3,7 @@
 //! Inlining is lossless to the lexical form: a literal is inlined only if decoding its code gives
 //! back exactly its text and datatype (`"01"^^xsd:integer` and `"1.0E0"` against `"1"` differ).
 
+use super::inline_double;
 use super::term::{Literal, xsd};
 use super::term_id::{TermId, TermKind};
 
@@ -57,11 +58,7 @@ impl TermId {
 
     /// Returns the inline id of an `xsd:double` in its canonical form (`1.5E0`), if it fits.
     pub fn from_f64(value: f64) -> Option<TermId> {
-        let sortable = bits_to_sortable(value.to_bits());
-        (value.is_finite()
-            && value.to_bits().trailing_zeros() >= 5
-            && sortable_to_bits(sortable) == value.to_bits())
-        .then(|| TermId::pack(TermKind::Double, (sortable >> 5) << 1))
+        inline_double::encode(value).map(|code| TermId::pack(TermKind::Double, code << 1))
     }
 
     /// Returns the inline ids of an `xsd:double`, one for each form that it may stand in; none if it does not fit.
@@ -107,18 +104,16 @@ impl TermId {
 
     /// Returns the value of an inline `xsd:double`.
     pub fn as_f64(self) -> Option<f64> {
-        (self.kind() == TermKind::Double)
-            .then(|| f64::from_bits(sortable_to_bits((self.payload() >> 1) << 5)))
+        (self.kind() == TermKind::Double).then(|| inline_double::decode(self.payload() >> 1))
     }
 
     /// Returns ids of the kind of inline doubles, whether or not they are in use, that no double below `value` is
     /// past, and no double above it before: the ids of all equal ones are between them.
     pub fn doubles_about(value: f64) -> [TermId; 2] {
-        // What does not fit rounds towards the lower id.
-        let of = |value: f64| bits_to_sortable(value.to_bits()) >> 5;
         // The two zeros are equal.
         let (low, high) = if value == 0.0 { (-0.0, 0.0) } else { (value, value) };
-        [TermId::pack(TermKind::Double, of(low) << 1), TermId::pack(TermKind::Double, of(high) << 1 | 1)]
+        let [low, high] = [low, high].map(|value| inline_double::class_of(value) << 1);
+        [TermId::pack(TermKind::Double, low), TermId::pack(TermKind::Double, high | 1)]
     }
 
     /// Returns (mantissa, scale) of an inline `xsd:decimal`: its value is mantissa / 10^scale.
@@ -191,14 +186,11 @@ fn decimal_text(id: TermId) -> String {
     format!("{}{whole}.{fraction}", if mantissa < 0 { "-" } else { "" })
 }
 
-/// A double is inlined if the low five bits of its mantissa are zero; the lowest payload bit tells
-/// the plain form (`1.5`) from the canonical one (`1.5E0`).
+/// The lowest payload bit of a double tells the plain form (`1.5`) from the canonical one (`1.5E0`).
 fn encode_double(text: &str) -> Option<TermId> {
-    let value: f64 = text.parse().ok()?;
-    let sortable = bits_to_sortable(value.to_bits());
+    let code = inline_double::encode(text.parse().ok()?)?;
     let plain = u64::from(!text.contains(['E', 'e']));
-    (value.is_finite() && sortable.trailing_zeros() >= 5)
-        .then(|| TermId::pack(TermKind::Double, (sortable >> 5) << 1 | plain))
+    Some(TermId::pack(TermKind::Double, code << 1 | plain))
 }
 
 fn double_text(value: f64, plain: bool) -> String {
@@ -212,16 +204,6 @@ fn canonical_double(value: f64) -> String {
         Some((mantissa, exponent)) if !mantissa.contains('.') => format!("{mantissa}.0E{exponent}"),
         _ => text,
     }
-}
-
-/// Maps the bits of a double to a word that sorts as the double does.
-fn bits_to_sortable(bits: u64) -> u64 {
-    // Negative numbers keep their low zero bits by flipping only what is above them.
-    if bits >> 63 == 1 { !bits & !0x1F } else { bits | 1 << 63 }
-}
-
-fn sortable_to_bits(word: u64) -> u64 {
-    if word >> 63 == 1 { word & !(1 << 63) } else { !word & !0x1F }
 }
 
 fn bias(value: i64) -> u64 {
@@ -357,7 +339,9 @@ mod tests {
             ("1.5", true),
             ("0", true),
             ("1.50", false),
-            ("0.1", false),
+            ("0.1", true),
+            ("1.0E-1", true),
+            ("0.3333333333333333", false),
             ("INF", false),
         ] {
             check(text, xsd::DOUBLE, inlined);

@@ -3,6 +3,7 @@
 //! This room does no I/O, knows no language and no storage. Everything above speaks its words.
 
 mod inline;
+pub mod inline_double;
 mod order;
 mod permutation;
 mod property_graph;

@@ -3,7 +3,7 @@
 //! - A scan for a node's class goes if another relation of the join has the node at an end where all nodes are of
 //!   that class.
 //! - Relationships that cannot be one, since none leads from a node to itself, need not be compared; those that can
-//!   are one if their ends are, where no two have the same ends.
+//!   are one if their ends are and, where some have the same ends, their reifiers.
 //! - Where a relationship itself is read by nobody and no two have the same ends, its triple will do.
 //!
 //! The facts are about all graphs together, so this is for data in one graph; and for questions only, since what a
@@ -169,12 +169,11 @@ impl Facts<'_> {
     /// Returns whether the triples that match a scan have one relationship each.
     fn is_one_each(&self, scan: &EdgeScan) -> bool {
         let is_plain = |info: &PredicateInfo| !info.has_parallel_edges && !info.has_literal_objects;
-        let is_type = scan.predicate == Slot::Constant(rdf::TYPE.into_owned().into());
-        let is_listed = scan.predicates.is_empty();
-        is_whole(&scan.graph) && is_listed && !is_type && self.of(&scan.predicate).is_some_and(is_plain)
+        is_of_one_predicate(scan) && self.of(&scan.predicate).is_some_and(is_plain)
     }
 
-    /// Compares only the relationships that may be one, and by their ends where those tell them apart.
+    /// Compares only the relationships that may be one, by their ends and perhaps their reifiers where those tell
+    /// them apart.
     fn distinct_edges(&self, plan: LogicalPlan, variables: &mut Variables) -> LogicalPlan {
         let (mut input, edges) = match plan.map_inputs(&mut |input| self.distinct_edges(input, variables)) {
             LogicalPlan::DistinctEdges { input, edges } => (*input, edges),
@@ -182,7 +181,10 @@ impl Facts<'_> {
         };
         let mut found = BTreeMap::new();
         edge_ends(&input, variables, &mut found);
-        found.retain(|_, ends| ends.as_ref().is_some_and(|ends| self.is_one_each(&ends.scan)));
+        found.retain(|_, ends| ends.as_ref().is_some_and(|ends| is_of_one_predicate(&ends.scan)));
+        for ends in found.values_mut().flatten().filter(|ends| !self.is_one_each(&ends.scan)) {
+            ends.reifier = Some(ends.scan.reifier.unwrap_or_else(|| variables.fresh()));
+        }
         let ends = |edge: &Variable| found.get(edge)?.as_ref();
         let (mut conditions, mut left, mut compared) = (Vec::new(), Set::new(), Set::new());
         for (index, a) in edges.iter().enumerate() {
@@ -223,6 +225,8 @@ struct Ends {
     subject: Slot,
     object: Slot,
     scan: EdgeScan,
+    /// What tells it from others of the same ends, if there may be such.
+    reifier: Option<Variable>,
     /// Whether the variables are new, for a relationship that several scans bind, in this direction or that.
     is_new: bool,
 }
@@ -233,7 +237,7 @@ fn edge_ends(plan: &LogicalPlan, variables: &mut Variables, found: &mut BTreeMap
         let Some(edge) = scan.edge.variable() else { return };
         let is_new = ends.is_some();
         let [subject, object] = ends.unwrap_or_else(|| [scan.subject.clone(), scan.object.clone()]);
-        let ends = Ends { subject, object, scan: scan.clone(), is_new };
+        let ends = Ends { subject, object, scan: scan.clone(), reifier: None, is_new };
         let is_first = !found.contains_key(&edge);
         found.insert(edge, is_first.then_some(ends));
     };
@@ -242,7 +246,9 @@ fn edge_ends(plan: &LogicalPlan, variables: &mut Variables, found: &mut BTreeMap
         LogicalPlan::Union(branches) => {
             let scans: Option<Vec<&EdgeScan>> = branches.iter().map(branch_scan).collect();
             if let Some([first, rest @ ..]) = scans.as_deref()
-                && rest.iter().all(|scan| scan.edge == first.edge && same_kind(first, scan))
+                && rest.iter().all(|scan| {
+                    (&scan.edge, scan.reifier) == (&first.edge, first.reifier) && same_kind(first, scan)
+                })
             {
                 note(first, Some([(); 2].map(|()| Slot::Variable(variables.fresh()))));
             }
@@ -270,12 +276,12 @@ fn branch_scan(branch: &LogicalPlan) -> Option<&EdgeScan> {
     }
 }
 
-/// Binds the new variables of a relationship's ends where the relationship is bound.
+/// Binds the new variables of a relationship's ends, and its reifier, where the relationship is bound.
 fn show_ends(plan: &mut LogicalPlan, edge: Variable, ends: &Ends) {
-    if !ends.is_new {
-        return;
-    }
     match plan {
+        LogicalPlan::EdgeScan(scan) if scan.edge == Slot::Variable(edge) => {
+            scan.reifier = scan.reifier.or(ends.reifier);
+        }
         LogicalPlan::Union(branches) => {
             for branch in branches {
                 let Some(scan) =
@@ -283,6 +289,10 @@ fn show_ends(plan: &mut LogicalPlan, edge: Variable, ends: &Ends) {
                 else {
                     return;
                 };
+                show_ends(branch, edge, ends);
+                if !ends.is_new {
+                    continue;
+                }
                 for (name, end) in [(&ends.subject, &scan.subject), (&ends.object, &scan.object)] {
                     let Some(variable) = name.variable() else { continue };
                     let input = Box::new(std::mem::replace(branch, LogicalPlan::nothing()));
@@ -344,13 +354,24 @@ fn same_kind(first: &EdgeScan, second: &EdgeScan) -> bool {
     first.predicate == second.predicate && first.graph == second.graph && second.predicates.is_empty()
 }
 
-/// Returns the condition that two relationships do not have the same ends.
+/// Returns whether a scan reads relationships of one predicate, of all graphs as one.
+fn is_of_one_predicate(scan: &EdgeScan) -> bool {
+    let is_type = scan.predicate == Slot::Constant(rdf::TYPE.into_owned().into());
+    is_whole(&scan.graph) && scan.predicates.is_empty() && !is_type && scan.predicate.variable().is_none()
+}
+
+/// Returns the condition that two relationships do not have the same ends, or not the same reifier.
 fn differ(first: &Ends, second: &Ends) -> Expression {
     let differs = |a: &Slot, b: &Slot| {
         let same = Expression::Call(Function::SameTerm, vec![operand(a), operand(b)]);
         (a != b).then(|| Expression::Call(Function::Not, vec![same]))
     };
-    let parts = [differs(&first.subject, &second.subject), differs(&first.object, &second.object)];
+    let reifier = |ends: &Ends| ends.reifier.map(Slot::Variable);
+    let reifiers = match (reifier(first), reifier(second)) {
+        (Some(a), Some(b)) => differs(&a, &b),
+        _ => None,
+    };
+    let parts = [differs(&first.subject, &second.subject), differs(&first.object, &second.object), reifiers];
     let mut parts: Vec<Expression> = parts.into_iter().flatten().collect();
     match parts.len() {
         0 => Expression::Constant(crate::model::Value::Boolean(false)),

@@ -16,7 +16,7 @@ use crate::graph::{self, Run, SortedTerms, WrittenSet};
 use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind, compare_terms};
 
 const MAGIC: &[u8; 4] = b"RFCS";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 /// How the rows of a change set are sorted.
 const ORDER: Permutation = Permutation::Spo;
 /// Up to this many bytes of content stand in the change set itself, so that a small commit is two

@@ -11,7 +11,7 @@ use crate::block::{BlockError, BlockId, BlockKind, ParseIdError, PlainBlock, Sea
 use crate::crypto::{EpochKey, PublicKey, SecretKey, Signature, SignatureError, WorkspaceId};
 
 const MAGIC: &[u8; 4] = b"RFCO";
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const SIGNATURE_DOMAIN: &[u8] = b"reefloom commit 1";
 const PARENTS_MAX: usize = 64;
 /// A longer message is refused, so that a commit stays one small block.

@@ -14,8 +14,8 @@ fn commits_and_change_sets_do_not_drift() {
     };
     let lines: Vec<String> = fuzzing::seeds().into_iter().map(line).collect();
     let golden = [
-        "commit bafkr4ihigjbdy5l7wkvzv6pqtitq22r3af7s3g6dsvbdmp7cxhq2us3o2i",
-        "commit bafkr4ib2gsgaqujhl4fjed55oa2zkfpioampeoch4mp362zadmuurtsyqm",
+        "commit bafkr4ibaqes6lonaq44nbf4gftv6kvc2lmcdd4yrvhmycvjpeur7pyic5e",
+        "commit bafkr4icwt4z5kormwo4yapmiz7av4aat4hyuvfo7l7tikannnwpmdoscc4",
         "change_set bafkr4icp6t7jnbzxhinmjakrfbh6nrmw335c5xcogfk4gdsqizkcgkndvq",
         "change_set bafkr4ibvssvpe7nqr2de7uy7lzbzzy3og43xy3w4f4e7eyk5l2df5t3eee",
         "change_set bafkr4ieotn7fbtmz4za2o5xr6o7trpmz7ogpxsg63gnxyww6yzdyedcucm",

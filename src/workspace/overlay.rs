@@ -17,6 +17,9 @@ use crate::model::{
 /// The layer of the terms that the base does not have.
 pub const LAYER: u16 = 1;
 
+/// With more graphs, a filter is taken to leave some out.
+const GRAPHS_ASKED_MAX: usize = 8;
+
 /// A quad as a key of some permutation.
 pub type QuadKey = [TermId; 4];
 
@@ -167,6 +170,16 @@ impl Overlay {
             change(&mut self.edges, edge.predicate, |delta| delta.remove(withdrawn));
         }
         self.count(quad, |delta| delta.remove(withdrawn));
+    }
+
+    /// Returns how many quads of a predicate changed, if a pattern asks for no more than that.
+    pub fn of_predicate(&self, pattern: &QuadPattern) -> Option<Delta> {
+        let QuadPattern { subject: None, predicate: Some(predicate), object: None, graph } = pattern else {
+            return None;
+        };
+        let is_whole =
+            self.graphs.len() <= GRAPHS_ASKED_MAX && self.graphs.keys().all(|id| graph.contains(*id));
+        is_whole.then(|| self.predicates.get(predicate).copied().unwrap_or_default())
     }
 
     fn count(&mut self, quad: &Quad, by: impl Fn(&mut Delta)) {

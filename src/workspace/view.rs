@@ -181,6 +181,9 @@ impl View {
         if pattern == &QuadPattern::default() {
             return (self.overlay.added.len() as u64, self.overlay.removed.len() as u64);
         }
+        if let Some(delta) = self.overlay.of_predicate(pattern) {
+            return (delta.added, delta.removed);
+        }
         let permutation = self.permutations().best_for(pattern);
         let count = |set: &QuadSet| set.scan(pattern, permutation).take(max).count() as u64;
         (count(&self.overlay.added), count(&self.overlay.removed))
