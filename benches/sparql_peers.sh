@@ -82,7 +82,7 @@ for suite in $(tr , ' ' <<< "${SUITES:-core,lookup,wide}"); do
   for query in $(ls "$work/queries/$suite"); do
     for ((i = 0; i < ${#endpoints[@]}; i += 2)); do
       python3 "$bench/run.py" "${endpoints[i]}" "${endpoints[i + 1]}" "$work/queries" --suites "$suite" --only "^$query\$" --runs "$runs" \
-        --timeout 30 --out "$work/${endpoints[i]}.json" | grep -v '^== '
+        --timeout 30 --out "$work/${endpoints[i]}.json" | grep -v '^== ' || true
     done
   done
 done

@@ -104,6 +104,12 @@ pub trait Dataset: Send + Sync {
         Ok(None)
     }
 
+    /// Returns whether each quad of a predicate is known to have an edge in its graph, and each edge of the predicate
+    /// such a quad: then the edges alone tell its quads.
+    fn is_reified(&self, _predicate: TermId) -> bool {
+        false
+    }
+
     /// Returns how many quads match, if that can be told without reading them.
     fn count(&self, _pattern: &QuadPattern) -> Result<Option<u64>, DatasetError> {
         Ok(None)

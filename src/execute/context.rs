@@ -298,6 +298,10 @@ impl Dataset for Interning {
         self.0.count(pattern)
     }
 
+    fn is_reified(&self, predicate: TermId) -> bool {
+        self.0.is_reified(predicate)
+    }
+
     fn statistics(&self) -> Arc<Statistics> {
         self.0.statistics()
     }

@@ -108,6 +108,14 @@ impl Shape {
         (best.1, best.2)
     }
 
+    /// Returns the fewest bytes that a flat column of `count` values from the least to the greatest can take: of
+    /// sorted ones the widest step is no narrower than the mean.
+    fn flat_min(&self, count: usize, is_sorted: bool) -> usize {
+        let steps = count.saturating_sub(1);
+        let widest = (self.max - self.min) / if is_sorted { (steps as u64).max(1) } else { 1 };
+        10 + packed_len(steps, width_of(widest))
+    }
+
     /// Returns the flat coding of the fewest bytes, and how many those are.
     fn flat(&self, count: usize) -> (u8, usize) {
         if self.min == self.max {
@@ -125,8 +133,11 @@ fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
     let mut best = Best { len: fewest, bytes: None };
     if code != CONSTANT && depth < DEPTH_FLAT {
         // The first argument is the least that a coding can take: most need not be tried.
-        best.offer(21 + packed_len(shape.runs, 1), |out| run_length(out, values));
-        best.offer(12 + packed_len(values.len(), 1), |out| dictionary(out, values));
+        let never_falls = shape.falls == 0;
+        best.offer(12 + shape.flat_min(shape.runs, never_falls), |out| run_length(out, values));
+        let distinct = if never_falls { shape.runs } else { distinct_count(values) };
+        let indices = packed_len(values.len(), width_of(distinct as u64 - 1));
+        best.offer(3 + shape.flat_min(distinct, true) + indices, |out| dictionary(out, values));
         let (width, teeth) = shape.teeth(values.len());
         let steps = packed_len(values.len() - teeth, width);
         best.offer(22 + steps + packed_len(teeth, 1), |out| sawtooth(out, values, width));
@@ -143,6 +154,31 @@ fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
         Some(bytes) => out.extend_from_slice(&bytes),
         None => flat(out, values, &shape, code),
     }
+}
+
+/// Returns how many distinct values there are; sorting them to find out would cost many times as much.
+fn distinct_count(values: &[u64]) -> usize {
+    const SLOT_BITS: u32 = 11;
+    const { assert!(COLUMN_VALUES_MAX * 2 <= 1 << SLOT_BITS && COLUMN_VALUES_MAX < u16::MAX as usize) };
+    // Of each distinct value the place of the first, from 1 on.
+    let mut places = [0u16; 1 << SLOT_BITS];
+    let mut count = 0;
+    for (place, value) in (1u16..).zip(values) {
+        let home = value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS);
+        let slots = (home as usize..1 << SLOT_BITS).chain(0..home as usize);
+        for slot in slots {
+            let Some(first) = places.get_mut(slot) else { break };
+            if *first == 0 {
+                *first = place;
+                count += 1;
+                break;
+            }
+            if values.get(usize::from(*first) - 1) == Some(value) {
+                break;
+            }
+        }
+    }
+    count
 }
 
 /// The shortest coding so far; `None` stands for the flat one.

@@ -14,6 +14,8 @@ pub struct RunStatistics {
     pub statistics: Statistics,
     /// Quads by graph, sorted by graph; the default graph, if it has any, comes first.
     pub graphs: Vec<(TermId, u64)>,
+    /// The predicates whose every quad has an edge, and whose every edge is of a quad that is there, sorted.
+    pub reified: Vec<TermId>,
 }
 
 impl RunStatistics {
@@ -28,6 +30,8 @@ impl RunStatistics {
             put_u64(&mut out, graph.to_bits());
             put_varint(&mut out, *quads);
         }
+        put_varint(&mut out, self.reified.len() as u64);
+        self.reified.iter().for_each(|predicate| put_u64(&mut out, predicate.to_bits()));
         let predicates: BTreeMap<TermId, PredicateStatistics> =
             statistics.predicates.iter().map(|(id, figures)| (*id, *figures)).collect();
         put_varint(&mut out, predicates.len() as u64);
@@ -59,6 +63,14 @@ impl RunStatistics {
             return Err(Malformed("the counts of the graphs disagree"));
         }
         statistics.named_graphs = graphs.iter().filter(|(graph, _)| !graph.is_undefined()).count() as u64;
+        let count = cursor.count(8)?;
+        let mut reified = Vec::with_capacity(count);
+        for _ in 0..count {
+            reified.push(take_id(&mut cursor)?);
+        }
+        if !reified.is_sorted_by(|a, b| a < b) {
+            return Err(Malformed("the reified predicates are not sorted"));
+        }
         let mut last = None;
         for _ in 0..cursor.count(12)? {
             let id = take_id(&mut cursor)?;
@@ -68,7 +80,7 @@ impl RunStatistics {
             statistics.predicates.insert(id, take_figures(&mut cursor, statistics.quads)?);
         }
         cursor.end()?;
-        Ok(RunStatistics { statistics, graphs })
+        Ok(RunStatistics { statistics, graphs, reified })
     }
 }
 
@@ -253,8 +265,8 @@ mod tests {
     fn statistics() -> RunStatistics {
         let id = |n: u64| TermId::from_bits(2 << 60 | n).unwrap();
         let figures = PredicateStatistics { quads: 9, distinct_subjects: 4, distinct_objects: 300, edges: 1 };
-        let mut facts =
-            RunStatistics { graphs: vec![(TermId::UNDEFINED, 5), (id(7), 1000)], ..Default::default() };
+        let graphs = vec![(TermId::UNDEFINED, 5), (id(7), 1000)];
+        let mut facts = RunStatistics { graphs, reified: vec![id(1), id(3)], ..Default::default() };
         facts.statistics = Statistics {
             quads: 1005,
             distinct_subjects: 3,
@@ -283,6 +295,7 @@ mod tests {
         assert!(changed(|facts| facts.graphs[0].1 = u64::MAX).is_err());
         assert!(changed(|facts| facts.graphs[0].1 += 1).is_err());
         assert!(changed(|facts| facts.graphs.swap(0, 1)).is_err());
+        assert!(changed(|facts| facts.reified.swap(0, 1)).is_err());
         assert!(changed(|facts| facts.statistics.quads = u64::MAX).is_err());
         assert!(changed(|f| f.statistics.predicates.values_mut().for_each(|p| p.quads = 1006)).is_err());
         // An entry of the last two predicates is 13 bytes long.
@@ -331,6 +344,7 @@ mod tests {
         fn any_statistics()(
             graphs in proptest::collection::btree_map(0u64..9, 0u64..1 << 40, 0..5),
             figures in proptest::collection::btree_map(0u64..1 << 50, any::<[u64; 4]>(), 0..9),
+            reified in proptest::collection::btree_set(0u64..9, 0..4),
             subjects: u64,
             objects: u64,
         ) -> RunStatistics {
@@ -352,6 +366,7 @@ mod tests {
                     predicates: figures.into_iter().map(predicate).collect(),
                 },
                 graphs: graphs.into_iter().map(|(n, quads)| (graph(n), quads)).collect(),
+                reified: reified.into_iter().map(id).collect(),
             }
         }
     }

@@ -17,7 +17,7 @@ fn lines(shelf: &Shelf) -> Vec<String> {
 fn blocks_do_not_drift() {
     let lines = lines(&Shelf::write(PermutationSet::default()));
     let golden = [
-        "Manifest bafkr4ibtghlbq5dsbwa56553mn4nxrxqj455ggp74xlmkinzkxpqajlwta",
+        "Manifest bafkr4icljgtwuqykojknsotdox6z3we2igx7moaz6hsjhq7rpafrqmivam",
         "page of section 1 bafkr4if7z7fwdiv7iez2kjj6izeq4kxlni5tgcswek46av25owp2ozjnqy",
         "page of section 2 bafkr4ie7xrmykuenrd6dg7jwwfzcjyxd7enbnuvwx7zhfwjyxrhfxexiky",
         "page of section 3 bafkr4ibmbqyhmh576xhv5jrcdtfszplfprj7sjv4vgjv627ykribrvkfye",
@@ -26,7 +26,7 @@ fn blocks_do_not_drift() {
         "page of section 8 bafkr4idsksloeuba3fyjlm435ujc2a4kc3wqtzdpmyszphrx7o5dtw4xku",
         "page of section 9 bafkr4idmm4saj4yomx6gottghczusmsklth74qjsesxyncuvig3r54elee",
         "page of section 10 bafkr4igz5lvckgfnd4pc4mrgpnfngldaalzb7vucgu5i2zmozcn4hq5jma",
-        "page of section 16 bafkr4idfzug3d5haqngyhputeqwegl7trmo6rtlinpdjekdptqkckscfuq",
+        "page of section 16 bafkr4icn5a3u4ebrks7753enyxew6ppanbast32w6ybvzh6amskl5qvela",
         "page of section 17 bafkr4iefsib3hq3wke57f7enmi2eiqjvfev2fe5nli5xy5awydfzgtmzw4",
         "Dictionary bafkr4idke5m7r2kbo6ufzmmzrf2shu2qsir6wkh5twzajarl6xpcp3vupe",
         "Permutation bafkr4ibxm3gncgiiquxizrb7hxd2vv6wdlm5w5kkzmpgcakgmy3ijhaiki",
@@ -47,7 +47,7 @@ fn optional_orders_do_not_drift() {
     let more: Vec<String> =
         lines(Shelf::written()).into_iter().filter(|line| !default.contains(line)).collect();
     let golden = [
-        "Manifest bafkr4ic5w53secaruhfzowfsyre377aqq25p6yye72ml2dbnf46zzl75ey",
+        "Manifest bafkr4ihnjyqrru5tmodn5iioqjpfgoki6cc4wgiv4o6gblzcu4wkzajouu",
         "page of section 6 bafkr4ife7nt3xnngvm7khy5tfa2mbvlyx4sbjd5wnwq2nisgwejgxlnq2e",
         "page of section 7 bafkr4ib6vvowfgajvzebbtn46yawaqluczm6jlx3schey5d7wrp3xn4i7m",
         "Permutation bafkr4ig5cesyrbu2asbnp3r3pal5nbxdkjdbg2ihfrljcmhnoegf6hiwja",

@@ -42,6 +42,7 @@ struct Inner {
     permutations: PermutationSet,
     statistics: Arc<Statistics>,
     graphs: Vec<(TermId, u64)>,
+    reified: Vec<TermId>,
     schema: OnceLock<Arc<Schema>>,
     /// The pieces that lookups decoded last.
     pieces: Cache<(BlockId, usize), Arc<Piece>>,
@@ -121,6 +122,11 @@ impl Run {
     pub fn named_graphs(&self) -> Vec<TermId> {
         let graphs = self.inner.graphs.iter().map(|(graph, _)| *graph);
         graphs.filter(|graph| !graph.is_undefined()).collect()
+    }
+
+    /// Returns whether each quad of a predicate has an edge, and each of its edges is of such a quad.
+    pub fn is_reified(&self, predicate: TermId) -> bool {
+        self.inner.reified.binary_search(&predicate).is_ok()
     }
 
     /// Returns the facts that lowering may rely on; read on the first call.
@@ -692,6 +698,7 @@ impl Parts {
             permutations,
             statistics: Arc::new(facts.statistics),
             graphs: facts.graphs,
+            reified: facts.reified,
             schema: OnceLock::new(),
             pieces: Cache::new(PIECES_KEPT),
             names: Cache::new(NAMES_MAX),

@@ -7,6 +7,8 @@ use rustc_hash::FxHashSet;
 
 use super::WriteError;
 use super::facts::RunStatistics;
+use super::layer::RowStream;
+use super::rows::WIDTH_MAX;
 use super::term_merge::MergedTerms;
 use crate::dataset::{PredicateStatistics, Statistics};
 use crate::model::{NamedNode, TermId, TermKind, is_numeric_datatype};
@@ -94,6 +96,78 @@ pub struct EdgesOf {
     pub count: u64,
     /// Whether a triple has two in one graph.
     pub has_parallels: bool,
+    /// Whether each quad of the predicate has one, and each is of such a quad.
+    pub is_of_each: bool,
+}
+
+/// Compares the quads of each predicate with its edges.
+pub struct EdgeSurvey<'a> {
+    edges: Box<dyn RowStream<WIDTH_MAX> + 'a>,
+    rows: Vec<[u64; WIDTH_MAX]>,
+    next: usize,
+    /// The predicate at hand, and whether quads and edges of it agree so far.
+    current: Option<(u64, bool)>,
+    /// The predicate of the last edge that is of no quad.
+    unsaid: Option<u64>,
+    agreeing: Vec<u64>,
+}
+
+impl<'a> EdgeSurvey<'a> {
+    /// `edges` are rows of predicate, subject, object, graph, edge.
+    pub fn new(edges: Box<dyn RowStream<WIDTH_MAX> + 'a>) -> EdgeSurvey<'a> {
+        EdgeSurvey { edges, rows: Vec::new(), next: 0, current: None, unsaid: None, agreeing: Vec::new() }
+    }
+
+    /// Looks at quads: rows of predicate, subject, object, graph.
+    pub fn rows(&mut self, quads: &[[u64; 4]]) -> Result<(), WriteError> {
+        for quad in quads {
+            self.pass_until(quad)?;
+            let has_edge = self.peek()?.is_some_and(|edge| edge == *quad);
+            match &mut self.current {
+                Some((predicate, agrees)) if *predicate == quad[0] => *agrees &= has_edge,
+                current => {
+                    let agrees = has_edge && self.unsaid != Some(quad[0]);
+                    let before = current.replace((quad[0], agrees));
+                    self.agreeing
+                        .extend(before.filter(|(_, agrees)| *agrees).map(|(predicate, _)| predicate));
+                }
+            }
+            while self.peek()?.is_some_and(|edge| edge == *quad) {
+                self.next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the predicates whose every quad has an edge, and whose every edge is of a quad, sorted.
+    pub fn finish(mut self) -> Result<Vec<u64>, WriteError> {
+        self.pass_until(&[u64::MAX; 4])?;
+        self.agreeing.extend(self.current.filter(|(_, agrees)| *agrees).map(|(predicate, _)| predicate));
+        Ok(self.agreeing)
+    }
+
+    /// Passes over the edges before a quad: no quad has them.
+    fn pass_until(&mut self, quad: &[u64; 4]) -> Result<(), WriteError> {
+        while let Some(edge) = self.peek()?.filter(|edge| edge < quad) {
+            if let Some((predicate, agrees)) = &mut self.current
+                && *predicate == edge[0]
+            {
+                *agrees = false;
+            }
+            self.unsaid = Some(edge[0]);
+            self.next += 1;
+        }
+        Ok(())
+    }
+
+    /// Returns the quad of the next edge.
+    fn peek(&mut self) -> Result<Option<[u64; 4]>, WriteError> {
+        if self.next == self.rows.len() {
+            self.edges.fill(&mut self.rows)?;
+            self.next = 0;
+        }
+        Ok(self.rows.get(self.next).map(|[p, s, o, g, _]| [*p, *s, *o, *g]))
+    }
 }
 
 /// Surveys rows of subject, predicate, object, graph.
@@ -376,6 +450,7 @@ impl Facts<'_> {
         }
         RunStatistics {
             statistics,
+            reified: self.edges.iter().filter(|(_, edges)| edges.is_of_each).map(|(p, _)| id(*p)).collect(),
             graphs: graphs.iter().map(|(graph, quads)| (id(*graph), *quads)).collect(),
         }
     }

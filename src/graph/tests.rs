@@ -549,6 +549,45 @@ fn schema_facts_hold() {
     assert_eq!(schema.classes[&iri("Port")].inverse_predicates, [iri("calls")]);
 }
 
+#[test]
+fn a_predicate_is_reified_if_all_its_quads_and_no_others_are() {
+    let triple = |p: &str, o: &str| Triple::new(iri("s"), iri(p), iri(o));
+    let quad = |triple: Triple| {
+        oxrdf::Quad::new(triple.subject, triple.predicate, triple.object, GraphName::DefaultGraph)
+    };
+    let reifier =
+        |e: &str, of: Triple, graph: GraphName| oxrdf::Quad::new(iri(e), pg::REIFIES.into_owned(), of, graph);
+    let own = GraphName::DefaultGraph;
+    let quads = [
+        // Each has one, or two.
+        quad(triple("all", "a")),
+        quad(triple("all", "b")),
+        reifier("e1", triple("all", "a"), own.clone()),
+        reifier("e2", triple("all", "b"), own.clone()),
+        reifier("e3", triple("all", "b"), own.clone()),
+        // One has none.
+        quad(triple("some", "a")),
+        quad(triple("some", "b")),
+        reifier("e1", triple("some", "b"), own.clone()),
+        // One is not there, before or after the one that is.
+        quad(triple("unsaid-after", "a")),
+        reifier("e1", triple("unsaid-after", "a"), own.clone()),
+        reifier("e2", triple("unsaid-after", "b"), own.clone()),
+        quad(triple("unsaid-before", "b")),
+        reifier("e1", triple("unsaid-before", "a"), own.clone()),
+        reifier("e2", triple("unsaid-before", "b"), own.clone()),
+        // In another graph.
+        quad(triple("elsewhere", "a")),
+        reifier("e1", triple("elsewhere", "a"), iri("g").into()),
+        reifier("e1", triple("unsaid", "a"), own),
+        quad(triple("never", "a")),
+    ];
+    let (run, _) = written(&quads);
+    let is_reified = |name: &str| run.id_of(&iri(name).into()).unwrap().is_some_and(|id| run.is_reified(id));
+    let names = ["all", "some", "unsaid-after", "unsaid-before", "elsewhere", "unsaid", "never"];
+    assert_eq!(names.map(is_reified), [true, false, false, false, false, false, false]);
+}
+
 /// Whoever writes a manifest can name one dictionary block as often as he likes: a search that goes back
 /// through all of them takes no stack.
 #[test]
@@ -581,7 +620,7 @@ fn golden_manifest() {
         })
         .collect();
     let (run, _) = written_in(&quads, PermutationSet::default());
-    assert_eq!(run.root().to_string(), "bafkr4ia4jbfzze43trpo6yji7ahw3ryjn4tg6f3qf6sslj3jbbms6k7g6u");
+    assert_eq!(run.root().to_string(), "bafkr4ibqztjsbkb4kwxe2iezt3szk5og62eypj76xx4zehx55enarz4tzm");
 }
 
 /// Whoever has the key can name any page as that of an order: what it says must agree with the rest.

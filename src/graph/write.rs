@@ -13,7 +13,9 @@ use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
 use super::row_sort::{RowRun, RowSorter, SortedRows};
 use super::rows::WIDTH_MAX;
-use super::survey::{self, BySubject, ClassSets, EdgesOf, ObjectSurvey, PredicateSurvey, SubjectSurvey};
+use super::survey::{
+    self, BySubject, ClassSets, EdgeSurvey, EdgesOf, ObjectSurvey, PredicateSurvey, SubjectSurvey,
+};
 use super::term_merge::{MergedTerms, merge_terms};
 use super::{WriteError, facts};
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
@@ -284,8 +286,17 @@ impl<'a> Side<'a, '_, '_> {
         let _ = tell_classes.send(Arc::clone(&classes));
         let mut survey = PredicateSurvey::new(classes);
         let (mut pages, _) = writer.finish_pages()?;
-        pages.extend(self.write(Section::Pso, pso, |rows| survey.rows(rows))?);
-        let (more, edges_of) = self.write_edges(edges.finish())?;
+        let edges = edges.finish();
+        let mut of_edges = EdgeSurvey::new(edges.stream()?);
+        pages.extend(self.write(Section::Pso, pso, |rows| {
+            survey.rows(rows);
+            of_edges.rows(rows)
+        })?);
+        let agreeing = of_edges.finish()?;
+        let (more, mut edges_of) = self.write_edges(edges)?;
+        for (predicate, edges) in &mut edges_of {
+            edges.is_of_each = agreeing.binary_search(predicate).is_ok();
+        }
         pages.extend(more);
         pages.extend(self.write_optional(Permutation::Osp)?);
         Ok(OfSubjects { pages, found, survey, edges_of })
@@ -308,7 +319,10 @@ impl<'a> Side<'a, '_, '_> {
         let (mut pages, _) = writer.finish_pages()?;
         let gone = |_| BlockError::Io(std::io::Error::other("the subject's side failed"));
         let mut survey = ObjectSurvey::new(self.terms, classes.recv().map_err(gone)?);
-        pages.extend(self.write(Section::Pos, pos, |rows| survey.rows(rows))?);
+        pages.extend(self.write(Section::Pos, pos, |rows| {
+            survey.rows(rows);
+            Ok(())
+        })?);
         pages.extend(self.write_optional(Permutation::Sop)?);
         Ok(OfObjects { pages, survey, distinct_objects })
     }
@@ -323,18 +337,18 @@ impl<'a> Side<'a, '_, '_> {
         for_each(self.spo, |rows| {
             rows.iter().try_for_each(|row| sorter.push(positions.map(|position| row[position])))
         })?;
-        self.write(Section::of(permutation), sorter, |_| {})
+        self.write(Section::of(permutation), sorter, |_| Ok(()))
     }
 
     fn write<const N: usize>(
         &self,
         section: Section,
         rows: RowSorter<'_, N>,
-        mut look_at: impl FnMut(&[[u64; N]]),
+        mut look_at: impl FnMut(&[[u64; N]]) -> Result<(), WriteError>,
     ) -> Result<Vec<PageEntry>, WriteError> {
         let mut writer = RowWriter::new(self.output, section);
         for_each(&rows.finish(), |rows| {
-            look_at(rows);
+            look_at(rows)?;
             writer.push(rows)
         })?;
         Ok(writer.finish_pages()?.0)
@@ -360,8 +374,8 @@ impl<'a> Side<'a, '_, '_> {
             writer.push(rows)
         })?;
         let (mut pages, _) = writer.finish_pages()?;
-        pages.extend(self.write(Section::EdgesPos, pos, |_| {})?);
-        pages.extend(self.write(Section::EdgesByEdge, by_edge, |_| {})?);
+        pages.extend(self.write(Section::EdgesPos, pos, |_| Ok(()))?);
+        pages.extend(self.write(Section::EdgesByEdge, by_edge, |_| Ok(()))?);
         Ok((pages, edges_of))
     }
 }

@@ -100,6 +100,10 @@ impl Base {
         self.run.as_ref().map_or(Ok(Some(0)), |run| run.count(pattern))
     }
 
+    pub fn is_reified(&self, predicate: TermId) -> bool {
+        self.run.as_ref().is_some_and(|run| run.is_reified(predicate))
+    }
+
     pub fn statistics(&self) -> Arc<Statistics> {
         self.run.as_ref().map(Run::statistics).unwrap_or_default()
     }

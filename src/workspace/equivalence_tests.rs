@@ -288,11 +288,26 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
             }
         }
     }
+    let edged: BTreeSet<[TermId; 4]> = edges_of(dataset);
     for (name, quads) in &by_predicate {
         assert!(schema.predicates.contains_key(name), "{name} has quads and is not listed");
+        let own: BTreeSet<[TermId; 4]> =
+            quads.iter().map(|quad| [quad.subject, quad.predicate, quad.object, quad.graph]).collect();
+        let is_reified = edged.iter().filter(|[_, predicate, ..]| *predicate == quads[0].predicate).eq(&own);
+        assert!(is_reified || !dataset.is_reified(quads[0].predicate), "{name} is reified");
         assert_eq!(statistics.predicates[&quads[0].predicate].quads, quads.len() as u64);
     }
     check_classes(dataset, &schema, &by_predicate);
+}
+
+/// Returns the quads that have edges.
+fn edges_of(dataset: &dyn Dataset) -> BTreeSet<[TermId; 4]> {
+    let mut scan = dataset.scan_edges(&EdgePattern::default()).unwrap();
+    let mut edged = BTreeSet::new();
+    while let Some(batch) = scan.next_batch().unwrap() {
+        edged.extend((0..batch.rows()).map(|row| [0, 1, 2, 3].map(|column| batch.column(column)[row])));
+    }
+    edged
 }
 
 fn check_classes(

@@ -147,6 +147,10 @@ impl Dataset for Snapshot {
         self.view.count(pattern)
     }
 
+    fn is_reified(&self, predicate: TermId) -> bool {
+        self.view.is_reified(predicate)
+    }
+
     fn statistics(&self) -> Arc<Statistics> {
         let make = || {
             let base = self.view.base.statistics();

@@ -287,6 +287,10 @@ impl Dataset for Transaction {
     }
 
     /// Returns the parent's figures: they are hints, and a transaction is small beside it.
+    fn is_reified(&self, predicate: TermId) -> bool {
+        self.read().view.is_reified(predicate)
+    }
+
     fn statistics(&self) -> Arc<Statistics> {
         self.parent.statistics()
     }

@@ -175,6 +175,14 @@ impl View {
         Ok(base.and_then(|base| (base + added).checked_sub(removed)))
     }
 
+    /// As [`Dataset::is_reified`]; where the predicate was changed, it is not looked into.
+    pub fn is_reified(&self, predicate: TermId) -> bool {
+        let is_changed = [&self.overlay.predicates, &self.overlay.edges]
+            .into_iter()
+            .any(|deltas| deltas.contains_key(&predicate));
+        !is_changed && self.base.is_reified(predicate)
+    }
+
     /// Returns how many of the quads that match were added and removed; each at most `max`, where they
     /// have to be counted one by one.
     fn overlay_counts(&self, pattern: &QuadPattern, max: usize) -> (u64, u64) {

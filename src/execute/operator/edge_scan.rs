@@ -31,9 +31,7 @@ pub struct EdgeProbe {
 
 /// Reads the relationships of one resolved pattern.
 pub struct EdgeReader {
-    quads: QuadReader,
-    edges: EdgePattern,
-    reifiers: ReifierStream,
+    source: Source,
     wanted: Wanted,
     /// The predicate that makes labels, not relationships, where the predicate is open.
     label: Option<TermId>,
@@ -55,6 +53,14 @@ impl Wanted {
         let edge = matches!(plan.edge, Slot::Constant(_)) || is_read(plan.edge.variable());
         Wanted { edge, reifier: is_read(plan.reifier) }
     }
+}
+
+/// Where relationships are read from.
+enum Source {
+    /// Edges alone, where all triples have one.
+    Edges(Box<dyn Scan>),
+    /// Triples, and beside them their reifiers.
+    Triples { quads: QuadReader, edges: EdgePattern, reifiers: ReifierStream },
 }
 
 /// Edges in the order in which the triples come.
@@ -131,6 +137,10 @@ impl EdgeReader {
         wanted: Wanted,
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
+        if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
+            let source = Source::Edges(context.dataset.scan_edges(&edges_of(pattern))?);
+            return Ok(EdgeReader { source, wanted, label: None });
+        }
         let reifiers = ReifierStream::open(pattern, merges, context)?;
         let quads = match pattern {
             // Edges are sorted by predicate first; where a place is bound, the best order agrees with theirs.
@@ -144,35 +154,14 @@ impl EdgeReader {
             Some(_) => None,
             None => context.dataset.term_id(&Term::NamedNode(rdf::TYPE.into_owned()))?,
         };
-        Ok(EdgeReader { quads, edges: edges_of(pattern), reifiers, wanted, label })
+        let source = Source::Triples { quads, edges: edges_of(pattern), reifiers };
+        Ok(EdgeReader { source, wanted, label })
     }
 
     /// Returns rows of (s, p, o, g, relationship, reifier), the last two undefined where they are not wanted;
     /// perhaps none, which is not yet the end.
     pub fn next_rows(&mut self, context: &Context) -> Result<Option<Batch>, ExecuteError> {
-        let Some(quads) = self.quads.next_quads()? else { return Ok(None) };
-        let (mut source, mut found) = (Vec::with_capacity(quads.rows()), Vec::with_capacity(quads.rows()));
-        let mut row = 0;
-        while row < quads.rows() {
-            for reifier in self.reifiers.take_aligned(&quads, row) {
-                if is_relationship(&quads, row, self.label, context)? {
-                    source.push(row as u32);
-                    found.push(*reifier);
-                }
-                row += 1;
-            }
-            if is_relationship(&quads, row, self.label, context)? {
-                self.reifiers.take(&quad_of(&quads, row), &self.edges, &mut found)?;
-                if found.len() == source.len() {
-                    found.push(TermId::UNDEFINED);
-                }
-                source.resize(found.len(), row as u32);
-            }
-            row += 1;
-        }
-        // Where each triple is one relationship, its row stays as it is.
-        let is_each = source.len() == quads.rows() && source.iter().zip(0..).all(|(row, own)| *row == own);
-        let mut batch = if is_each { quads } else { quads.gather(&source) };
+        let Some((mut batch, mut found)) = self.source.next(self.label, context)? else { return Ok(None) };
         let relationship = |(row, reifier): (usize, &TermId)| {
             (quad_of(&batch, row), (!reifier.is_undefined()).then_some(*reifier))
         };
@@ -189,6 +178,55 @@ impl EdgeReader {
         batch.push_column(relationships);
         batch.push_column(found);
         Ok(Some(batch))
+    }
+}
+
+impl Source {
+    /// Returns rows of (s, p, o, g), one for each relationship, and the reifiers of them, undefined for a triple
+    /// without one. `label` as in [`EdgeReader`].
+    fn next(
+        &mut self,
+        label: Option<TermId>,
+        context: &Context,
+    ) -> Result<Option<(Batch, Vec<TermId>)>, ExecuteError> {
+        let (triples, edges, reifiers) = match self {
+            Source::Edges(scan) => {
+                let Some(mut batch) = scan.next_batch()? else { return Ok(None) };
+                let objects = batch.column(2).iter();
+                let keep = objects.map(|id| is_node(*id, context)).collect::<Result<Vec<bool>, _>>()?;
+                if keep.contains(&false) {
+                    batch.filter(&keep);
+                }
+                let rows = batch.rows();
+                let mut columns = batch.into_columns();
+                let found = columns.pop().unwrap_or_default();
+                return Ok(Some((Batch::new(columns, rows), found)));
+            }
+            Source::Triples { quads, edges, reifiers } => (quads, edges, reifiers),
+        };
+        let Some(quads) = triples.next_quads()? else { return Ok(None) };
+        let (mut source, mut found) = (Vec::with_capacity(quads.rows()), Vec::with_capacity(quads.rows()));
+        let mut row = 0;
+        while row < quads.rows() {
+            for reifier in reifiers.take_aligned(&quads, row) {
+                if is_relationship(&quads, row, label, context)? {
+                    source.push(row as u32);
+                    found.push(*reifier);
+                }
+                row += 1;
+            }
+            if is_relationship(&quads, row, label, context)? {
+                reifiers.take(&quad_of(&quads, row), edges, &mut found)?;
+                if found.len() == source.len() {
+                    found.push(TermId::UNDEFINED);
+                }
+                source.resize(found.len(), row as u32);
+            }
+            row += 1;
+        }
+        // Where each triple is one relationship, its row stays as it is.
+        let is_each = source.len() == quads.rows() && source.iter().zip(0..).all(|(row, own)| *row == own);
+        Ok(Some((if is_each { quads } else { quads.gather(&source) }, found)))
     }
 }
 
