@@ -154,7 +154,7 @@ fn one_set_of_quads_has_one_manifest() {
 }
 
 /// A change here is a new format version.
-const GOLDEN: &str = "bafkr4ihubn6cv7jq4x7im65sk5etpf4e3kqqe2ofrdnvf7ojm5pldg6ygi";
+const GOLDEN: &str = "bafkr4ibhcik746jhrnzimgtefgn75gr55disjpkfbankboljwn5lofgcke";
 
 fn count(workspace: &Workspace, commit: CommitId) -> u64 {
     let snapshot = workspace.snapshot(commit).unwrap();

@@ -229,6 +229,11 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
             let given = keys & &repeat.input.variables();
             *repeat.input = reduce(&repeat.input, &given);
         }
+        // A group that nobody asks for is not made; the others stay whole.
+        Aggregate { input, keys: own, .. } if own.iter().any(|key| keys.contains(key)) => {
+            let kept = own.iter().copied().filter(|key| keys.contains(key)).collect();
+            **input = reduce(input, &kept);
+        }
         Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
         QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) => {
             let variables = plan.variables().intersection(keys).copied().collect();

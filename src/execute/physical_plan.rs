@@ -41,7 +41,7 @@ pub struct Costs {
 
 impl Default for Costs {
     fn default() -> Costs {
-        Costs { lookup: 40.0, edge_lookup: 120.0, scan_at_once: 256.0 }
+        Costs { lookup: 40.0, edge_lookup: 240.0, scan_at_once: 256.0 }
     }
 }
 
@@ -422,7 +422,7 @@ impl Planner {
             && !is_leaf
             && !is_correlated(right)
             && !right.writes()
-            && (rows * self.costs.lookup < self.largest_scan(right) || needs_left(right))
+            && (rows * self.lookup_cost(right) < self.largest_scan(right) || needs_left(right))
         {
             return Ok(Box::new(SubplanMatcher::reduced(right, shared, left, self)?));
         }
@@ -585,6 +585,17 @@ impl Planner {
         match input.layout().contains(variable) {
             true => Err(ExecuteError::Plan(format!("{variable:?} is bound twice"))),
             false => Ok(()),
+        }
+    }
+
+    /// Returns what it costs to look a row of a plan up.
+    fn lookup_cost(&self, plan: &LogicalPlan) -> f64 {
+        match plan {
+            LogicalPlan::EdgeScan(_) => self.costs.edge_lookup,
+            _ => {
+                let inputs = plan.inputs().into_iter();
+                inputs.map(|input| self.lookup_cost(input)).fold(self.costs.lookup, f64::max)
+            }
         }
     }
 

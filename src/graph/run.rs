@@ -455,12 +455,18 @@ impl Run {
     /// Leaves out of a pattern a filter that every graph here passes: rows need not be asked then,
     /// and counts are exact.
     fn narrowed<'a>(&self, pattern: &'a QuadPattern) -> Cow<'a, QuadPattern> {
-        let graphs = &self.inner.graphs;
-        let passes = || graphs.iter().all(|(graph, _)| pattern.graph.contains(*graph));
-        if pattern.graph == GraphFilter::All || graphs.len() > GRAPHS_ASKED_MAX || !passes() {
-            return Cow::Borrowed(pattern);
+        match pattern.graph != GraphFilter::All && self.is_whole(&pattern.graph) {
+            true => Cow::Owned(QuadPattern { graph: GraphFilter::All, ..pattern.clone() }),
+            false => Cow::Borrowed(pattern),
         }
-        Cow::Owned(QuadPattern { graph: GraphFilter::All, ..pattern.clone() })
+    }
+
+    /// Returns whether every graph here is known to pass a filter.
+    pub(super) fn is_whole(&self, filter: &GraphFilter) -> bool {
+        let graphs = &self.inner.graphs;
+        let passes =
+            || graphs.len() <= GRAPHS_ASKED_MAX && graphs.iter().all(|(graph, _)| filter.contains(*graph));
+        *filter == GraphFilter::All || passes()
     }
 
     /// Returns about how many of `count` quads are in the graphs, taken to be spread evenly.

@@ -348,6 +348,8 @@ pub struct EdgeScan {
 impl EdgeScan {
     pub(super) fn begin(run: Run, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
         let EdgePattern { subject, predicate, object, edge, graph } = pattern;
+        // Rows need not be asked then.
+        let graph = if run.is_whole(graph) { &GraphFilter::All } else { graph };
         let section = match (edge, subject, object) {
             (Some(_), _, _) => Section::EdgesByEdge,
             (None, None, Some(_)) => Section::EdgesPos,

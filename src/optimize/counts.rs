@@ -3,17 +3,29 @@
 //! Where rows are only counted, a relation of a join of which nothing but the join's variable is read need not be
 //! joined row by row: it is grouped by that variable first, and each group counts as often as it has rows. The
 //! number of pairs of edges that meet is then found without making one pair.
+//!
+//! Rows that differ in one of several places are counted as all rows less those that agree in all of them: the rest
+//! of a path can then be grouped, though no two of its relationships may be one.
 
 use std::collections::BTreeMap;
 
 use super::Set;
 use super::bound::certain;
 use super::estimate::Estimator;
+use super::filter::{conjoin, split};
 use crate::dataset::{Dataset, DatasetError};
-use crate::plan::{Aggregate, AggregateFunction, Expression, LogicalPlan, Variable, Variables};
+use crate::plan::{
+    Aggregate, AggregateFunction, EdgeScan, Expression, Function, GraphSelector, LogicalPlan, QuadScan, Slot,
+    Variable, Variables,
+};
 
-/// A join of fewer rows than this part of what its relations read is made row by row: it looks few of them up.
+/// A join of fewer rows than this part of what its relations read looks few of them up.
 const ROWS_PART: f64 = 0.5;
+/// Then a relation is grouped if each row before it meets so many of its own, and there are enough in all.
+const FAN_OUT_MIN: f64 = 2.0;
+const LOOKED_UP_ROWS_MIN: f64 = 1000.0;
+/// Each difference that is counted by subtraction doubles the plan.
+const DIFFERENCES_MAX: usize = 2;
 
 /// Rewrites every aggregation of a plan.
 pub fn push(
@@ -31,11 +43,147 @@ pub fn push(
     if let Some(error) = failed {
         return Err(error);
     }
-    let mut plan = plan;
-    if only_counts(&plan) {
-        group_relations(&mut plan, variables, dataset)?;
+    match plan {
+        LogicalPlan::Aggregate { input, keys, aggregates } => {
+            count(*input, keys, aggregates, DIFFERENCES_MAX, variables, dataset)
+        }
+        plan => Ok(plan),
     }
+}
+
+/// Aggregates a plan that is grown already.
+fn count(
+    input: LogicalPlan,
+    keys: Vec<Variable>,
+    aggregates: Vec<(Variable, Aggregate)>,
+    differences: usize,
+    variables: &mut Variables,
+    dataset: &dyn Dataset,
+) -> Result<LogicalPlan, DatasetError> {
+    let mut plan = LogicalPlan::Aggregate { input: Box::new(input), keys, aggregates };
+    if !only_counts(&plan) {
+        return Ok(plan);
+    }
+    if differences > 0
+        && let Some((counted, all, equal)) = differing(&plan, variables)
+        && Estimator::new(dataset).plan(&all)?.rows >= LOOKED_UP_ROWS_MIN
+    {
+        let [minuend, subtrahend] = [variables.fresh(), variables.fresh()];
+        let mut side = |input, variable| {
+            count(input, Vec::new(), vec![(variable, row_count())], differences - 1, variables, dataset)
+        };
+        let (all, equal) = (side(all, minuend)?, side(equal, subtrahend)?);
+        let operands = [minuend, subtrahend].map(Expression::Variable).to_vec();
+        let both = LogicalPlan::Join { left: Box::new(all), right: Box::new(equal) };
+        let expression = Expression::Call(Function::CypherSubtract, operands);
+        let input = Box::new(LogicalPlan::Extend { input: Box::new(both), variable: counted, expression });
+        return Ok(LogicalPlan::Project { input, variables: vec![counted] });
+    }
+    group_relations(&mut plan, variables, dataset)?;
     Ok(plan)
+}
+
+fn row_count() -> Aggregate {
+    Aggregate { function: AggregateFunction::Count, argument: None, distinct: false }
+}
+
+/// Of the one count of all rows that differ in one of several places, returns the plan without that condition, and the
+/// plan of those that agree in all of the places, in variables of its own.
+fn differing(plan: &LogicalPlan, variables: &mut Variables) -> Option<(Variable, LogicalPlan, LogicalPlan)> {
+    let LogicalPlan::Aggregate { input, keys, aggregates } = plan else { return None };
+    let ([], [(counted, _)]) = (keys.as_slice(), aggregates.as_slice()) else { return None };
+    let mut all = (**input).clone();
+    let pairs = take_difference(&mut all)?;
+    let mut names: BTreeMap<Variable, Variable> = BTreeMap::new();
+    for variable in all.mentioned() {
+        names.insert(variable, variables.fresh());
+    }
+    for (a, b) in pairs {
+        let (kept, gone) = (names.get(&a).copied()?, names.get(&b).copied()?);
+        names.values_mut().filter(|name| **name == gone).for_each(|name| *name = kept);
+    }
+    let equal = renamed(&all, &names)?;
+    Some((*counted, all, equal))
+}
+
+/// Takes a condition that rows differ in one of some pairs of variables out of a tree of joins.
+fn take_difference(plan: &mut LogicalPlan) -> Option<Vec<(Variable, Variable)>> {
+    match plan {
+        LogicalPlan::Join { left, right } => take_difference(left).or_else(|| take_difference(right)),
+        LogicalPlan::Filter { input, condition } => {
+            let mut conjuncts = split(condition.clone());
+            let sure = certain(input);
+            let mut numbered = conjuncts.iter().enumerate();
+            let Some((at, pairs)) = numbered.find_map(|(at, part)| Some((at, differences(part, &sure)?)))
+            else {
+                return take_difference(input);
+            };
+            conjuncts.remove(at);
+            *plan = conjoin(std::mem::replace(&mut **input, LogicalPlan::nothing()), conjuncts);
+            Some(pairs)
+        }
+        _ => None,
+    }
+}
+
+/// Returns the pairs of variables that a condition wants to differ, one pair at least.
+fn differences(condition: &Expression, sure: &Set) -> Option<Vec<(Variable, Variable)>> {
+    let parts = match condition {
+        Expression::Call(Function::Or, parts) => parts.as_slice(),
+        part => std::slice::from_ref(part),
+    };
+    let differs = |part: &Expression| {
+        let Expression::Call(Function::Not, negated) = part else { return None };
+        let [Expression::Call(Function::SameTerm, sides)] = negated.as_slice() else { return None };
+        let [Expression::Variable(a), Expression::Variable(b)] = sides.as_slice() else { return None };
+        (sure.contains(a) && sure.contains(b)).then_some((*a, *b))
+    };
+    parts.iter().map(differs).collect()
+}
+
+/// Returns a tree of joins and scans in other variables; `None` if there is more in it.
+fn renamed(plan: &LogicalPlan, names: &BTreeMap<Variable, Variable>) -> Option<LogicalPlan> {
+    let name = |variable: &Variable| names.get(variable).copied();
+    let slot = |slot: &Slot| match slot {
+        Slot::Variable(variable) => name(variable).map(Slot::Variable),
+        constant => Some(constant.clone()),
+    };
+    let is_fixed = |graph: &GraphSelector| graph.variable().is_none();
+    Some(match plan {
+        LogicalPlan::Join { left, right } => LogicalPlan::Join {
+            left: Box::new(renamed(left, names)?),
+            right: Box::new(renamed(right, names)?),
+        },
+        LogicalPlan::Filter { input, condition } => {
+            let mut condition = condition.clone();
+            let mut is_plain = true;
+            condition.rewrite(&mut |part| match part {
+                Expression::Variable(variable) => *variable = name(variable).unwrap_or(*variable),
+                Expression::Constant(_) | Expression::Call(..) => {}
+                _ => is_plain = false,
+            });
+            LogicalPlan::Filter {
+                input: Box::new(renamed(input, names)?),
+                condition: is_plain.then_some(condition)?,
+            }
+        }
+        LogicalPlan::QuadScan(scan) if is_fixed(&scan.graph) => LogicalPlan::QuadScan(QuadScan {
+            subject: slot(&scan.subject)?,
+            predicate: slot(&scan.predicate)?,
+            object: slot(&scan.object)?,
+            graph: scan.graph.clone(),
+        }),
+        LogicalPlan::EdgeScan(scan) if is_fixed(&scan.graph) => LogicalPlan::EdgeScan(EdgeScan {
+            subject: slot(&scan.subject)?,
+            predicate: slot(&scan.predicate)?,
+            object: slot(&scan.object)?,
+            edge: slot(&scan.edge)?,
+            reifier: scan.reifier.as_ref().and_then(name),
+            graph: scan.graph.clone(),
+            predicates: scan.predicates.clone(),
+        }),
+        _ => return None,
+    })
 }
 
 /// Counts rows where what is counted is bound in each, so that nobody reads it.
@@ -82,11 +230,16 @@ fn group_relations(
         return Ok(());
     }
     let estimator = Estimator::new(dataset);
-    let mut read = 0.0;
+    let (mut read, mut fan_out) = (0.0, f64::MAX);
     for relation in &candidates {
-        read += estimator.plan(relation)?.rows;
+        let estimate = estimator.plan(relation)?;
+        let groups = grouping(relation, &mentions).and_then(|key| estimate.distinct.get(&key).copied());
+        read += estimate.rows;
+        fan_out = estimate.rows.min(estimate.rows / groups.unwrap_or(estimate.rows).max(1.0)).min(fan_out);
     }
-    if estimator.plan(input)?.rows < read * ROWS_PART {
+    let rows = estimator.plan(input)?.rows;
+    let is_looked_up = rows >= LOOKED_UP_ROWS_MIN && fan_out >= FAN_OUT_MIN;
+    if rows < read * ROWS_PART && !is_looked_up {
         return Ok(());
     }
     let mut multiplicities = Vec::new();
@@ -148,10 +301,9 @@ fn replace(
             let Some(key) = grouping(relation, mentions) else { return };
             let multiplicity = variables.fresh();
             multiplicities.push(multiplicity);
-            let count = Aggregate { function: AggregateFunction::Count, argument: None, distinct: false };
             let input = Box::new(std::mem::replace(relation, LogicalPlan::nothing()));
-            *relation =
-                LogicalPlan::Aggregate { input, keys: vec![key], aggregates: vec![(multiplicity, count)] };
+            let aggregates = vec![(multiplicity, row_count())];
+            *relation = LogicalPlan::Aggregate { input, keys: vec![key], aggregates };
         }
     }
 }

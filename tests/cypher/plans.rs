@@ -49,6 +49,43 @@ fn other_words_have_the_same_plan() {
     assert!(faults.is_empty(), "{} plan(s) differ\n{}", faults.len(), faults.join("\n"));
 }
 
+/// However a count is planned, it is of the rows that the same pattern gives.
+#[test]
+fn counts_are_of_the_rows() {
+    let mut statements = SOCIAL.to_vec();
+    statements.extend([
+        // Parallel ones, loops, and those that lead back.
+        "MATCH (p:Person), (f:Person) WHERE p.n < 40 AND f.n = p.n + 7 CREATE (p)-[:KNOWS {since: p.n}]->(f)",
+        "MATCH (p:Person) WHERE p.n % 20 = 0 CREATE (p)-[:KNOWS {since: 1}]->(p), (p)-[:KNOWS]->(p)",
+        "MATCH (p:Person)-[:KNOWS]->(f:Person) WHERE p.n % 3 = 0 AND p.n <> f.n CREATE (f)-[:KNOWS]->(p)",
+    ]);
+    let world = World::new(&statements);
+    // Folded, the statistics tell that there are many, and so does the plan.
+    world.engine.hosted(None).unwrap().optimize(None).unwrap();
+    let first = "MATCH (a:Person)-[:KNOWS]->(b:Person)-[:KNOWS]->(c:Person)-[:KNOWS]->(d:Person) RETURN count(*) AS n";
+    assert!(plan(&world, first).contains("CypherSubtract"), "{}", plan(&world, first));
+    for pattern in [
+        "(a:Person)-[:KNOWS]->(b:Person)-[:KNOWS]->(c:Person)-[:KNOWS]->(d:Person)",
+        "(a)-[:KNOWS]->(b)-[:KNOWS]->(c)",
+        "(a)-[:KNOWS]->(b)<-[:KNOWS]-(c)-[:KNOWS]->(d)",
+        "(a)-[:KNOWS]->(b)-[:KNOWS]->(c)-[:KNOWS]->(a)",
+        "(a)-[:KNOWS]->(b)-[:KNOWS]->(a)",
+        "(a)-[:KNOWS]->(b)-[:KNOWS]->(c)-[:KNOWS]->(d)-[:LIVES_IN]->(e)",
+        "(a:Person {n: 20})-[:KNOWS]->(b)-[:KNOWS]->(c)-[:KNOWS]->(d)-[:KNOWS]->(e)",
+        "(a)-[:KNOWS]->(b), (c)-[:KNOWS]->(b), (d)-[:KNOWS]->(b) WHERE a.age > d.age",
+        "(a)-[r:KNOWS]->(b)-[:KNOWS]->(c)-[s:KNOWS]->(d) WHERE r <> s AND a.age < 30",
+        "(a)-[:KNOWS]-(b)-[:KNOWS]-(c) WHERE a.n < 50",
+    ] {
+        let counted = world.rows(&format!("MATCH {pattern} RETURN count(*) AS n"));
+        let rows = world.rows(&format!("MATCH {pattern} RETURN 1 AS one")).len();
+        assert_eq!(
+            format!("{counted:?}"),
+            format!("{:?}", world.rows(&format!("RETURN {rows} AS n"))),
+            "{pattern}"
+        );
+    }
+}
+
 fn plan(world: &World, text: &str) -> String {
     let mut request = world.request(text);
     request.may_write = false;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::row_index::Chain;
+use super::row_index::{Chain, HashFilter};
 use super::{RowIndex, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout};
@@ -32,6 +32,7 @@ pub struct JoinTable {
     certain: Vec<(usize, usize)>,
     /// Rows whose shared columns are all defined, by all of them.
     full: RowIndex,
+    full_filter: HashFilter,
     /// Rows with a hole, by the certain columns.
     loose: RowIndex,
     /// All rows by the certain columns, for left rows with a hole; made when one comes.
@@ -77,6 +78,7 @@ impl JoinTable {
             shared.iter().map(|(_, r)| *r).filter(|r| !is_full(rows.column(*r))).collect();
         let hashes = hash_rows(&columns(&rows, shared.iter().map(|(_, r)| *r)), rows.rows());
         let mut full = RowIndex::with_capacity(rows.rows());
+        let mut full_filter = HashFilter::with_capacity(rows.rows());
         let mut loose = RowIndex::default();
         let certain_hashes = match holes.is_empty() {
             true => Vec::new(),
@@ -88,9 +90,10 @@ impl JoinTable {
                 loose.insert(certain_hashes[row], row as u32);
             } else {
                 full.insert(hashes[row], row as u32);
+                full_filter.insert(hashes[row]);
             }
         }
-        JoinTable { rows, shared, certain, full, loose, all: None, probe: None }
+        JoinTable { rows, shared, certain, full, full_filter, loose, all: None, probe: None }
     }
 
     pub fn rows(&self) -> &Batch {
@@ -99,7 +102,8 @@ impl JoinTable {
 
     /// Returns the bytes that the indices take.
     pub fn index_bytes(&self) -> usize {
-        (self.full.len() + self.loose.len()) * RowIndex::ENTRY_BYTES
+        self.full.len() * (RowIndex::ENTRY_BYTES + HashFilter::HASH_BYTES)
+            + self.loose.len() * RowIndex::ENTRY_BYTES
     }
 
     /// Starts to look up the rows of `left`; with `once`, at most one match for each.
@@ -139,7 +143,16 @@ impl JoinTable {
     pub fn next_pairs(&mut self, context: &Context) -> Result<Option<Pairs>, ExecuteError> {
         let Some(mut state) = self.probe.take() else { return Ok(None) };
         let mut pairs = Pairs::default();
+        let is_plain = state.has_hole.is_none() && self.loose.len() == 0;
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
+            if is_plain && matches!(state.step, Step::Begin) {
+                let rest = &state.full_hashes[state.row..];
+                let alone = rest.iter().position(|hash| self.full_filter.may_hold(*hash));
+                state.row += alone.unwrap_or(rest.len());
+                if state.row == state.left.rows() {
+                    break;
+                }
+            }
             self.advance(&mut state, &mut pairs, context)?;
         }
         if pairs.left.is_empty() {

@@ -89,6 +89,38 @@ impl RowIndex {
     }
 }
 
+/// Which hashes there are, wrong about one of sixteen others at most: most rows that meet nothing are told so by one bit.
+#[derive(Debug, Default)]
+pub struct HashFilter {
+    /// A power of two of them, at least one.
+    words: Vec<u64>,
+}
+
+impl HashFilter {
+    /// How many bytes a hash costs at most.
+    pub const HASH_BYTES: usize = 4;
+
+    /// Makes a filter for `hashes` of them.
+    pub fn with_capacity(hashes: usize) -> HashFilter {
+        HashFilter { words: vec![0; (hashes / 4 + 1).next_power_of_two()] }
+    }
+
+    pub fn insert(&mut self, hash: u64) {
+        let (word, bit) = self.place(hash);
+        self.words[word] |= bit;
+    }
+
+    /// Returns whether a hash may be there.
+    pub fn may_hold(&self, hash: u64) -> bool {
+        let (word, bit) = self.place(hash);
+        self.words[word] & bit != 0
+    }
+
+    fn place(&self, hash: u64) -> (usize, u64) {
+        ((hash >> 38) as usize & (self.words.len() - 1), 1 << (hash >> 32 & 63))
+    }
+}
+
 /// Returns the hash of each row over some columns.
 pub fn hash_rows(columns: &[&[TermId]], rows: usize) -> Vec<u64> {
     let mut hashes = vec![0; rows];
