@@ -49,7 +49,7 @@ fn of_class(class: u64) -> f64 {
     let exponent = (first >> 52) as i64 - EXPONENT_BIAS;
     // A class is 2^(exponent - 47) wide, so that digits of this scale are at least 64 classes apart:
     // 10^-scale >= 2^(exponent - 41). 1233 / 4096 is just below the logarithm of two.
-    let scale = (41 - exponent) * 1233 >> 12;
+    let scale = ((41 - exponent) * 1233) >> 12;
     if scale >= 0 {
         let power = POWERS[scale.min(i64::from(DECIMAL_SCALE_MAX)) as usize];
         let middle = f64::from_bits(first | 1 << (SUFFIX_BITS - 1));
