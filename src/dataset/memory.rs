@@ -122,7 +122,7 @@ impl Dataset for MemoryDataset {
         Ok(Box::new(RowsScan::of_quads(state.quads.scan(pattern, permutation))))
     }
 
-    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+    fn scan_edge_places(&self, pattern: &EdgePattern, _: Places) -> Result<Box<dyn Scan>, DatasetError> {
         let edges = self.read().edges(pattern)?;
         Ok(Box::new(RowsScan::new(edge_batch(&edges).into_columns())))
     }

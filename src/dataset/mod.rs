@@ -67,8 +67,14 @@ pub trait Dataset: Send + Sync {
     /// Scans the edges that match, sorted by [`EdgePattern::sort_key`].
     ///
     /// # Shape
-    /// Batches of five columns: subject, predicate, object, graph, edge.
-    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError>;
+    /// Batches of five columns: subject, predicate, object, graph, edge. What the columns that are not among `places`
+    /// hold is undefined, though they are as long.
+    fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError>;
+
+    /// As [`Dataset::scan_edge_places`], with all columns.
+    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_edge_places(pattern, Places::ALL)
+    }
 
     /// Returns the id of a term, or `None` if no quad of this dataset can contain it.
     ///
@@ -104,8 +110,8 @@ pub trait Dataset: Send + Sync {
         Ok(None)
     }
 
-    /// Returns whether each quad of a predicate is known to have an edge in its graph, and each edge of the predicate
-    /// such a quad: then the edges alone tell its quads.
+    /// Returns whether the edges of a predicate are known to be its relationships: its quads all lead to nodes and have
+    /// an edge in their graph, and each of its edges has such a quad.
     fn is_reified(&self, _predicate: TermId) -> bool {
         false
     }

@@ -1,11 +1,11 @@
-//! `Places`: a set of the places of a quad.
+//! `Places`: a set of the places of a quad or an edge.
 
-/// Some of subject, predicate, object and graph: 0, 1, 2 and 3.
+/// Some of subject, predicate, object, graph and, of an edge, itself: 0 to 4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places(u8);
 
 impl Places {
-    pub const ALL: Places = Places(0b1111);
+    pub const ALL: Places = Places(0b1_1111);
 
     pub fn contains(self, place: usize) -> bool {
         self.0 >> place & 1 == 1

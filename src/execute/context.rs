@@ -274,8 +274,8 @@ impl Dataset for Interning {
         self.0.scan_places(pattern, permutation, places)
     }
 
-    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
-        self.0.scan_edges(pattern)
+    fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_edge_places(pattern, places)
     }
 
     fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {

@@ -184,6 +184,7 @@ fn carry_total(
 pub fn value_of_nothing(function: &AggregateFunction) -> Value {
     match function {
         AggregateFunction::Count
+        | AggregateFunction::CountTimes(_)
         | AggregateFunction::SparqlSum
         | AggregateFunction::SparqlAvg
         | AggregateFunction::CypherSum => Value::Integer(0),
@@ -249,4 +250,17 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
 fn is_covered(plan: &LogicalPlan, left: &LogicalPlan, keys: &BTreeSet<Variable>) -> bool {
     let bound = left.variables();
     plan.variables().intersection(keys).all(|key| bound.contains(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A subquery that counts is asked for rows that have none as well.
+    #[test]
+    fn of_nothing_each_count_is_zero() {
+        for function in [AggregateFunction::Count, AggregateFunction::CountTimes(vec![Variable(0)])] {
+            assert_eq!(value_of_nothing(&function), Value::Integer(0));
+        }
+    }
 }

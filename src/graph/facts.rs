@@ -14,7 +14,7 @@ pub struct RunStatistics {
     pub statistics: Statistics,
     /// Quads by graph, sorted by graph; the default graph, if it has any, comes first.
     pub graphs: Vec<(TermId, u64)>,
-    /// The predicates whose every quad has an edge, and whose every edge is of a quad that is there, sorted.
+    /// The predicates whose every quad leads to a node and has an edge, and whose every edge is of such a quad, sorted.
     pub reified: Vec<TermId>,
 }
 

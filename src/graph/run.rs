@@ -124,7 +124,7 @@ impl Run {
         graphs.filter(|graph| !graph.is_undefined()).collect()
     }
 
-    /// Returns whether each quad of a predicate has an edge, and each of its edges is of such a quad.
+    /// As [`crate::dataset::Dataset::is_reified`].
     pub fn is_reified(&self, predicate: TermId) -> bool {
         self.inner.reified.binary_search(&predicate).is_ok()
     }
@@ -285,7 +285,12 @@ impl Run {
     /// Scans the edges that match; order and shape as
     /// [`crate::dataset::Dataset::scan_edges`].
     pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
-        EdgeScan::begin(self.clone(), pattern)
+        self.scan_edge_places(pattern, Places::ALL)
+    }
+
+    /// As [`Run::scan_edges`]; only the columns of `places` are read.
+    pub fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<EdgeScan, DatasetError> {
+        EdgeScan::begin(self.clone(), pattern, places)
     }
 
     /// Returns how many quads match: from the manifest alone where it knows, else by looking at the

@@ -341,12 +341,22 @@ impl Scan for RunScan {
 pub struct EdgeScan {
     run: Run,
     section: Section,
+    places: Places,
     parts: VecDeque<Bounds>,
     current: Option<RowScan>,
 }
 
+/// Returns which of subject, predicate, object, graph and edge stands where in the rows of a section.
+fn edge_positions(section: Section) -> [usize; WIDTH_MAX] {
+    match section {
+        Section::EdgesByEdge => [4, 0, 1, 2, 3],
+        Section::EdgesPos => [1, 2, 0, 3, 4],
+        _ => [1, 0, 2, 3, 4],
+    }
+}
+
 impl EdgeScan {
-    pub(super) fn begin(run: Run, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
+    pub(super) fn begin(run: Run, pattern: &EdgePattern, places: Places) -> Result<EdgeScan, DatasetError> {
         let EdgePattern { subject, predicate, object, edge, graph } = pattern;
         // Rows need not be asked then.
         let graph = if run.is_whole(graph) { &GraphFilter::All } else { graph };
@@ -370,7 +380,7 @@ impl EdgeScan {
                 _ => Bounds::new(&[predicate, *subject, *object, None, *edge], graph, 3),
             })
             .collect();
-        let mut scan = EdgeScan { run, section, parts, current: None };
+        let mut scan = EdgeScan { run, section, places, parts, current: None };
         scan.next_part()?;
         Ok(scan)
     }
@@ -379,7 +389,9 @@ impl EdgeScan {
     fn next_part(&mut self) -> Result<bool, DatasetError> {
         self.current = match self.parts.pop_front() {
             Some(bounds) => {
-                Some(RowScan::begin(self.run.clone(), self.section, bounds, vec![true; WIDTH_MAX])?)
+                let positions = edge_positions(self.section);
+                let wanted = positions.iter().map(|position| self.places.contains(*position)).collect();
+                Some(RowScan::begin(self.run.clone(), self.section, bounds, wanted)?)
             }
             None => None,
         };
@@ -390,18 +402,21 @@ impl EdgeScan {
 impl Scan for EdgeScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         let mut columns: [Vec<TermId>; WIDTH_MAX] = Default::default();
+        let mut count = 0;
         while let Some(current) = &mut self.current {
-            if current.fill(&mut columns)?.1 || !self.next_part()? {
+            let (found, goes_on) = current.fill(&mut columns)?;
+            count += found;
+            if goes_on || !self.next_part()? {
                 break;
             }
         }
-        let [a, b, c, d, e] = columns;
-        let count = a.len();
-        let columns = match self.section {
-            Section::EdgesByEdge => vec![b, c, d, e, a],
-            Section::EdgesPos => vec![c, a, b, d, e],
-            _ => vec![b, a, c, d, e],
-        };
-        Ok((count > 0).then(|| Batch::new(columns, count)))
+        let mut ordered: Vec<Vec<TermId>> = vec![Vec::new(); WIDTH_MAX];
+        for (mut column, position) in columns.into_iter().zip(edge_positions(self.section)) {
+            column.resize(count, TermId::UNDEFINED);
+            if let Some(slot) = ordered.get_mut(position) {
+                *slot = column;
+            }
+        }
+        Ok((count > 0).then(|| Batch::new(ordered, count)))
     }
 }

@@ -96,7 +96,7 @@ pub struct EdgesOf {
     pub count: u64,
     /// Whether a triple has two in one graph.
     pub has_parallels: bool,
-    /// Whether each quad of the predicate has one, and each is of such a quad.
+    /// Whether each quad of the predicate leads to a node and has one, and each is of such a quad.
     pub is_of_each: bool,
 }
 
@@ -122,7 +122,8 @@ impl<'a> EdgeSurvey<'a> {
     pub fn rows(&mut self, quads: &[[u64; 4]]) -> Result<(), WriteError> {
         for quad in quads {
             self.pass_until(quad)?;
-            let has_edge = self.peek()?.is_some_and(|edge| edge == *quad);
+            let is_node = matches!(kind(quad[2]), TermKind::NamedNode | TermKind::BlankNode);
+            let has_edge = is_node && self.peek()?.is_some_and(|edge| edge == *quad);
             match &mut self.current {
                 Some((predicate, agrees)) if *predicate == quad[0] => *agrees &= has_edge,
                 current => {
@@ -139,7 +140,7 @@ impl<'a> EdgeSurvey<'a> {
         Ok(())
     }
 
-    /// Returns the predicates whose every quad has an edge, and whose every edge is of a quad, sorted.
+    /// Returns the predicates whose every quad leads to a node and has an edge, and whose every edge is of a quad, sorted.
     pub fn finish(mut self) -> Result<Vec<u64>, WriteError> {
         self.pass_until(&[u64::MAX; 4])?;
         self.agreeing.extend(self.current.filter(|(_, agrees)| *agrees).map(|(predicate, _)| predicate));

@@ -581,11 +581,13 @@ fn a_predicate_is_reified_if_all_its_quads_and_no_others_are() {
         reifier("e1", triple("elsewhere", "a"), iri("g").into()),
         reifier("e1", triple("unsaid", "a"), own),
         quad(triple("never", "a")),
+        oxrdf::Quad::new(iri("s"), iri("literal"), Literal::from(1), GraphName::DefaultGraph),
+        reifier("e1", Triple::new(iri("s"), iri("literal"), Literal::from(1)), GraphName::DefaultGraph),
     ];
     let (run, _) = written(&quads);
     let is_reified = |name: &str| run.id_of(&iri(name).into()).unwrap().is_some_and(|id| run.is_reified(id));
-    let names = ["all", "some", "unsaid-after", "unsaid-before", "elsewhere", "unsaid", "never"];
-    assert_eq!(names.map(is_reified), [true, false, false, false, false, false, false]);
+    let names = ["all", "some", "unsaid-after", "unsaid-before", "elsewhere", "unsaid", "never", "literal"];
+    assert_eq!(names.map(is_reified), [true, false, false, false, false, false, false, false]);
 }
 
 /// Whoever writes a manifest can name one dictionary block as often as he likes: a search that goes back

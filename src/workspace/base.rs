@@ -45,9 +45,13 @@ impl Base {
         Ok(Some(Box::new(run.scan_places(pattern, permutation, places)?)))
     }
 
-    pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Option<Box<dyn Scan>>, DatasetError> {
+    pub fn scan_edges(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+    ) -> Result<Option<Box<dyn Scan>>, DatasetError> {
         let Some(run) = &self.run else { return Ok(None) };
-        Ok(Some(Box::new(run.scan_edges(pattern)?)))
+        Ok(Some(Box::new(run.scan_edge_places(pattern, places)?)))
     }
 
     pub fn contains(&self, quad: &Quad) -> Result<bool, DatasetError> {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::change_set::Changes;
 use super::overlay::Overlay;
 use super::view::View;
-use crate::dataset::{DatasetError, PredicateStatistics, Scan, Statistics};
+use crate::dataset::{DatasetError, Places, PredicateStatistics, Scan, Statistics};
 use crate::model::{
     EdgePattern, GraphFilter, NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind, Triple,
     is_numeric_datatype, pg, rdf, xsd,
@@ -209,7 +209,7 @@ impl Adjuster<'_> {
             edge: None,
             graph: GraphFilter::One(graph),
         };
-        let mut scan = self.after.scan_edges(&pattern)?;
+        let mut scan = self.after.scan_edge_places(&pattern, Places::ALL)?;
         let mut count = 0;
         while let Some(batch) = scan.next_batch()? {
             count += batch.rows();

@@ -115,8 +115,8 @@ impl Dataset for Snapshot {
         self.view.scan_places(pattern, permutation, places)
     }
 
-    fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
-        self.view.scan_edges(pattern)
+    fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
+        self.view.scan_edge_places(pattern, places)
     }
 
     fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {

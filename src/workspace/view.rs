@@ -76,17 +76,25 @@ impl View {
         }
     }
 
-    pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
+    /// As [`crate::dataset::Dataset::scan_edge_places`].
+    pub fn scan_edge_places(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
         let mut added = self.overlay.added_edges.scan(pattern);
         added.sort_unstable_by_key(|edge| pattern.sort_key(edge));
         let bound = [pattern.subject, pattern.predicate, pattern.object, pattern.edge];
+        let removed = &self.overlay.removed_edges;
+        let is_plain = added.is_empty() && removed.is_empty();
+        // Rows are merged by all of their places.
+        let places = if is_plain { places } else { Places::ALL };
         let base = match bound.into_iter().flatten().any(is_of_overlay) {
             true => None,
-            false => self.base.scan_edges(pattern)?,
+            false => self.base.scan_edges(pattern, places)?,
         };
-        let removed = &self.overlay.removed_edges;
         Ok(match base {
-            Some(base) if added.is_empty() && removed.is_empty() => base,
+            Some(base) if is_plain => base,
             Some(base) => {
                 let (pattern, removed, added) =
                     (pattern.clone(), removed.clone(), added.into_iter().peekable());

@@ -43,21 +43,24 @@ pub struct Wanted {
     /// The relationship as a value; to make it takes some time.
     pub edge: bool,
     pub reifier: bool,
+    /// Of their triples; all, if the relationship is wanted.
+    places: Places,
 }
 
 impl Wanted {
-    pub const EDGE: Wanted = Wanted { edge: true, reifier: false };
+    pub const EDGE: Wanted = Wanted { edge: true, reifier: false, places: Places::ALL };
 
     fn by(plan: &EdgePlan, shape: &ScanShape) -> Wanted {
         let is_read = |variable: Option<Variable>| variable.is_some_and(|v| shape.layout.contains(v));
         let edge = matches!(plan.edge, Slot::Constant(_)) || is_read(plan.edge.variable());
-        Wanted { edge, reifier: is_read(plan.reifier) }
+        let places = if edge { Places::ALL } else { shape.read() };
+        Wanted { edge, reifier: is_read(plan.reifier), places }
     }
 }
 
 /// Where relationships are read from.
 enum Source {
-    /// Edges alone, where all triples have one.
+    /// Edges alone, where they are the relationships.
     Edges(Box<dyn Scan>),
     /// Triples, and beside them their reifiers.
     Triples { quads: QuadReader, edges: EdgePattern, reifiers: ReifierStream },
@@ -138,7 +141,9 @@ impl EdgeReader {
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
         if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
-            let source = Source::Edges(context.dataset.scan_edges(&edges_of(pattern))?);
+            let of_triple = (0..4).filter(|place| wanted.places.contains(*place));
+            let places = of_triple.chain((wanted.edge || wanted.reifier).then_some(4)).collect();
+            let source = Source::Edges(context.dataset.scan_edge_places(&edges_of(pattern), places)?);
             return Ok(EdgeReader { source, wanted, label: None });
         }
         let reifiers = ReifierStream::open(pattern, merges, context)?;
@@ -191,12 +196,7 @@ impl Source {
     ) -> Result<Option<(Batch, Vec<TermId>)>, ExecuteError> {
         let (triples, edges, reifiers) = match self {
             Source::Edges(scan) => {
-                let Some(mut batch) = scan.next_batch()? else { return Ok(None) };
-                let objects = batch.column(2).iter();
-                let keep = objects.map(|id| is_node(*id, context)).collect::<Result<Vec<bool>, _>>()?;
-                if keep.contains(&false) {
-                    batch.filter(&keep);
-                }
+                let Some(batch) = scan.next_batch()? else { return Ok(None) };
                 let rows = batch.rows();
                 let mut columns = batch.into_columns();
                 let found = columns.pop().unwrap_or_default();

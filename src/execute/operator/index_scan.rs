@@ -179,7 +179,7 @@ impl ScanShape {
     }
 
     /// Returns the places that rows are made of.
-    fn read(&self) -> Places {
+    pub fn read(&self) -> Places {
         self.places.iter().copied().chain(self.equal.iter().flat_map(|(a, b)| [*a, *b])).collect()
     }
 
