@@ -110,6 +110,11 @@ pub trait Dataset: Send + Sync {
         Ok(None)
     }
 
+    /// Returns whether ids of kind String in dictionary layer 0 sort as their texts do.
+    fn has_sorted_strings(&self) -> bool {
+        false
+    }
+
     /// Returns whether the edges of a predicate are known to be its relationships: its quads all lead to nodes and have
     /// an edge in their graph, and each of its edges has such a quad.
     fn is_reified(&self, _predicate: TermId) -> bool {

@@ -298,6 +298,10 @@ impl Dataset for Interning {
         self.0.count(pattern)
     }
 
+    fn has_sorted_strings(&self) -> bool {
+        self.0.has_sorted_strings()
+    }
+
     fn is_reified(&self, predicate: TermId) -> bool {
         self.0.is_reified(predicate)
     }

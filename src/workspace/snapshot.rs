@@ -147,6 +147,10 @@ impl Dataset for Snapshot {
         self.view.count(pattern)
     }
 
+    fn has_sorted_strings(&self) -> bool {
+        true
+    }
+
     fn is_reified(&self, predicate: TermId) -> bool {
         self.view.is_reified(predicate)
     }

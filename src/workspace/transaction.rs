@@ -287,6 +287,10 @@ impl Dataset for Transaction {
     }
 
     /// Returns the parent's figures: they are hints, and a transaction is small beside it.
+    fn has_sorted_strings(&self) -> bool {
+        true
+    }
+
     fn is_reified(&self, predicate: TermId) -> bool {
         self.read().view.is_reified(predicate)
     }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod extremes;
 mod foreach;
 mod load_csv;
 mod plans;

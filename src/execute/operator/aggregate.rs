@@ -10,7 +10,7 @@ use crate::execute::expression::{
     percentile_disc, sort_keys, standard_deviation,
 };
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
-use crate::model::{TermId, Value};
+use crate::model::{TermId, TermKind, Value};
 use crate::plan::{Aggregate as AggregatePlan, AggregateFunction, SortOrder, Variable};
 
 pub struct Aggregate {
@@ -46,7 +46,7 @@ enum State {
     /// Any value.
     One(Vec<TermId>),
     /// The best value so far, with its key.
-    Best(Vec<Option<(Key, TermId)>>),
+    Best(Vec<Best>),
     /// `None` once a value was no string.
     Concat(Vec<Option<Option<String>>>),
     Lists(Vec<Vec<TermId>>),
@@ -269,19 +269,23 @@ impl Fold {
             }
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
-                let keys = sort_keys(ids, order, context)?;
+                let has_sorted = context.dataset.has_sorted_strings();
+                let is_sorted = |id: TermId| {
+                    has_sorted
+                        && id.as_dictionary().is_some_and(|id| id.kind == TermKind::String && id.layer == 0)
+                };
+                let mut others = Vec::new();
+                for (group, id) in pairs() {
+                    match is_sorted(id) {
+                        true => best[group].offer_string(id, wanted),
+                        false => others.push((group, id)),
+                    }
+                }
+                let keys = sort_keys(&others.iter().map(|(_, id)| *id).collect::<Vec<_>>(), order, context)?;
                 // An error makes SPARQL's MIN and MAX one, as it does its SUM; Cypher does not look at null.
                 let counts = |id: TermId| order == SortOrder::Sparql || !id.is_undefined();
-                for ((group, id), key) in pairs().zip(keys).filter(|((_, id), _)| counts(*id)) {
-                    let best = &mut best[group];
-                    let is_better = match best {
-                        None => true,
-                        Some((_, best)) if best.is_undefined() => false,
-                        Some((of_best, _)) => id.is_undefined() || key.cmp(of_best) == wanted,
-                    };
-                    if is_better {
-                        *best = Some((key, id));
-                    }
+                for ((group, id), key) in others.into_iter().zip(keys).filter(|((_, id), _)| counts(*id)) {
+                    best[group].offer(key, id, wanted);
                 }
             }
             State::SparqlSum(sums) => {
@@ -333,7 +337,15 @@ impl Fold {
             State::Count(counts) => counts.iter().map(|count| value(&Value::Integer(*count))).collect(),
             State::One(ids) => Ok(std::mem::take(ids)),
             State::Best(best) => {
-                let ids = best.drain(..).map(|best| best.map_or(TermId::UNDEFINED, |(_, id)| id));
+                let Some((wanted, order)) = extreme(&self.function) else { return Ok(Vec::new()) };
+                let with_string = best.iter_mut().filter(|best| best.string.is_some());
+                let (groups, ids): (Vec<&mut Best>, Vec<TermId>) =
+                    with_string.filter_map(|best| best.string.map(|id| (best, id))).unzip();
+                let keys = sort_keys(&ids, order, context)?;
+                for ((best, id), key) in groups.into_iter().zip(ids).zip(keys) {
+                    best.offer(key, id, wanted);
+                }
+                let ids = best.drain(..).map(|best| best.any.map_or(TermId::UNDEFINED, |(_, id)| id));
                 Ok(ids.collect())
             }
             State::Lists(lists) => {
@@ -383,6 +395,35 @@ impl Fold {
     }
 }
 
+/// The least or greatest value of a group so far.
+#[derive(Clone, Default)]
+struct Best {
+    /// Of those that were decoded.
+    any: Option<(Key, TermId)>,
+    /// Of the strings whose ids are in their order.
+    string: Option<TermId>,
+}
+
+impl Best {
+    /// An undefined value stays the best.
+    fn offer(&mut self, key: Key, id: TermId, wanted: Ordering) {
+        let is_better = match &self.any {
+            None => true,
+            Some((_, best)) if best.is_undefined() => false,
+            Some((of_best, _)) => id.is_undefined() || key.cmp(of_best) == wanted,
+        };
+        if is_better {
+            self.any = Some((key, id));
+        }
+    }
+
+    fn offer_string(&mut self, id: TermId, wanted: Ordering) {
+        if self.string.is_none_or(|best| id.cmp(&best) == wanted) {
+            self.string = Some(id);
+        }
+    }
+}
+
 impl State {
     fn of(function: &AggregateFunction) -> State {
         match function {
@@ -409,7 +450,7 @@ impl State {
             State::SparqlSum(all) => all.resize_with(groups, SparqlSum::default),
             State::CypherSum(all) => all.resize_with(groups, CypherSum::default),
             State::One(all) => all.resize(groups, TermId::UNDEFINED),
-            State::Best(all) => all.resize(groups, None),
+            State::Best(all) => all.resize(groups, Best::default()),
             State::Concat(all) => all.resize(groups, None),
             State::Lists(all) => all.resize(groups, Vec::new()),
             State::Numbers(all) => all.resize(groups, Vec::new()),
