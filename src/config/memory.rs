@@ -8,7 +8,8 @@ use crate::workspace::MemoryLimits;
 /// Without anything that tells, so much is taken for granted.
 const MEMORY_BYTES_DEFAULT: u64 = 2 << 30;
 const CACHE_BYTES: std::ops::RangeInclusive<u64> = (16 << 20)..=(512 << 20);
-const WORK_BYTES: std::ops::RangeInclusive<u64> = (16 << 20)..=(512 << 20);
+/// More would not help a load: what is sorted in smaller parts is sorted in the processor's caches.
+const WORK_BYTES: std::ops::RangeInclusive<u64> = (16 << 20)..=(128 << 20);
 /// A query may take at most this part of the memory.
 const QUERY_PART: u64 = 2;
 
@@ -123,6 +124,6 @@ mod tests {
         let small = MemoryShares::of(Some(512 << 20)).workspace;
         assert_eq!((small.cache_bytes_max >> 20, small.work_bytes_max >> 20), (64, 102));
         let large = MemoryShares::of(Some(64 << 30)).workspace;
-        assert_eq!((large.cache_bytes_max >> 20, large.work_bytes_max >> 20), (512, 512));
+        assert_eq!((large.cache_bytes_max >> 20, large.work_bytes_max >> 20), (512, 128));
     }
 }

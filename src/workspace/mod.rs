@@ -85,7 +85,7 @@ pub struct MemoryLimits {
 
 impl Default for MemoryLimits {
     fn default() -> MemoryLimits {
-        MemoryLimits { cache_bytes_max: 256 << 20, work_bytes_max: 512 << 20 }
+        MemoryLimits { cache_bytes_max: 256 << 20, work_bytes_max: 128 << 20 }
     }
 }
 
