@@ -468,10 +468,7 @@ impl Run {
 
     /// Returns whether every graph here is known to pass a filter.
     pub(super) fn is_whole(&self, filter: &GraphFilter) -> bool {
-        let graphs = &self.inner.graphs;
-        let passes =
-            || graphs.len() <= GRAPHS_ASKED_MAX && graphs.iter().all(|(graph, _)| filter.contains(*graph));
-        *filter == GraphFilter::All || passes()
+        filter.contains_all(self.inner.graphs.iter().map(|(graph, _)| *graph))
     }
 
     /// Returns about how many of `count` quads are in the graphs, taken to be spread evenly.
@@ -572,8 +569,6 @@ impl Run {
 
 /// Decoded pieces, of 32 KiB each, that a run keeps at most.
 const PIECES_KEPT: usize = 2048;
-/// With more graphs, a filter is taken to leave some out.
-const GRAPHS_ASKED_MAX: usize = 8;
 /// An estimate counts no more rows than this one by one.
 const COUNTED_ROWS_MAX: u64 = 2048;
 /// A prefetch does not ask for more blocks than this; the scans ask for the rest as they go.

@@ -105,17 +105,14 @@ pub struct EdgeSurvey<'a> {
     edges: Box<dyn RowStream<WIDTH_MAX> + 'a>,
     rows: Vec<[u64; WIDTH_MAX]>,
     next: usize,
-    /// The predicate at hand, and whether quads and edges of it agree so far.
-    current: Option<(u64, bool)>,
-    /// The predicate of the last edge that is of no quad.
-    unsaid: Option<u64>,
-    agreeing: Vec<u64>,
+    /// The predicates for which they disagree, sorted.
+    disagreeing: Vec<u64>,
 }
 
 impl<'a> EdgeSurvey<'a> {
     /// `edges` are rows of predicate, subject, object, graph, edge.
     pub fn new(edges: Box<dyn RowStream<WIDTH_MAX> + 'a>) -> EdgeSurvey<'a> {
-        EdgeSurvey { edges, rows: Vec::new(), next: 0, current: None, unsaid: None, agreeing: Vec::new() }
+        EdgeSurvey { edges, rows: Vec::new(), next: 0, disagreeing: Vec::new() }
     }
 
     /// Looks at quads: rows of predicate, subject, object, graph.
@@ -123,15 +120,8 @@ impl<'a> EdgeSurvey<'a> {
         for quad in quads {
             self.pass_until(quad)?;
             let is_node = matches!(kind(quad[2]), TermKind::NamedNode | TermKind::BlankNode);
-            let has_edge = is_node && self.peek()?.is_some_and(|edge| edge == *quad);
-            match &mut self.current {
-                Some((predicate, agrees)) if *predicate == quad[0] => *agrees &= has_edge,
-                current => {
-                    let agrees = has_edge && self.unsaid != Some(quad[0]);
-                    let before = current.replace((quad[0], agrees));
-                    self.agreeing
-                        .extend(before.filter(|(_, agrees)| *agrees).map(|(predicate, _)| predicate));
-                }
+            if !is_node || self.peek()?.is_none_or(|edge| edge != *quad) {
+                self.disagree(quad[0]);
             }
             while self.peek()?.is_some_and(|edge| edge == *quad) {
                 self.next += 1;
@@ -140,25 +130,26 @@ impl<'a> EdgeSurvey<'a> {
         Ok(())
     }
 
-    /// Returns the predicates whose every quad leads to a node and has an edge, and whose every edge is of a quad, sorted.
+    /// Returns the predicates of which a quad leads to no node or has no edge, or an edge is of no quad, sorted.
     pub fn finish(mut self) -> Result<Vec<u64>, WriteError> {
         self.pass_until(&[u64::MAX; 4])?;
-        self.agreeing.extend(self.current.filter(|(_, agrees)| *agrees).map(|(predicate, _)| predicate));
-        Ok(self.agreeing)
+        Ok(self.disagreeing)
     }
 
     /// Passes over the edges before a quad: no quad has them.
     fn pass_until(&mut self, quad: &[u64; 4]) -> Result<(), WriteError> {
         while let Some(edge) = self.peek()?.filter(|edge| edge < quad) {
-            if let Some((predicate, agrees)) = &mut self.current
-                && *predicate == edge[0]
-            {
-                *agrees = false;
-            }
-            self.unsaid = Some(edge[0]);
+            self.disagree(edge[0]);
             self.next += 1;
         }
         Ok(())
+    }
+
+    /// Quads and edges are walked in one order, so that predicates come sorted.
+    fn disagree(&mut self, predicate: u64) {
+        if self.disagreeing.last() != Some(&predicate) {
+            self.disagreeing.push(predicate);
+        }
     }
 
     /// Returns the quad of the next edge.

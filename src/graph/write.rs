@@ -292,10 +292,10 @@ impl<'a> Side<'a, '_, '_> {
             survey.rows(rows);
             of_edges.rows(rows)
         })?);
-        let agreeing = of_edges.finish()?;
+        let disagreeing = of_edges.finish()?;
         let (more, mut edges_of) = self.write_edges(edges)?;
         for (predicate, edges) in &mut edges_of {
-            edges.is_of_each = agreeing.binary_search(predicate).is_ok();
+            edges.is_of_each = disagreeing.binary_search(predicate).is_err();
         }
         pages.extend(more);
         pages.extend(self.write_optional(Permutation::Osp)?);

@@ -66,6 +66,13 @@ impl GraphFilter {
             GraphFilter::Among(graphs) => graphs.binary_search(&graph).is_ok(),
         }
     }
+
+    /// Returns whether all these graphs pass; of many it is taken that some do not.
+    pub fn contains_all(&self, graphs: impl ExactSizeIterator<Item = TermId>) -> bool {
+        const GRAPHS_ASKED_MAX: usize = 8;
+        *self == GraphFilter::All
+            || graphs.len() <= GRAPHS_ASKED_MAX && graphs.into_iter().all(|graph| self.contains(graph))
+    }
 }
 
 impl QuadPattern {

@@ -235,7 +235,7 @@ fn group_relations(
         let estimate = estimator.plan(relation)?;
         let groups = grouping(relation, &mentions).and_then(|key| estimate.distinct.get(&key).copied());
         read += estimate.rows;
-        fan_out = estimate.rows.min(estimate.rows / groups.unwrap_or(estimate.rows).max(1.0)).min(fan_out);
+        fan_out = fan_out.min(estimate.rows / groups.unwrap_or(estimate.rows).max(1.0));
     }
     let rows = estimator.plan(input)?.rows;
     let is_looked_up = rows >= LOOKED_UP_ROWS_MIN && fan_out >= FAN_OUT_MIN;

@@ -224,27 +224,12 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
             by_predicate.entry(name).or_default().push(Quad { subject, predicate, object, graph });
         }
     }
-    let reified: BTreeSet<String> = {
-        let mut scan = dataset.scan_edges(&EdgePattern::default()).unwrap();
-        let mut names = BTreeSet::new();
-        while let Some(batch) = scan.next_batch().unwrap() {
-            names.extend(batch.column(1).iter().map(|id| dataset.term(*id).unwrap().to_string()));
-        }
-        names
-    };
-    let parallel: BTreeSet<String> = {
-        let mut scan = dataset.scan_edges(&EdgePattern::default()).unwrap();
-        let (mut seen, mut names) = (BTreeSet::new(), BTreeSet::new());
-        while let Some(batch) = scan.next_batch().unwrap() {
-            for row in 0..batch.rows() {
-                let quad: Vec<TermId> = (0..4).map(|column| batch.column(column)[row]).collect();
-                if !seen.insert(quad) {
-                    names.insert(dataset.term(batch.column(1)[row]).unwrap().to_string());
-                }
-            }
-        }
-        names
-    };
+    let edges = edges_of(dataset);
+    let edged: BTreeSet<[TermId; 4]> = edges.iter().copied().collect();
+    let name_of = |[_, predicate, ..]: &[TermId; 4]| dataset.term(*predicate).unwrap().to_string();
+    let reified: BTreeSet<String> = edged.iter().map(name_of).collect();
+    let mut seen = BTreeSet::new();
+    let parallel: BTreeSet<String> = edges.iter().filter(|quad| !seen.insert(**quad)).map(name_of).collect();
     let mut instances: BTreeMap<NamedNode, BTreeSet<TermId>> = BTreeMap::new();
     for quad in by_predicate.get(&rdf::TYPE.into_owned()).into_iter().flatten() {
         if let Term::NamedNode(class) = dataset.term(quad.object).unwrap() {
@@ -288,7 +273,6 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
             }
         }
     }
-    let edged: BTreeSet<[TermId; 4]> = edges_of(dataset);
     for (name, quads) in &by_predicate {
         assert!(schema.predicates.contains_key(name), "{name} has quads and is not listed");
         let own: BTreeSet<[TermId; 4]> =
@@ -300,14 +284,14 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
     check_classes(dataset, &schema, &by_predicate);
 }
 
-/// Returns the quads that have edges.
-fn edges_of(dataset: &dyn Dataset) -> BTreeSet<[TermId; 4]> {
+/// Returns the quad of each edge.
+fn edges_of(dataset: &dyn Dataset) -> Vec<[TermId; 4]> {
     let mut scan = dataset.scan_edges(&EdgePattern::default()).unwrap();
-    let mut edged = BTreeSet::new();
+    let mut edges = Vec::new();
     while let Some(batch) = scan.next_batch().unwrap() {
-        edged.extend((0..batch.rows()).map(|row| [0, 1, 2, 3].map(|column| batch.column(column)[row])));
+        edges.extend((0..batch.rows()).map(|row| [0, 1, 2, 3].map(|column| batch.column(column)[row])));
     }
-    edged
+    edges
 }
 
 fn check_classes(

@@ -17,9 +17,6 @@ use crate::model::{
 /// The layer of the terms that the base does not have.
 pub const LAYER: u16 = 1;
 
-/// With more graphs, a filter is taken to leave some out.
-const GRAPHS_ASKED_MAX: usize = 8;
-
 /// A quad as a key of some permutation.
 pub type QuadKey = [TermId; 4];
 
@@ -177,9 +174,9 @@ impl Overlay {
         let QuadPattern { subject: None, predicate: Some(predicate), object: None, graph } = pattern else {
             return None;
         };
-        let is_whole =
-            self.graphs.len() <= GRAPHS_ASKED_MAX && self.graphs.keys().all(|id| graph.contains(*id));
-        is_whole.then(|| self.predicates.get(predicate).copied().unwrap_or_default())
+        graph
+            .contains_all(self.graphs.keys().copied())
+            .then(|| self.predicates.get(predicate).copied().unwrap_or_default())
     }
 
     fn count(&mut self, quad: &Quad, by: impl Fn(&mut Delta)) {

@@ -286,7 +286,6 @@ impl Dataset for Transaction {
         self.read().view.count(pattern)
     }
 
-    /// Returns the parent's figures: they are hints, and a transaction is small beside it.
     fn has_sorted_strings(&self) -> bool {
         true
     }
@@ -295,6 +294,7 @@ impl Dataset for Transaction {
         self.read().view.is_reified(predicate)
     }
 
+    /// Returns the parent's figures: they are hints, and a transaction is small beside it.
     fn statistics(&self) -> Arc<Statistics> {
         self.parent.statistics()
     }

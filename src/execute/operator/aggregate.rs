@@ -338,9 +338,8 @@ impl Fold {
             State::One(ids) => Ok(std::mem::take(ids)),
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(Vec::new()) };
-                let with_string = best.iter_mut().filter(|best| best.string.is_some());
                 let (groups, ids): (Vec<&mut Best>, Vec<TermId>) =
-                    with_string.filter_map(|best| best.string.map(|id| (best, id))).unzip();
+                    best.iter_mut().filter_map(|best| best.string.map(|id| (best, id))).unzip();
                 let keys = sort_keys(&ids, order, context)?;
                 for ((best, id), key) in groups.into_iter().zip(ids).zip(keys) {
                     best.offer(key, id, wanted);

@@ -43,7 +43,7 @@ pub struct Wanted {
     /// The relationship as a value; to make it takes some time.
     pub edge: bool,
     pub reifier: bool,
-    /// Of their triples; all, if the relationship is wanted.
+    /// Of edges; all, if the relationship is wanted.
     places: Places,
 }
 
@@ -53,8 +53,12 @@ impl Wanted {
     fn by(plan: &EdgePlan, shape: &ScanShape) -> Wanted {
         let is_read = |variable: Option<Variable>| variable.is_some_and(|v| shape.layout.contains(v));
         let edge = matches!(plan.edge, Slot::Constant(_)) || is_read(plan.edge.variable());
-        let places = if edge { Places::ALL } else { shape.read() };
-        Wanted { edge, reifier: is_read(plan.reifier), places }
+        let (reifier, read) = (is_read(plan.reifier), shape.read());
+        let places = match edge {
+            true => Places::ALL,
+            false => (0..4).filter(|place| read.contains(*place)).chain(reifier.then_some(4)).collect(),
+        };
+        Wanted { edge, reifier, places }
     }
 }
 
@@ -141,9 +145,8 @@ impl EdgeReader {
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
         if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
-            let of_triple = (0..4).filter(|place| wanted.places.contains(*place));
-            let places = of_triple.chain((wanted.edge || wanted.reifier).then_some(4)).collect();
-            let source = Source::Edges(context.dataset.scan_edge_places(&edges_of(pattern), places)?);
+            let scan = context.dataset.scan_edge_places(&edges_of(pattern), wanted.places)?;
+            let source = Source::Edges(scan);
             return Ok(EdgeReader { source, wanted, label: None });
         }
         let reifiers = ReifierStream::open(pattern, merges, context)?;

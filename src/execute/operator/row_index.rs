@@ -90,7 +90,7 @@ impl RowIndex {
 }
 
 /// Which hashes there are, wrong about one of sixteen others at most: most rows that meet nothing are told so by one bit.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct HashFilter {
     /// A power of two of them, at least one.
     words: Vec<u64>,
