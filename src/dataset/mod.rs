@@ -8,6 +8,7 @@ mod id_range;
 mod memory;
 mod places;
 mod quad_index;
+mod runs;
 mod statistics;
 
 pub use error::DatasetError;
@@ -15,6 +16,7 @@ pub use id_range::{IdRanges, ranges_of, share_within};
 pub use memory::MemoryDataset;
 pub use places::Places;
 pub use quad_index::{QuadIndex, RowsScan};
+pub use runs::Runs;
 pub use statistics::{PredicateStatistics, Statistics};
 
 use crate::batch::Batch;
@@ -59,6 +61,18 @@ pub trait Dataset: Send + Sync {
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError>;
 
+    /// As [`Dataset::scan_places`], for somebody who looks only at the rows of `keys`: of sorted ids in the first
+    /// place, in the order of the scan, that the pattern leaves open. Other rows may still come.
+    fn scan_keys(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        _keys: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_places(pattern, permutation, places)
+    }
+
     /// As [`Dataset::scan_places`], with all columns.
     fn scan(&self, pattern: &QuadPattern, permutation: Permutation) -> Result<Box<dyn Scan>, DatasetError> {
         self.scan_places(pattern, permutation, Places::ALL)
@@ -74,6 +88,17 @@ pub trait Dataset: Send + Sync {
     /// As [`Dataset::scan_edge_places`], with all columns.
     fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
         self.scan_edge_places(pattern, Places::ALL)
+    }
+
+    /// As [`Dataset::scan_edge_places`], for somebody who looks only at the edges that `names` lists, sorted. Others may
+    /// still come, and rows are in any order.
+    fn scan_edges_of(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        _names: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_edge_places(pattern, places)
     }
 
     /// Returns the id of a term, or `None` if no quad of this dataset can contain it.
@@ -162,6 +187,11 @@ pub trait DatasetMut: Dataset {
 pub trait Scan: Send {
     /// Returns the next rows, or `None` at the end. A batch is never empty.
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError>;
+
+    /// As [`Scan::next_batch`], of one column, which the rows are sorted by.
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, DatasetError> {
+        Ok(self.next_batch()?.map(|batch| Runs::of(batch.column(column))))
+    }
 
     /// Passes over rows that have less than `key` in the first place, in the order of the scan, that the pattern
     /// leaves open: as many as is cheap, so that such rows may still come.

@@ -274,8 +274,27 @@ impl Dataset for Interning {
         self.0.scan_places(pattern, permutation, places)
     }
 
+    fn scan_keys(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_keys(pattern, permutation, places, keys)
+    }
+
     fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
         self.0.scan_edge_places(pattern, places)
+    }
+
+    fn scan_edges_of(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        names: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_edges_of(pattern, places, names)
     }
 
     fn term_id(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {

@@ -1,10 +1,8 @@
 //! Rewriting of subplans so that they run for many outer rows at once.
 
-use std::collections::BTreeSet;
-
 use super::Context;
 use crate::model::Value;
-use crate::plan::{Aggregate, AggregateFunction, Expression, Function, LogicalPlan, Variable};
+use crate::plan::{Aggregate, AggregateFunction, Expression, Function, LogicalPlan, Variable, VariableSet};
 
 /// Returns whether the plan must run once for each row that asks for it, though rows be equal: it
 /// changes data, or two runs may differ.
@@ -17,13 +15,13 @@ fn is_volatile(plan: &LogicalPlan) -> bool {
 }
 
 /// Returns the variables that a subplan's Argument leaves ask for.
-pub fn argument_variables(plan: &LogicalPlan) -> BTreeSet<Variable> {
-    let mut all = BTreeSet::new();
+pub fn argument_variables(plan: &LogicalPlan) -> VariableSet {
+    let mut all = VariableSet::new();
     collect_arguments(plan, &mut all);
     all
 }
 
-fn collect_arguments(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+fn collect_arguments(plan: &LogicalPlan, all: &mut VariableSet) {
     if let LogicalPlan::Argument { variables } = plan {
         all.extend(variables);
     }
@@ -50,19 +48,20 @@ fn own_inputs(plan: &LogicalPlan) -> Vec<&LogicalPlan> {
 /// with a condition, and no subplan is run for each outer row.
 pub fn detach(subplan: &LogicalPlan) -> Option<(LogicalPlan, &Expression)> {
     let LogicalPlan::Filter { input, condition } = subplan else { return None };
-    let mut given = BTreeSet::new();
+    let mut given = VariableSet::new();
     let plan = without_arguments(input, &mut given)??;
     // Inside a subquery a name may stand for another variable than outside, and be unbound.
     let is_seen = |variable: &Variable| given.contains(variable) || plan.variables().contains(variable);
     let has_plan = condition.any(&|part| matches!(part, Expression::Exists(_)));
     // Else all pairs of rows would be looked at.
     let is_joined = !given.is_disjoint(&plan.variables());
-    (is_joined && !has_plan && condition.variables().iter().all(is_seen)).then_some((plan, condition))
+    (is_joined && !has_plan && condition.variables().iter().all(|variable| is_seen(&variable)))
+        .then_some((plan, condition))
 }
 
 /// Takes the Argument leaves out of a tree of joins, and notes their variables; the plan is `None`
 /// inside if nothing else was in it, and `None` outside if they stand elsewhere or held it together.
-fn without_arguments(plan: &LogicalPlan, given: &mut BTreeSet<Variable>) -> Option<Option<LogicalPlan>> {
+fn without_arguments(plan: &LogicalPlan, given: &mut VariableSet) -> Option<Option<LogicalPlan>> {
     Some(match plan {
         LogicalPlan::Argument { variables } => {
             given.extend(variables);
@@ -197,7 +196,7 @@ pub fn value_of_nothing(function: &AggregateFunction) -> Value {
 
 /// Cuts an uncorrelated plan down to rows whose `keys` are those of the argument, by joining its
 /// leaves with the argument. The result may still hold rows that do not join.
-pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
+pub fn reduce(plan: &LogicalPlan, keys: &VariableSet) -> LogicalPlan {
     use LogicalPlan::*;
     let touches = |plan: &LogicalPlan| !plan.variables().is_disjoint(keys);
     if !touches(plan) {
@@ -222,7 +221,7 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
             **input = reduce(input, keys);
         }
         Project { input, variables } => {
-            let kept = keys.iter().copied().filter(|key| variables.contains(key)).collect();
+            let kept = keys.iter().filter(|key| variables.contains(key)).collect();
             **input = reduce(input, &kept);
         }
         // Where a chain ends is known only once it is walked.
@@ -237,7 +236,7 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
         }
         Union(inputs) => inputs.iter_mut().for_each(|input| *input = reduce(input, keys)),
         QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) => {
-            let variables = plan.variables().intersection(keys).copied().collect();
+            let variables = (&plan.variables() & keys).into_iter().collect();
             let argument = Argument { variables };
             return Join { left: Box::new(argument), right: Box::new(plan.clone()) };
         }
@@ -247,9 +246,9 @@ pub fn reduce(plan: &LogicalPlan, keys: &BTreeSet<Variable>) -> LogicalPlan {
 }
 
 /// Returns whether the left input alone binds all keys that the plan binds.
-fn is_covered(plan: &LogicalPlan, left: &LogicalPlan, keys: &BTreeSet<Variable>) -> bool {
+fn is_covered(plan: &LogicalPlan, left: &LogicalPlan, keys: &VariableSet) -> bool {
     let bound = left.variables();
-    plan.variables().intersection(keys).all(|key| bound.contains(key))
+    (&plan.variables() & keys).is_subset(&bound)
 }
 
 #[cfg(test)]

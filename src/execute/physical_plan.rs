@@ -4,7 +4,6 @@
 //! merges, hashes, looks up or evaluates its right side for the left rows at hand. An estimate that
 //! is wrong costs time, never an answer.
 
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustc_hash::FxHashMap;
@@ -14,10 +13,10 @@ use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, CsvFormat, Distinct,
     DistinctEdges, DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold,
-    HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, Metered,
-    MinusJoin, Modify, MultiwayJoin, Operator, PathProbe, PathScan, Probe, Project, Repeat, RowsAtHand,
-    ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union, Unwind,
-    WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
+    HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, MergeMatcher,
+    Metered, MinusJoin, Modify, MultiwayJoin, Operator, PathProbe, PathScan, Probe, Project, Repeat,
+    RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union,
+    Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -25,7 +24,7 @@ use crate::dataset::{Statistics, share_within};
 use crate::model::{QuadPattern, Term, TermId};
 use crate::plan::{
     Aggregate as AggregatePlan, AggregateFunction, ApplyKind, Expression, Function, LogicalPlan, QuadScan,
-    Query, Slot, SortKey, Variable,
+    Query, Slot, SortKey, Variable, VariableSet,
 };
 
 /// What the planner thinks that things cost.
@@ -48,6 +47,9 @@ impl Default for Costs {
 /// Larger scans read ahead by themselves; a LIMIT may end them early.
 const AHEAD_ROWS_MAX: u64 = 50_000;
 
+/// So many groups of a sorted scan are counted in the time that it takes to read a row of one.
+const GROUPS_PER_ROW: f64 = 8.0;
+
 /// Turns logical plans into operators; cheap to clone.
 #[derive(Clone)]
 pub struct Planner {
@@ -57,7 +59,7 @@ pub struct Planner {
     estimates: Arc<Estimates>,
     costs: Costs,
     /// Variables of scans that nobody reads.
-    unread: Arc<BTreeSet<Variable>>,
+    unread: Arc<VariableSet>,
     /// Whether each operator notes what it does.
     is_metering: bool,
 }
@@ -92,9 +94,9 @@ impl Planner {
     pub fn build_query(mut self, query: &Query) -> Result<(BoxOperator, Vec<QuadPattern>), ExecuteError> {
         if !query.writes {
             let once = query.root.mentions().into_iter().filter(|(_, count)| *count == 1);
-            let mut unread: BTreeSet<Variable> = once.map(|(variable, _)| variable).collect();
+            let mut unread: VariableSet = once.map(|(variable, _)| variable).collect();
             asked_of_subplans(&query.root).iter().for_each(|variable| {
-                unread.remove(variable);
+                unread.remove(&variable);
             });
             unread.retain(|variable| query.columns.iter().all(|column| column.variable != *variable));
             self.unread = Arc::new(unread);
@@ -154,25 +156,21 @@ impl Planner {
             LogicalPlan::Argument { variables } => Box::new(self.argument_rows(variables)?),
             LogicalPlan::Join { left, right } => self.build_join(left, right, wanted)?,
             LogicalPlan::LeftJoin { left, right, condition } => {
-                let own = self.build_sorted(left, wanted)?;
-                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                let (own, matcher) = self.sides(left, right, wanted)?;
                 let shape = JoinShape::optional(own.layout(), matcher.layout());
                 let condition = self.compile_all(condition, &shape.layout)?;
                 Box::new(LeftJoin::new(own, matcher, condition, context))
             }
             LogicalPlan::SemiJoin { left, right } => {
-                let own = self.build_sorted(left, wanted)?;
-                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                let (own, matcher) = self.sides(left, right, wanted)?;
                 Box::new(SemiJoin::semi(own, matcher))
             }
             LogicalPlan::AntiJoin { left, right } => {
-                let own = self.build_sorted(left, wanted)?;
-                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                let (own, matcher) = self.sides(left, right, wanted)?;
                 Box::new(SemiJoin::anti(own, matcher))
             }
             LogicalPlan::Minus { left, right } => {
-                let own = self.build_sorted(left, wanted)?;
-                let matcher = self.matcher(own.layout(), self.estimate(left), right)?;
+                let (own, matcher) = self.sides(left, right, wanted)?;
                 if own.layout().shared(matcher.layout()).is_empty() {
                     return Ok(own);
                 }
@@ -344,7 +342,7 @@ impl Planner {
             true => (right, left, many, few),
             false => (left, right, few, many),
         };
-        let shared: BTreeSet<Variable> = left.variables().intersection(&right.variables()).copied().collect();
+        let shared = &left.variables() & &right.variables();
         if !must_be_first
             && many <= few * self.costs.lookup
             && let Some(merged) = self.build_merge_join(left, right, &shared, wanted)?
@@ -352,13 +350,24 @@ impl Planner {
             return Ok(merged);
         }
         let first = wanted.filter(|wanted| left.variables().contains(wanted));
+        let worth = many / GROUPS_PER_ROW;
+        if !must_be_first
+            && InnerJoin::may_tell(few, worth)
+            && let Some(groups) = self.build_keyed_groups(right, &shared)?
+        {
+            let own = self.build_sorted(left, first)?;
+            let matcher = HashMatcher::new(own, groups.layout(), self.context.clone());
+            return Ok(Box::new(InnerJoin::telling(groups, Box::new(matcher), worth)));
+        }
         let own = self.build_sorted(left, first)?;
         let matcher = self.matcher(own.layout(), few, right)?;
         if matcher.is_hash() && !must_be_first {
             // The smaller side is hashed, the larger one streams.
-            let streaming = self.build_sorted(right, wanted)?;
+            let has_few_keys = InnerJoin::may_tell(few, many);
+            let key = wanted.or_else(|| shared.first().filter(|_| has_few_keys));
+            let streaming = self.build_sorted(right, key)?;
             let matcher = HashMatcher::new(own, streaming.layout(), self.context.clone());
-            return Ok(Box::new(InnerJoin::new(streaming, Box::new(matcher))));
+            return Ok(Box::new(InnerJoin::telling(streaming, Box::new(matcher), many)));
         }
         Ok(Box::new(InnerJoin::new(own, matcher)))
     }
@@ -368,20 +377,33 @@ impl Planner {
         &self,
         left: &LogicalPlan,
         right: &LogicalPlan,
-        shared: &BTreeSet<Variable>,
+        shared: &VariableSet,
         wanted: Option<Variable>,
     ) -> Result<Option<BoxOperator>, ExecuteError> {
-        for variable in wanted.iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
-            let Some(right) = self.build_sorted_relation(right, *variable)? else { continue };
-            let own = self.build_sorted(left, Some(*variable))?;
-            if own.sorted_by().first() == Some(variable)
-                && shared.iter().all(|variable| own.layout().is_defined(*variable))
+        for variable in wanted.into_iter().filter(|wanted| shared.contains(wanted)).chain(shared) {
+            let Some(right) = self.build_sorted_relation(right, variable)? else { continue };
+            let own = self.build_sorted(left, Some(variable))?;
+            if own.sorted_by().first() == Some(&variable)
+                && shared.iter().all(|variable| own.layout().is_defined(variable))
             {
-                let join = MergeJoin::new(own, right, *variable, self.context.clone());
+                let join = MergeJoin::new(own, right, variable, self.context.clone());
                 return Ok(Some(Box::new(join)));
             }
         }
         Ok(None)
+    }
+
+    /// Builds the groups of a scan by the variable that a join shares, if they can be told which of them matter.
+    fn build_keyed_groups(
+        &self,
+        plan: &LogicalPlan,
+        shared: &VariableSet,
+    ) -> Result<Option<BoxOperator>, ExecuteError> {
+        let (LogicalPlan::Aggregate { .. }, Some(key), 1) = (plan, shared.first(), shared.len()) else {
+            return Ok(None);
+        };
+        let groups = self.build_sorted_relation(plan, key)?;
+        Ok(groups.filter(|groups| groups.keyed_by() == Some(key)))
     }
 
     /// Builds a scan, or the groups of one, if they come sorted by a variable.
@@ -402,6 +424,33 @@ impl Planner {
         }
         let operator = self.build_sorted(plan, Some(variable))?;
         Ok((operator.sorted_by().first() == Some(&variable)).then_some(operator))
+    }
+
+    /// Builds the left side of a join that keeps its order, and what finds the right rows.
+    fn sides(
+        &self,
+        left: &LogicalPlan,
+        right: &LogicalPlan,
+        wanted: Option<Variable>,
+    ) -> Result<(BoxOperator, Box<dyn Matcher>), ExecuteError> {
+        let (rows, right_variables) = (self.estimate(left), right.variables());
+        let mut shared = left.variables().into_iter().filter(|variable| right_variables.contains(variable));
+        let key = match (shared.next(), shared.next()) {
+            (Some(key), None) if self.estimate(right) <= rows * self.costs.lookup => Some(key),
+            _ => None,
+        };
+        let own = self.build_sorted(left, wanted.or(key))?;
+        if let Some(key) = key.filter(|key| own.sorted_by().first() == Some(key))
+            && own.layout().is_defined(key)
+            && let Some(right) = self.build_sorted_relation(right, key)?
+            && own.layout().shared(right.layout()).len() == 1
+            && right.layout().is_defined(key)
+        {
+            let matcher = MergeMatcher::new(right, own.layout(), key, self.context.clone());
+            return Ok((own, Box::new(matcher)));
+        }
+        let matcher = self.matcher(own.layout(), rows, right)?;
+        Ok((own, matcher))
     }
 
     /// Chooses how the right side of a join is found for rows of `left`, about `rows` of them.
@@ -453,7 +502,7 @@ impl Planner {
                 let mut key = PathProbe::key_candidates(path);
                 key.retain(|variable| left.contains(*variable));
                 match key.is_empty()
-                    || right.variables().iter().any(|v| left.contains(*v) && !key.contains(v))
+                    || right.variables().iter().any(|v| left.contains(v) && !key.contains(&v))
                 {
                     true => None,
                     false => Some(Box::new(PathProbe::new(path, key, context)?)),
@@ -681,7 +730,7 @@ impl Planner {
 
     fn estimate_join(&self, left: &LogicalPlan, right: &LogicalPlan) -> f64 {
         let (a, b) = (self.estimate(left), self.estimate(right));
-        let shared: Vec<Variable> = left.variables().intersection(&right.variables()).copied().collect();
+        let shared: Vec<Variable> = (&left.variables() & &right.variables()).into_iter().collect();
         if shared.is_empty() {
             return a * b;
         }
@@ -723,14 +772,14 @@ impl Planner {
 }
 
 /// Returns what the plans of EXISTS mention: each is built on its own, and told apart by nobody who counts mentions.
-fn asked_of_subplans(plan: &LogicalPlan) -> BTreeSet<Variable> {
-    fn of_expression(expression: &Expression, all: &mut BTreeSet<Variable>) {
+fn asked_of_subplans(plan: &LogicalPlan) -> VariableSet {
+    fn of_expression(expression: &Expression, all: &mut VariableSet) {
         if let Expression::Exists(plan) = expression {
             all.extend(plan.mentioned());
         }
         expression.children().into_iter().for_each(|child| of_expression(child, all));
     }
-    let mut all: BTreeSet<Variable> = plan.inputs().into_iter().flat_map(asked_of_subplans).collect();
+    let mut all: VariableSet = plan.inputs().into_iter().flat_map(asked_of_subplans).collect();
     plan.expressions().into_iter().for_each(|expression| of_expression(expression, &mut all));
     all
 }

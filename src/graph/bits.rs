@@ -1,6 +1,9 @@
 //! Bit packing: values of one width, lowest bit first, back to back over little-endian bytes.
 #![deny(clippy::indexing_slicing)]
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use super::cursor::Malformed;
 
 /// Returns how many bits `value` needs; 0 for 0.
@@ -29,42 +32,75 @@ pub fn pack(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u8) {
     out.extend(tail.iter().take(filled.div_ceil(8) as usize));
 }
 
-/// Appends to `out` the `count` values of `width` bits that `bytes` holds, `base` added to each
-/// (wrapping).
-pub fn unpack(bytes: &[u8], count: usize, width: u8, base: u64, out: &mut Vec<u64>) -> Result<(), Malformed> {
-    if width > 64 || bytes.len() < packed_len(count, width) {
-        return Err(Malformed("packed values end too early"));
+/// Packed values that are known to be all there, a base added to each (wrapping).
+#[derive(Clone)]
+pub struct Packed<'a> {
+    bytes: Cow<'a, [u8]>,
+    len: usize,
+    width: u8,
+    base: u64,
+}
+
+impl<'a> Packed<'a> {
+    /// Takes `bytes` for `len` values of `width` bits.
+    pub fn new(bytes: &'a [u8], len: usize, width: u8, base: u64) -> Result<Packed<'a>, Malformed> {
+        if width > 64 || bytes.len() < packed_len(len, width) {
+            return Err(Malformed("packed values end too early"));
+        }
+        Ok(Packed { bytes: Cow::Borrowed(bytes), len, width, base })
     }
-    out.reserve(count);
-    if width == 0 {
-        out.resize(out.len() + count, base);
-        return Ok(());
+
+    pub fn into_owned(self) -> Packed<'static> {
+        Packed { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
     }
-    let mask = u64::MAX >> (64 - width);
-    let step = usize::from(width);
-    // As far as eight bytes hold a value and are there, which is nearly all of the way.
-    let near = match width <= 57 && bytes.len() >= 8 {
-        true => count.min((bytes.len() - 8) * 8 / step + 1),
-        false => 0,
-    };
-    out.extend((0..near).map(|index| {
-        let bit = index * step;
-        let word = bytes.get(bit >> 3..).and_then(|ahead| ahead.first_chunk::<8>());
-        let value = u64::from_le_bytes(word.copied().unwrap_or_default()) >> (bit & 7);
-        base.wrapping_add(value & mask)
-    }));
-    let mut bit = near * step;
-    for _ in near..count {
-        let ahead = bytes.get(bit >> 3..).unwrap_or_default();
+
+    /// Appends the values of `items` to `out`; there are none past the last.
+    pub fn append(&self, items: Range<usize>, out: &mut Vec<u64>) {
+        let (start, end) = (items.start.min(self.len), items.end.min(self.len));
+        if self.width == 0 {
+            out.resize(out.len() + end.saturating_sub(start), self.base);
+            return;
+        }
+        let (bytes, base) = (&*self.bytes, self.base);
+        let mask = u64::MAX >> (64 - self.width);
+        let step = usize::from(self.width);
+        // As far as eight bytes hold a value and are there, which is nearly all of the way.
+        let near = match self.width <= 57 && bytes.len() >= 8 {
+            true => ((bytes.len() - 8) * 8 / step + 1).min(end),
+            false => start,
+        };
+        out.extend((start..near).map(|index| {
+            let bit = index * step;
+            let word = bytes.get(bit >> 3..).and_then(|ahead| ahead.first_chunk::<8>());
+            let value = u64::from_le_bytes(word.copied().unwrap_or_default()) >> (bit & 7);
+            base.wrapping_add(value & mask)
+        }));
+        if self.width > 57 {
+            out.extend((near.max(start)..end).map(|index| self.get(index)));
+            return;
+        }
+        // What is left begins within the last eight bytes.
+        let first = bytes.len().saturating_sub(8);
+        let last = near_end(bytes.get(first..).unwrap_or_default()) as u64;
+        out.extend(
+            (near.max(start)..end).map(|index| base.wrapping_add(last >> (index * step - first * 8) & mask)),
+        );
+    }
+
+    /// Returns one value; past the last it is of no meaning.
+    pub fn get(&self, index: usize) -> u64 {
+        let Some(unused) = 64u32.checked_sub(u32::from(self.width)).filter(|unused| *unused < 64) else {
+            return self.base;
+        };
+        let bit = index * usize::from(self.width);
+        let ahead = self.bytes.get(bit >> 3..).unwrap_or_default();
         let shift = (bit & 7) as u32;
         let value = match ahead.first_chunk::<8>() {
-            Some(word) if u32::from(width) + shift <= 64 => u64::from_le_bytes(*word) >> shift,
+            Some(word) if shift <= unused => u64::from_le_bytes(*word) >> shift,
             _ => (near_end(ahead) >> shift) as u64,
         };
-        out.push(base.wrapping_add(value & mask));
-        bit += step;
+        self.base.wrapping_add(value & u64::MAX >> unused)
     }
-    Ok(())
 }
 
 /// Reads up to sixteen bytes as one word, as if zeros followed.
@@ -83,21 +119,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn values_of_every_width_read_back(values: Vec<u64>, width in 0u8..=64, base: u64) {
+        fn values_of_every_width_read_back(values: Vec<u64>, width in 0u8..=64, base: u64, part: [prop::sample::Index; 2]) {
             let cut = |value: &u64| if width == 0 { 0 } else { value >> (64 - width) };
             let values: Vec<u64> = values.iter().map(cut).collect();
-            let mut packed = Vec::new();
-            pack(&mut packed, values.iter().copied(), width);
-            prop_assert_eq!(packed.len(), packed_len(values.len(), width));
-            let mut unpacked = Vec::new();
-            unpack(&packed, values.len(), width, base, &mut unpacked).unwrap();
+            let mut bytes = Vec::new();
+            pack(&mut bytes, values.iter().copied(), width);
+            prop_assert_eq!(bytes.len(), packed_len(values.len(), width));
+            let packed = Packed::new(&bytes, values.len(), width, base).unwrap();
             let expected: Vec<u64> = values.iter().map(|value| value.wrapping_add(base)).collect();
-            prop_assert_eq!(unpacked, expected);
+            let each: Vec<u64> = (0..values.len()).map(|index| packed.get(index)).collect();
+            prop_assert_eq!(&each, &expected);
+            let [start, end] = part.map(|place| place.index(values.len() + 1));
+            let mut some = Vec::new();
+            packed.append(start..end, &mut some);
+            prop_assert_eq!(some, expected.get(start..end).unwrap_or_default());
         }
 
         #[test]
         fn foreign_bytes_never_panic(bytes: Vec<u8>, count in 0usize..2000, width: u8) {
-            let _ = unpack(&bytes, count, width, 0, &mut Vec::new());
+            if let Ok(packed) = Packed::new(&bytes, count, width, 0) {
+                packed.append(0..count + 1, &mut Vec::new());
+                packed.get(count);
+            }
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::bits::{pack, packed_len, unpack};
+use super::bits::{Packed, pack, packed_len};
 use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column};
 use super::cursor::{Cursor, put_u32};
 use super::dictionary::{DictionaryBlock, DictionaryEncoder, RawDictionary};
@@ -119,15 +119,14 @@ fn columns() -> Vec<Vec<u64>> {
 pub fn bits(bytes: &[u8]) {
     let Some(([width, low, high], packed)) = bytes.split_first_chunk::<3>() else { return };
     let count = usize::from(u16::from_le_bytes([*low, *high]));
+    let Ok(packed) = Packed::new(packed, count, *width, 0) else { return };
     let mut values = Vec::new();
-    if unpack(packed, count, *width, 0, &mut values).is_err() {
-        return;
-    }
+    packed.append(0..count, &mut values);
     let mut again = Vec::new();
     pack(&mut again, values.iter().copied(), *width);
     assert_eq!(again.len(), packed_len(count, *width));
     let mut twice = Vec::new();
-    assert!(unpack(&again, count, *width, 0, &mut twice).is_ok());
+    Packed::new(&again, count, *width, 0).expect("it was packed just now").append(0..count, &mut twice);
     assert_eq!(twice, values);
 }
 
@@ -176,24 +175,35 @@ fn check_pieces(block: &RowBlock) {
     while let Some(first) = block.first_of(index) {
         assert!(block.first_piece_from(first) <= index || block.first_of(index + 1).is_some());
         for inclusive in [false, true] {
-            let rank = block.rank(first, inclusive, |index| block.piece(index).map(Arc::new));
+            let piece = |index| Ok(Arc::new(block.piece(index, |_| true)?.into_owned()));
+            let rank = block.rank(first, inclusive, piece);
             assert!(rank.is_err() || rank.is_ok_and(|rank| rank <= block.rows()));
         }
-        let Ok(piece) = block.piece(index) else { return };
-        rows.extend((0..piece.rows).map(|row| piece.row(row)));
+        let Ok(of_piece) = rows_of(block, index) else { return };
+        rows.extend(of_piece);
         index += 1;
     }
     assert_eq!(rows.len(), block.rows());
-    assert!(block.piece(index).is_err());
+    assert!(block.piece(index, |_| true).is_err());
     let again = match block.width() {
         4 => encode_rows(&rows.iter().map(|[a, b, c, d, _]| [*a, *b, *c, *d]).collect::<Vec<_>>()),
         _ => encode_rows(&rows),
     };
     let again = RowBlock::decode(plain(BlockKind::Permutation, &again)).expect("it was encoded just now");
-    let pieces = (0..index).map(|index| again.piece(index).expect("it was encoded just now"));
-    let twice: Vec<Row> =
-        pieces.flat_map(|piece| (0..piece.rows).map(|row| piece.row(row)).collect::<Vec<_>>()).collect();
-    assert_eq!(twice, rows);
+    let twice = (0..index).flat_map(|index| rows_of(&again, index).expect("it was encoded just now"));
+    assert_eq!(twice.collect::<Vec<_>>(), rows);
+}
+
+fn rows_of(block: &RowBlock, index: usize) -> Result<Vec<Row>, BlockError> {
+    let piece = block.piece(index, |_| true)?;
+    let mut rows = vec![Row::default(); piece.rows()];
+    let mut column = Vec::new();
+    for place in 0..block.width() {
+        column.clear();
+        piece.append(place, 0..piece.rows(), &mut column).map_err(|error| block.corrupt(error))?;
+        rows.iter_mut().zip(&column).for_each(|(row, id)| row[place] = *id);
+    }
+    Ok(rows)
 }
 
 /// Bytes: the content of a dictionary block.

@@ -4,6 +4,7 @@
 //! read with and a `BlockSink` to write to.
 
 mod bits;
+mod bounds;
 mod column;
 mod cursor;
 mod dictionary;
@@ -14,6 +15,7 @@ mod facts;
 pub mod fuzzing;
 mod gather;
 mod interner;
+mod key_scan;
 mod keys;
 mod layer;
 mod manifest;
@@ -39,6 +41,7 @@ pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
 pub use error::WriteError;
 pub use gather::{Gatherer, Gathering, PlainNode, PlainQuad, PlainTerm, Refused, gather};
 pub use interner::SortedTerms;
+pub use key_scan::NamedEdges;
 pub use layer::{
     Input, Layer, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows, used_terms,
 };

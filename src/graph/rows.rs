@@ -4,9 +4,10 @@
 //! the clear: a lookup decodes one piece. Drawn in `docs/block_format.md`.
 #![deny(clippy::indexing_slicing)]
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::column::{COLUMN_VALUES_MAX, decode_column, encode_column, skip_column};
+use super::column::{COLUMN_VALUES_MAX, Column, decode_column, encode_column};
 use super::cursor::{Cursor, Malformed, put_u32, put_u64};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
 use crate::model::{Permutation, Quad, TermId};
@@ -61,9 +62,10 @@ struct PieceEntry {
 }
 
 /// Some consecutive rows, by column, in the order of the sort key.
-pub struct Piece {
-    pub columns: Vec<Vec<u64>>,
-    pub rows: usize,
+pub struct Piece<'a> {
+    /// `None` for a column that was not asked for.
+    columns: Vec<Option<Column<'a>>>,
+    rows: usize,
 }
 
 impl RowBlock {
@@ -75,17 +77,16 @@ impl RowBlock {
         self.width
     }
 
-    /// Decodes piece `index`.
+    /// Returns piece `index`, with only the columns that are wanted.
     ///
     /// # Errors
     /// [`BlockError::Corrupt`], also if there is no such piece.
-    pub fn piece(&self, index: usize) -> Result<Piece, BlockError> {
-        self.columns(index, |_| true)
+    pub fn piece(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece<'_>, BlockError> {
+        self.parse_piece(index, is_wanted).map_err(|error| self.corrupt(error))
     }
 
-    /// As [`RowBlock::piece`], with only the columns that are wanted; the others are empty.
-    pub fn columns(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece, BlockError> {
-        self.decode_piece(index, is_wanted).map_err(|error| self.block.corrupt(error.0))
+    pub fn corrupt(&self, error: Malformed) -> BlockError {
+        self.block.corrupt(error.0)
     }
 
     /// Returns the first piece that may hold a row that is not below `low`.
@@ -98,59 +99,100 @@ impl RowBlock {
         self.pieces.get(index).map(|piece| &piece.first)
     }
 
-    /// Returns how many rows are below `key`, or not above it if `inclusive`; `piece` decodes one.
+    /// Returns how many rows are below `key`, or not above it if `inclusive`; `piece` gets one, with all columns.
     pub fn rank(
         &self,
         key: &Row,
         inclusive: bool,
-        piece: impl FnOnce(usize) -> Result<Arc<Piece>, BlockError>,
+        piece: impl FnOnce(usize) -> Result<Arc<Piece<'static>>, BlockError>,
     ) -> Result<usize, BlockError> {
         let below = |row: &Row| row < key || inclusive && row == key;
         let Some(index) = self.pieces.partition_point(|piece| below(&piece.first)).checked_sub(1) else {
             return Ok(0);
         };
         let piece = piece(index)?;
-        Ok(index * PIECE_ROWS + partition_rows(piece.rows, |row| below(&piece.row(row))))
+        let equal = piece.within(key, key).map_err(|error| self.corrupt(error))?;
+        Ok(index * PIECE_ROWS + if inclusive { equal.end } else { equal.start })
     }
 
-    fn decode_piece(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece, Malformed> {
+    fn parse_piece(&self, index: usize, is_wanted: impl Fn(usize) -> bool) -> Result<Piece<'_>, Malformed> {
         let entry = self.pieces.get(index).ok_or(Malformed("a piece is missing"))?;
         let rows = PIECE_ROWS.min(self.rows - index * PIECE_ROWS);
         let mut cursor = Cursor::new(self.block.data().get(entry.offset..).unwrap_or_default());
         let mut columns = Vec::with_capacity(self.width);
-        for place in 0..self.width {
-            let mut column = Vec::new();
-            if is_wanted(place) {
-                column.reserve_exact(rows);
-                decode_column(&mut cursor, rows, &mut column)?;
-            } else {
-                skip_column(&mut cursor, rows)?;
-            }
-            columns.push(column);
+        let end = (0..self.width).rfind(|place| is_wanted(*place)).map_or(0, |last| last + 1);
+        for place in 0..end {
+            columns.push(match is_wanted(place) {
+                true => Some(Column::parse(&mut cursor, rows)?),
+                false => {
+                    Column::skip(&mut cursor, rows)?;
+                    None
+                }
+            });
         }
         Ok(Piece { columns, rows })
     }
 }
 
-impl Piece {
-    /// Returns one row.
-    pub fn row(&self, index: usize) -> Row {
-        let mut row = [0; WIDTH_MAX];
-        for (to, column) in row.iter_mut().zip(&self.columns) {
-            *to = column.get(index).copied().unwrap_or_default();
-        }
-        row
+impl Piece<'_> {
+    pub fn rows(&self) -> usize {
+        self.rows
     }
-}
 
-/// Returns how many of the first `rows` rows satisfy `below`, which no row does after one that does not.
-fn partition_rows(rows: usize, below: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut high) = (0, rows);
-    while low < high {
-        let middle = (low + high) / 2;
-        if below(middle) { low = middle + 1 } else { high = middle }
+    pub fn into_owned(self) -> Piece<'static> {
+        let columns = self.columns.into_iter().map(|column| column.map(Column::into_owned));
+        Piece { columns: columns.collect(), rows: self.rows }
     }
-    low
+
+    /// Appends what some rows have in a place.
+    ///
+    /// # Errors
+    /// If the column was not asked for, or is malformed.
+    pub fn append(&self, place: usize, rows: Range<usize>, out: &mut Vec<u64>) -> Result<(), Malformed> {
+        self.column(place)?.append(rows, out)
+    }
+
+    /// As [`Column::runs`].
+    pub fn runs(
+        &self,
+        place: usize,
+        rows: Range<usize>,
+        visit: &mut dyn FnMut(u64, usize),
+    ) -> Result<(), Malformed> {
+        self.column(place)?.runs(rows, visit)
+    }
+
+    /// Returns what all rows have in a place, if that is plain to see.
+    pub fn constant(&self, place: usize) -> Option<u64> {
+        self.columns.get(place).and_then(Option::as_ref).and_then(Column::constant)
+    }
+
+    /// Returns the rows from `low` to `high`, which agree in the places before the first that differs.
+    pub fn within(&self, low: &Row, high: &Row) -> Result<Range<usize>, Malformed> {
+        let mut range = 0..self.rows;
+        for (place, (low, high)) in low.iter().zip(high).enumerate().take(self.columns.len()) {
+            range = self.within_place(place, range, *low, *high)?;
+            if low != high || range.is_empty() {
+                break;
+            }
+        }
+        Ok(range)
+    }
+
+    /// Returns which of `rows`, which are sorted by a place, have there an id from `low` to `high`.
+    pub fn within_place(
+        &self,
+        place: usize,
+        rows: Range<usize>,
+        low: u64,
+        high: u64,
+    ) -> Result<Range<usize>, Malformed> {
+        self.column(place)?.within(rows, low, high)
+    }
+
+    fn column(&self, place: usize) -> Result<&Column<'_>, Malformed> {
+        self.columns.get(place).and_then(Option::as_ref).ok_or(Malformed("a column is missing"))
+    }
 }
 
 fn parse(content: &[u8]) -> Result<(usize, usize, Vec<PieceEntry>), Malformed> {
@@ -274,12 +316,15 @@ mod tests {
             wide
         };
         for (index, expected) in rows.chunks(PIECE_ROWS).enumerate() {
-            let piece = block.piece(index).unwrap();
-            let found: Vec<Row> = (0..piece.rows).map(|row| piece.row(row)).collect();
-            assert_eq!(found, expected.iter().map(wide).collect::<Vec<_>>());
+            let piece = block.piece(index, |_| true).unwrap();
+            for place in 0..N {
+                let mut found = Vec::new();
+                piece.append(place, 0..piece.rows(), &mut found).unwrap();
+                assert_eq!(found, expected.iter().map(|row| row[place]).collect::<Vec<_>>());
+            }
             assert_eq!(block.first_of(index), Some(&wide(&expected[0])));
         }
-        let piece = |index| block.piece(index).map(Arc::new);
+        let piece = |index| Ok(Arc::new(block.piece(index, |_| true)?.into_owned()));
         for place in [0, rows.len() / 2, rows.len() - 1] {
             let key = wide(&rows[place]);
             let ranks = [false, true].map(|inclusive| block.rank(&key, inclusive, piece).unwrap());

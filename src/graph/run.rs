@@ -8,13 +8,15 @@ use std::sync::{Arc, OnceLock};
 use quick_cache::sync::Cache;
 
 use super::Malformed;
+use super::bounds::Bounds;
 use super::dictionary::{DictionaryBlock, Place, TermWalk};
 use super::facts::{RunStatistics, decode_schema};
+use super::key_scan::NamedEdges;
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
 };
 use super::rows::{BLOCK_ROWS, Piece, RowBlock, WIDTH_MAX};
-use super::scan::{Bounds, EdgeScan, RunScan};
+use super::scan::{EdgeScan, RunScan};
 use super::term_key::DICTIONARY_KINDS;
 use super::term_key::term_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
@@ -45,7 +47,7 @@ struct Inner {
     reified: Vec<TermId>,
     schema: OnceLock<Arc<Schema>>,
     /// The pieces that lookups decoded last.
-    pieces: Cache<(BlockId, usize), Arc<Piece>>,
+    pieces: Cache<(BlockId, usize), Arc<Piece<'static>>>,
     /// The ids of the IRIs that were asked for last: every plan names its predicates several times.
     names: Cache<NamedNode, Option<TermId>>,
 }
@@ -282,6 +284,18 @@ impl Run {
         RunScan::begin(self.clone(), &self.narrowed(pattern), permutation, places)
     }
 
+    /// As [`crate::dataset::Dataset::scan_keys`].
+    pub fn scan_keys(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+    ) -> RunScan {
+        assert!(self.permutations().contains(permutation), "the run has no {permutation}");
+        RunScan::of_keys(self.clone(), &self.narrowed(pattern), permutation, places, keys)
+    }
+
     /// Scans the edges that match; order and shape as
     /// [`crate::dataset::Dataset::scan_edges`].
     pub fn scan_edges(&self, pattern: &EdgePattern) -> Result<EdgeScan, DatasetError> {
@@ -291,6 +305,11 @@ impl Run {
     /// As [`Run::scan_edges`]; only the columns of `places` are read.
     pub fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<EdgeScan, DatasetError> {
         EdgeScan::begin(self.clone(), pattern, places)
+    }
+
+    /// As [`crate::dataset::Dataset::scan_edges_of`].
+    pub fn scan_edges_of(&self, pattern: &EdgePattern, places: Places, names: &[TermId]) -> NamedEdges {
+        NamedEdges::begin(self.clone(), pattern, places, names)
     }
 
     /// Returns how many quads match: from the manifest alone where it knows, else by looking at the
@@ -511,14 +530,15 @@ impl Run {
         Ok(Some(through.saturating_sub(below)))
     }
 
-    /// Returns a piece of a block, decoded; for lookups, which come back to the same ones.
+    /// Returns a piece of a block; for lookups, which come back to the same ones.
     pub(super) fn piece(
         &self,
         id: BlockId,
         block: &RowBlock,
         index: usize,
-    ) -> Result<Arc<Piece>, BlockError> {
-        self.inner.pieces.get_or_insert_with(&(id, index), || block.piece(index).map(Arc::new))
+    ) -> Result<Arc<Piece<'static>>, BlockError> {
+        let read = || Ok(Arc::new(block.piece(index, |_| true)?.into_owned()));
+        self.inner.pieces.get_or_insert_with(&(id, index), read)
     }
 
     /// Guesses from the statistics alone.
@@ -567,7 +587,7 @@ impl Run {
     }
 }
 
-/// Decoded pieces, of 32 KiB each, that a run keeps at most.
+/// Pieces, of some 2 KiB each and seldom more than 32, that a run keeps at most.
 const PIECES_KEPT: usize = 2048;
 /// An estimate counts no more rows than this one by one.
 const COUNTED_ROWS_MAX: u64 = 2048;

@@ -2,162 +2,63 @@
 #![deny(clippy::indexing_slicing)]
 
 use std::collections::VecDeque;
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 use std::sync::Arc;
 
+use super::bounds::Bounds;
+use super::cursor::Malformed;
+use super::key_scan::KeyScan;
 use super::manifest::{RowEntry, Section};
 use super::rows::{EdgeRowBlock, Piece, Row, RowBlock, WIDTH_MAX};
 use super::run::Run;
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::block::{BlockError, BlockId};
-use crate::dataset::{DatasetError, Places, Scan};
+use crate::dataset::{DatasetError, Places, Runs, Scan};
 use crate::model::{EdgePattern, GraphFilter, Permutation, QuadPattern, TermId};
 
 /// A scan asks for so many blocks at once in the end; it begins with few, since it may end early.
 const AHEAD_BLOCKS_MAX: usize = 16;
 const AHEAD_BLOCKS_FIRST: usize = 2;
 
-/// Which rows of an order match.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// The least and the greatest row within the bound prefix.
-    pub low: Row,
-    pub high: Row,
-    /// Places beyond the prefix that are bound.
-    residual: Vec<(usize, u64)>,
-    graph: GraphFilter,
-    graph_place: usize,
-}
-
-impl Bounds {
-    pub fn of_quads(pattern: &QuadPattern, permutation: Permutation) -> Bounds {
-        let bound = [pattern.subject, pattern.predicate, pattern.object];
-        let places: Vec<Option<TermId>> =
-            permutation.positions().iter().map(|position| bound.get(*position).copied().flatten()).collect();
-        Bounds::new(&places, &pattern.graph, 3)
-    }
-
-    /// `places` is what each place of a row must be, in the order of the sort key.
-    fn new(places: &[Option<TermId>], graph: &GraphFilter, graph_place: usize) -> Bounds {
-        let (mut low, mut high) = ([0; WIDTH_MAX], [u64::MAX; WIDTH_MAX]);
-        let mut residual = Vec::new();
-        let mut in_prefix = true;
-        for (place, ((low, high), id)) in low.iter_mut().zip(&mut high).zip(places).enumerate() {
-            in_prefix &= id.is_some();
-            match id.map(TermId::to_bits) {
-                Some(id) if in_prefix => (*low, *high) = (id, id),
-                Some(id) => residual.push((place, id)),
-                None => {}
-            }
-        }
-        Bounds { low, high, residual, graph: graph.clone(), graph_place }
-    }
-
-    /// Narrows the second place, the first being bound and the second not.
-    pub fn within(mut self, range: &RangeInclusive<TermId>) -> Bounds {
-        (self.low[1], self.high[1]) = (range.start().to_bits(), range.end().to_bits());
-        self
-    }
-
-    /// Returns which blocks may hold a row within the bounds.
-    pub fn blocks(&self, entries: &[RowEntry]) -> Range<usize> {
-        let end = entries.partition_point(|entry| entry.first <= self.high);
-        let start = entries.partition_point(|entry| entry.first < self.low).saturating_sub(1);
-        start.min(end)..end
-    }
-
-    /// Returns which rows of a piece are between low and high: within the prefix, and from where
-    /// [`Bounds::seek`] went.
-    fn range(&self, piece: &Piece) -> Range<usize> {
-        let mut range = 0..piece.rows;
-        for ((low, high), column) in self.low.iter().zip(&self.high).zip(&piece.columns) {
-            let within = column.get(range.clone()).unwrap_or_default();
-            let start = range.start + within.partition_point(|id| id < low);
-            range = start..range.start + within.partition_point(|id| id <= high);
-            if low != high {
-                break;
-            }
-        }
-        range
-    }
-
-    /// Leaves out rows that have less than `key` in the first place that is open; returns whether that changes
-    /// anything.
-    fn seek(&mut self, key: u64) -> bool {
-        let mut places = self.low.iter_mut().zip(&self.high).take(self.graph_place);
-        match places.find(|(low, high)| low != high) {
-            Some((low, _)) if *low < key => {
-                *low = key;
-                true
-            }
-            _ => false,
-        }
-    }
-
-    /// Returns whether a place is bound that rows are not sorted by.
-    pub fn has_residual(&self) -> bool {
-        !self.residual.is_empty()
-    }
-
-    /// Returns whether all rows from low to high match.
-    pub fn is_exact(&self) -> bool {
-        self.residual.is_empty() && self.graph == GraphFilter::All
-    }
-
-    /// Returns whether matching looks at a place, past the prefix.
-    fn asks(&self, place: usize) -> bool {
-        place == self.graph_place && self.graph != GraphFilter::All
-            || self.residual.iter().any(|(residual, _)| *residual == place)
-    }
-
-    /// Appends the rows of `range` that match to `out`, place by place; to those places that are wanted.
-    fn collect(
-        &self,
-        piece: &Piece,
-        range: Range<usize>,
-        wanted: &[bool],
-        out: &mut [Vec<TermId>],
-    ) -> Option<usize> {
-        let keep: Option<Vec<usize>> =
-            (!self.is_exact()).then(|| range.clone().filter(|row| self.matches(piece, *row)).collect());
-        let mut words = Vec::new();
-        for ((column, out), _) in piece.columns.iter().zip(out).zip(wanted).filter(|(_, wanted)| **wanted) {
-            let found = match &keep {
-                None => column.get(range.clone())?,
-                Some(rows) => {
-                    words.clear();
-                    words.extend(rows.iter().filter_map(|row| column.get(*row).copied()));
-                    &words
-                }
-            };
-            TermId::append_from_bits(found, out)?;
-        }
-        Some(keep.map_or(range.len(), |rows| rows.len()))
-    }
-
-    fn matches(&self, piece: &Piece, row: usize) -> bool {
-        let at = |place: usize| piece.columns.get(place).and_then(|column| column.get(row)).copied();
-        self.residual.iter().all(|(place, id)| at(*place) == Some(*id))
-            && at(self.graph_place)
-                .and_then(TermId::from_bits)
-                .is_some_and(|graph| self.graph.contains(graph))
-    }
-}
-
 /// A row block of either kind.
-enum AnyBlock {
+pub enum AnyBlock {
     Quads(Arc<RowBlock>),
     Edges(Arc<EdgeRowBlock>),
 }
 
 impl AnyBlock {
-    fn rows(&self) -> &RowBlock {
+    /// Gets the blocks of some entries of a section, in order.
+    ///
+    /// # Errors
+    /// If they cannot be had, or are not what their manifest says.
+    pub fn get(run: &Run, section: Section, entries: &[&RowEntry]) -> Result<Vec<AnyBlock>, DatasetError> {
+        let ids: Vec<BlockId> = entries.iter().map(|entry| entry.id).collect();
+        let reader = run.reader();
+        let blocks: Vec<AnyBlock> = if section.width() == WIDTH_MAX {
+            reader.get_decoded(&ids)?.into_iter().map(AnyBlock::Edges).collect()
+        } else {
+            reader.get_decoded(&ids)?.into_iter().map(AnyBlock::Quads).collect()
+        };
+        for (block, entry) in blocks.iter().zip(entries) {
+            if block.rows().width() != section.width() || block.rows().rows() != entry.rows as usize {
+                return Err(corrupt(entry.id, "it is not what its manifest says"));
+            }
+        }
+        Ok(blocks)
+    }
+
+    pub fn rows(&self) -> &RowBlock {
         match self {
             AnyBlock::Quads(block) => block,
             AnyBlock::Edges(block) => &block.0,
         }
     }
 }
+
+/// What is done with the rows of a piece that stand in ascending ranges, as far as they match; gets the places that
+/// are wanted too. Returns how many rows matched.
+pub type Visit<'a> =
+    dyn FnMut(&Bounds, &Piece<'_>, &[Range<usize>], &[bool]) -> Result<usize, Malformed> + 'a;
 
 /// Rows of one section within bounds, in sort order.
 struct RowScan {
@@ -192,40 +93,21 @@ impl RowScan {
         Ok(scan)
     }
 
-    /// Takes the next blocks from those that are not asked for yet, but for those of other graphs.
-    fn take_to_ask(&mut self) -> Vec<(BlockId, u32)> {
-        let entries = self.run.entries(self.section);
-        let mut taken = Vec::new();
-        while taken.len() < self.ahead
-            && let Some(entry) = self.to_ask.next().and_then(|index| entries.get(index))
-        {
-            if entry.graphs.may_match(&self.bounds.graph) {
-                taken.push((entry.id, entry.rows));
-            }
-        }
-        taken
-    }
-
-    /// Asks for the next blocks, if none are at hand.
+    /// Asks for the next blocks, but for those of other graphs, if none are at hand.
     fn ask(&mut self) -> Result<(), DatasetError> {
         if !self.asked.is_empty() || self.to_ask.is_empty() {
             return Ok(());
         }
-        let asked = self.take_to_ask();
-        self.ahead = (self.ahead * 2).min(AHEAD_BLOCKS_MAX);
-        let ids: Vec<BlockId> = asked.iter().map(|(id, _)| *id).collect();
-        let reader = self.run.reader();
-        let blocks: Vec<AnyBlock> = if self.section.width() == WIDTH_MAX {
-            reader.get_decoded(&ids)?.into_iter().map(AnyBlock::Edges).collect()
-        } else {
-            reader.get_decoded(&ids)?.into_iter().map(AnyBlock::Quads).collect()
-        };
-        for (block, (id, rows)) in blocks.into_iter().zip(asked) {
-            if block.rows().width() != self.section.width() || block.rows().rows() != rows as usize {
-                return Err(corrupt(id, "it is not what its manifest says"));
-            }
-            self.asked.push_back((block, id));
+        let entries = self.run.entries(self.section);
+        let mut asked = Vec::new();
+        while asked.len() < self.ahead
+            && let Some(entry) = self.to_ask.next().and_then(|index| entries.get(index))
+        {
+            asked.extend(entry.graphs.may_match(&self.bounds.graph).then_some(entry));
         }
+        self.ahead = (self.ahead * 2).min(AHEAD_BLOCKS_MAX);
+        let blocks = AnyBlock::get(&self.run, self.section, &asked)?;
+        self.asked.extend(blocks.into_iter().zip(asked.iter().map(|entry| entry.id)));
         if let Some((block, _)) = self.asked.front() {
             self.piece = block.rows().first_piece_from(&self.bounds.low);
         }
@@ -265,6 +147,12 @@ impl RowScan {
     /// Appends matching rows to `out` until there are enough or the scan ends; returns how many, and whether it goes
     /// on.
     fn fill(&mut self, out: &mut [Vec<TermId>]) -> Result<(usize, bool), DatasetError> {
+        self.visit(&mut |bounds, piece, ranges, wanted| bounds.collect(piece, ranges, wanted, out))
+    }
+
+    /// Shows the pieces that may have matching rows to `visit`, which tells how many it took, until there are enough or
+    /// the scan ends; returns how many were taken, and whether the scan goes on.
+    fn visit(&mut self, visit: &mut Visit<'_>) -> Result<(usize, bool), DatasetError> {
         let mut count = 0;
         while count < self.batch_rows {
             self.ask()?;
@@ -279,15 +167,16 @@ impl RowScan {
             let is_last_block = self.asked.len() == 1 && self.to_ask.is_empty();
             let is_end = rows.first_of(self.piece).is_some_and(|first| *first < self.bounds.low)
                 || rows.first_of(self.piece + 1).map_or(is_last_block, |next| *next > self.bounds.high);
-            let piece = match is_end {
-                true => self.run.piece(*id, rows, self.piece)?,
-                false => Arc::new(rows.columns(self.piece, |place| {
-                    self.wanted.get(place) == Some(&true) || self.bounds.asks(place)
-                })?),
+            let malformed = |error| DatasetError::from(rows.corrupt(error));
+            count += if is_end {
+                let piece = self.run.piece(*id, rows, self.piece)?;
+                let within = piece.within(&self.bounds.low, &self.bounds.high).map_err(malformed)?;
+                visit(&self.bounds, &piece, &[within], &self.wanted).map_err(malformed)?
+            } else {
+                let is_read = |place| self.wanted.get(place) == Some(&true) || self.bounds.asks(place);
+                let piece = rows.piece(self.piece, is_read)?;
+                visit(&self.bounds, &piece, &[0..piece.rows()], &self.wanted).map_err(malformed)?
             };
-            let range = if is_end { self.bounds.range(&piece) } else { 0..piece.rows };
-            let found = self.bounds.collect(&piece, range, &self.wanted, out);
-            count += found.ok_or_else(|| corrupt(*id, "an id is of no kind"))?;
             self.piece += 1;
         }
         self.batch_rows = (self.batch_rows * 2).min(BATCH_ROWS);
@@ -299,10 +188,32 @@ fn corrupt(id: BlockId, reason: &str) -> DatasetError {
     BlockError::Corrupt { id, reason: reason.to_owned() }.into()
 }
 
+/// Puts columns that stand in the order of a sort key at their positions; those that were not read are undefined.
+pub fn in_order<const N: usize>(
+    columns: [Vec<TermId>; N],
+    positions: [usize; N],
+    count: usize,
+) -> Option<Batch> {
+    let mut ordered: Vec<Vec<TermId>> = vec![Vec::new(); N];
+    for (mut column, position) in columns.into_iter().zip(positions) {
+        column.resize(count, TermId::UNDEFINED);
+        if let Some(slot) = ordered.get_mut(position) {
+            *slot = column;
+        }
+    }
+    (count > 0).then(|| Batch::new(ordered, count))
+}
+
 /// An open scan of quads.
 pub struct RunScan {
-    rows: RowScan,
+    rows: QuadRows,
     permutation: Permutation,
+}
+
+/// Where quads come from: all within bounds, or those of some keys.
+enum QuadRows {
+    Within(RowScan),
+    OfKeys(KeyScan),
 }
 
 impl RunScan {
@@ -313,27 +224,59 @@ impl RunScan {
         places: Places,
     ) -> Result<RunScan, DatasetError> {
         let bounds = Bounds::of_quads(pattern, permutation);
-        let wanted = permutation.positions().iter().map(|position| places.contains(*position)).collect();
-        Ok(RunScan { rows: RowScan::begin(run, Section::of(permutation), bounds, wanted)?, permutation })
+        let wanted = wanted_columns(permutation, places);
+        let rows = RowScan::begin(run, Section::of(permutation), bounds, wanted)?;
+        Ok(RunScan { rows: QuadRows::Within(rows), permutation })
     }
+
+    /// As [`RunScan::begin`], with those rows alone that have one of `keys`, sorted, in the first open place.
+    pub(super) fn of_keys(
+        run: Run,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+    ) -> RunScan {
+        let bounds = Bounds::of_quads(pattern, permutation);
+        let wanted = wanted_columns(permutation, places);
+        let rows = KeyScan::begin(run, Section::of(permutation), bounds, wanted, keys);
+        RunScan { rows: QuadRows::OfKeys(rows), permutation }
+    }
+}
+
+fn wanted_columns(permutation: Permutation, places: Places) -> Vec<bool> {
+    permutation.positions().iter().map(|position| places.contains(*position)).collect()
 }
 
 impl Scan for RunScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         let mut columns: [Vec<TermId>; 4] = Default::default();
-        let (count, _) = self.rows.fill(&mut columns)?;
-        let mut ordered: Vec<Vec<TermId>> = vec![Vec::new(); 4];
-        for (mut column, position) in columns.into_iter().zip(self.permutation.positions()) {
-            column.resize(count, TermId::UNDEFINED);
-            if let Some(slot) = ordered.get_mut(position) {
-                *slot = column;
-            }
+        let count = match &mut self.rows {
+            QuadRows::Within(rows) => rows.fill(&mut columns)?.0,
+            QuadRows::OfKeys(rows) => rows.fill(&mut columns)?,
+        };
+        Ok(in_order(columns, self.permutation.positions(), count))
+    }
+
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, DatasetError> {
+        let positions = self.permutation.positions();
+        let place = positions.iter().position(|position| *position == column).unwrap_or_default();
+        let mut runs = Runs::default();
+        let count: &mut Visit<'_> =
+            &mut |bounds, piece, ranges, _| bounds.runs(piece, ranges, place, &mut runs);
+        match &mut self.rows {
+            QuadRows::Within(rows) => drop(rows.visit(count)?),
+            QuadRows::OfKeys(rows) => drop(rows.visit(count)?),
         }
-        Ok((count > 0).then(|| Batch::new(ordered, count)))
+        Ok((!runs.is_empty()).then_some(runs))
     }
 
     fn seek(&mut self, key: TermId) {
-        self.rows.seek(key);
+        match &mut self.rows {
+            QuadRows::Within(rows) => rows.seek(key),
+            // It goes from key to key by itself.
+            QuadRows::OfKeys(_) => {}
+        }
     }
 }
 
@@ -347,7 +290,7 @@ pub struct EdgeScan {
 }
 
 /// Returns which of subject, predicate, object, graph and edge stands where in the rows of a section.
-fn edge_positions(section: Section) -> [usize; WIDTH_MAX] {
+pub fn edge_positions(section: Section) -> [usize; WIDTH_MAX] {
     match section {
         Section::EdgesByEdge => [4, 0, 1, 2, 3],
         Section::EdgesPos => [1, 2, 0, 3, 4],
@@ -410,13 +353,6 @@ impl Scan for EdgeScan {
                 break;
             }
         }
-        let mut ordered: Vec<Vec<TermId>> = vec![Vec::new(); WIDTH_MAX];
-        for (mut column, position) in columns.into_iter().zip(edge_positions(self.section)) {
-            column.resize(count, TermId::UNDEFINED);
-            if let Some(slot) = ordered.get_mut(position) {
-                *slot = column;
-            }
-        }
-        Ok((count > 0).then(|| Batch::new(ordered, count)))
+        Ok(in_order(columns, edge_positions(self.section), count))
     }
 }

@@ -13,7 +13,7 @@ use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, MemoryScratch, SealedBlock,
 };
 use crate::crypto::{EpochKey, WorkspaceId};
-use crate::dataset::{Dataset, MemoryDataset, QuadIndex, Scan};
+use crate::dataset::{Dataset, MemoryDataset, Places, QuadIndex, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, PermutationSet, Quad,
     QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
@@ -481,6 +481,36 @@ fn seeking_passes_over_rows_and_loses_none() {
 }
 
 #[test]
+fn rows_of_keys_are_those_that_a_scan_has_of_them() {
+    let (run, _, index) = large();
+    let some = index.scan(&QuadPattern::default(), Permutation::Spo).nth(30_000).unwrap();
+    let predicate = QuadPattern { predicate: Some(some.predicate), ..QuadPattern::default() };
+    let object = QuadPattern { object: Some(some.object), ..predicate.clone() };
+    let in_graph = QuadPattern { graph: GraphFilter::One(some.graph), ..predicate.clone() };
+    let patterns = [QuadPattern::default(), predicate, object, in_graph];
+    for (pattern, permutation) in patterns.iter().flat_map(|p| Permutation::ALL.map(|order| (p, order))) {
+        let bound = [pattern.subject, pattern.predicate, pattern.object];
+        let open = permutation.positions().into_iter().find(|place| *place < 3 && bound[*place].is_none());
+        let all = expected_rows(&index, pattern, permutation);
+        for step in [1usize, 3, 1_000, 30_000] {
+            let mut keys: Vec<TermId> = all.iter().step_by(step).map(|row| row[open.unwrap()]).collect();
+            // Some that no row has, among them and at the ends.
+            keys.extend(
+                [TermId::from_i64(-100_000), TermId::from_i64(17), TermId::from_f64(2.5)].map(Option::unwrap),
+            );
+            keys.sort_unstable();
+            keys.dedup();
+            let mut expected = all.clone();
+            expected.retain(|row| keys.binary_search(&row[open.unwrap()]).is_ok());
+            let mut scan = run.scan_keys(pattern, permutation, Places::ALL, &keys);
+            assert_eq!(rows(&mut scan, 4), expected, "{pattern:?} {permutation:?} {step}");
+        }
+    }
+    let nothing = run.scan_keys(&QuadPattern::default(), Permutation::Spo, Places::ALL, &[]);
+    assert_eq!(rows(&mut { nothing }, 4), Vec::<Vec<TermId>>::new());
+}
+
+#[test]
 fn columns_that_nobody_reads_are_left_out() {
     let (run, _, index) = large();
     let some = index.scan(&QuadPattern::default(), Permutation::Spo).nth(30_000).unwrap();
@@ -491,7 +521,7 @@ fn columns_that_nobody_reads_are_left_out() {
             for row in &mut expected {
                 (row[0], row[1], row[3]) = Default::default();
             }
-            let places = crate::dataset::Places::from_iter([2]);
+            let places = Places::from_iter([2]);
             assert_eq!(rows(&mut run.scan_places(&pattern, permutation, places).unwrap(), 4), expected);
         }
     }

@@ -23,7 +23,7 @@ pub fn certain(plan: &LogicalPlan) -> Set {
             })
             .map(|(_, variable)| *variable)
             .collect(),
-        Join { left, right } => certain(left).union(&certain(right)).copied().collect(),
+        Join { left, right } => &certain(left) | &certain(right),
         LeftJoin { left, .. } | SemiJoin { left, .. } | AntiJoin { left, .. } | Minus { left, .. } => {
             certain(left)
         }
@@ -40,11 +40,7 @@ pub fn certain(plan: &LogicalPlan) -> Set {
             }
             all
         }
-        Union(branches) => branches
-            .iter()
-            .map(certain)
-            .reduce(|a, b| a.intersection(&b).copied().collect())
-            .unwrap_or_default(),
+        Union(branches) => branches.iter().map(certain).reduce(|a, b| &a & &b).unwrap_or_default(),
         Extend { input, variable, expression } => {
             let mut all = certain(input);
             if is_certain(expression, &all) {

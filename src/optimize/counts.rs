@@ -256,9 +256,9 @@ fn grouping(relation: &LogicalPlan, mentions: &BTreeMap<Variable, usize>) -> Opt
         return None;
     }
     let own = relation.variables();
-    let is_shared = |variable: &&Variable| mentions.get(variable).is_some_and(|count| *count > 1);
-    let shared: Set = own.iter().filter(is_shared).copied().collect();
-    let only = shared.first().copied().filter(|_| shared.len() == 1);
+    let is_shared = |variable: &Variable| mentions.get(variable).is_some_and(|count| *count > 1);
+    let shared: Set = own.iter().filter(is_shared).collect();
+    let only = shared.first().filter(|_| shared.len() == 1);
     only.filter(|_| own.len() > 1)
 }
 

@@ -79,7 +79,7 @@ fn detached(subplan: &LogicalPlan, input: &LogicalPlan) -> Option<LogicalPlan> {
     }
     let mut given = Set::new();
     let plan = without_arguments(plan, &mut given)??;
-    let shared: Set = plan.variables().intersection(&input.variables()).copied().collect();
+    let shared: Set = &plan.variables() & &input.variables();
     let is_joined = !given.is_empty() && shared == given;
     let is_sure = shared.is_subset(&certain(&plan)) && shared.is_subset(&certain(input));
     (is_joined && is_sure).then_some(plan)

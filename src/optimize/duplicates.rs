@@ -12,7 +12,7 @@ use crate::plan::{Aggregate, AggregateFunction, LogicalPlan, Path, PathExpressio
 /// Rewrites the paths of a plan, of whose rows `needed` is read.
 pub fn skip(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
     let mut mentions = plan.mentions();
-    needed.iter().for_each(|variable| *mentions.entry(*variable).or_default() += 1);
+    needed.iter().for_each(|variable| *mentions.entry(variable).or_default() += 1);
     skip_in(forget(plan, &mentions))
 }
 
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn mode_where_needed(path: Path, needed: &Set) -> PathMode {
-        let (input, variables) = (Box::new(LogicalPlan::Path(path)), needed.iter().copied().collect());
+        let (input, variables) = (Box::new(LogicalPlan::Path(path)), needed.iter().collect());
         let projected = LogicalPlan::Project { input, variables };
         let plan = LogicalPlan::Distinct { input: Box::new(projected) };
         let LogicalPlan::Distinct { input } = skip(plan, needed) else { panic!("it stays distinct") };

@@ -1,12 +1,12 @@
 //! Estimates: how many rows a plan yields, and how many distinct values its variables take.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::dataset::{Dataset, DatasetError, Statistics, ranges_of, share_within};
 use crate::model::{GraphFilter, QuadPattern, Term, TermId};
 use crate::plan::{
-    Expression, Function, GraphSelector, LogicalPlan, PathExpression, QuadScan, Slot, Variable,
+    Expression, Function, GraphSelector, LogicalPlan, PathExpression, QuadScan, Slot, Variable, VariableSet,
 };
 
 /// What a plan is thought to yield.
@@ -33,14 +33,14 @@ impl<'a> Estimator<'a> {
         Ok(match plan {
             QuadScan(scan) => self.scan(scan)?,
             MultiwayJoin(scans) => {
-                let mut all: Option<(Estimate, BTreeSet<Variable>)> = None;
+                let mut all: Option<(Estimate, VariableSet)> = None;
                 for scan in scans {
                     let (next, own) = (self.scan(scan)?, QuadScan(scan.clone()).variables());
                     all = Some(match all {
                         None => (next, own),
                         Some((before, variables)) => {
-                            let shared: Vec<Variable> = variables.intersection(&own).copied().collect();
-                            (joined(&before, &next, &shared), variables.union(&own).copied().collect())
+                            let shared: Vec<Variable> = (&variables & &own).into_iter().collect();
+                            (joined(&before, &next, &shared), &variables | &own)
                         }
                     });
                 }
@@ -254,7 +254,7 @@ impl<'a> Estimator<'a> {
 }
 
 fn shared(left: &LogicalPlan, right: &LogicalPlan) -> Vec<Variable> {
-    left.variables().intersection(&right.variables()).copied().collect()
+    (&left.variables() & &right.variables()).into_iter().collect()
 }
 
 /// Returns the estimate of a join on `shared`: every value of the side with fewer meets one of the

@@ -113,7 +113,7 @@ fn compute(input: LogicalPlan, expression: &mut Expression, variables: &mut Vari
 }
 
 fn with_row(plan: LogicalPlan, row: &Set) -> LogicalPlan {
-    let variables: Vec<_> = plan.variables().intersection(row).copied().collect();
+    let variables: Vec<_> = (&plan.variables() & row).into_iter().collect();
     if variables.is_empty() {
         return plan;
     }

@@ -139,7 +139,7 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
             let input = Box::new(above(*input, conjunct));
             (LogicalPlan::LoadCsv { input, source, has_headers, separator, variable }, None)
         }
-        LogicalPlan::Project { input, variables } if read.iter().all(|v| variables.contains(v)) => {
+        LogicalPlan::Project { input, variables } if read.iter().all(|v| variables.contains(&v)) => {
             (LogicalPlan::Project { input: Box::new(above(*input, conjunct)), variables }, None)
         }
         LogicalPlan::Distinct { input } => {
@@ -152,7 +152,7 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
             (LogicalPlan::DistinctEdges { input: Box::new(above(*input, conjunct)), edges }, None)
         }
         LogicalPlan::Aggregate { input, keys, aggregates }
-            if !read.is_empty() && read.iter().all(|variable| keys.contains(variable)) =>
+            if !read.is_empty() && read.iter().all(|variable| keys.contains(&variable)) =>
         {
             (LogicalPlan::Aggregate { input: Box::new(above(*input, conjunct)), keys, aggregates }, None)
         }
@@ -178,11 +178,11 @@ fn above(plan: LogicalPlan, conjunct: Expression) -> LogicalPlan {
 /// Returns whether `side` alone gives the joined row every variable read.
 fn may_sink(read: &Set, side: &LogicalPlan, other: &LogicalPlan) -> bool {
     let (bound, others) = (side.variables(), other.variables());
-    if !read.iter().all(|variable| bound.contains(variable)) {
+    if !read.is_subset(&bound) {
         return false;
     }
     let sure = certain(side);
-    read.iter().all(|variable| sure.contains(variable) || !others.contains(variable))
+    (read & &others).is_subset(&sure)
 }
 
 fn passes_apply(read: &Set, input: &LogicalPlan, subplan: &LogicalPlan, kind: &ApplyKind) -> bool {

@@ -75,13 +75,13 @@ fn peel(mut plan: LogicalPlan, other: &LogicalPlan) -> (LogicalPlan, Vec<Top>) {
 /// Returns whether the joined row has the same values for `read` as the row of `input` alone.
 fn may_rise(read: &Set, input: &LogicalPlan, others: &Set) -> bool {
     let sure = certain(input);
-    read.iter().all(|variable| sure.contains(variable) || !others.contains(variable))
+    (read & others).is_subset(&sure)
 }
 
 fn hides_nothing_of(input: &LogicalPlan, variables: &[Variable], mentioned: &Set) -> bool {
     let bound = input.variables();
     let hidden = bound.iter().filter(|variable| !variables.contains(variable));
-    hidden.into_iter().all(|variable| !mentioned.contains(variable))
+    hidden.into_iter().all(|variable| !mentioned.contains(&variable))
         && variables.iter().all(|variable| bound.contains(variable))
 }
 

@@ -34,7 +34,7 @@ pub fn remove(
     let facts = Facts { schema: &schema };
     let plan = facts.distinct_edges(plan, variables);
     let mut mentions = plan.mentions();
-    needed.iter().for_each(|variable| *mentions.entry(*variable).or_default() += 1);
+    needed.iter().for_each(|variable| *mentions.entry(variable).or_default() += 1);
     Ok(facts.classes(facts.plain_edges(plan, &mentions)))
 }
 

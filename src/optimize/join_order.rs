@@ -217,7 +217,7 @@ impl Prefix {
     }
 
     fn joined(&self, index: usize, relation: &Relation) -> Prefix {
-        let shared: Vec<Variable> = self.variables.intersection(&relation.variables).copied().collect();
+        let shared: Vec<Variable> = (&self.variables & &relation.variables).into_iter().collect();
         let estimate = joined(&self.estimate, &relation.estimate, &shared);
         if let LogicalPlan::Path(path) = &relation.plan {
             return self.walked(index, relation, path, estimate, &shared);
@@ -231,7 +231,7 @@ impl Prefix {
         Prefix {
             cost: self.cost + access + estimate.rows,
             estimate,
-            variables: self.variables.union(&relation.variables).copied().collect(),
+            variables: &self.variables | &relation.variables,
             order: self.order.iter().copied().chain([index]).collect(),
         }
     }
@@ -255,7 +255,7 @@ impl Prefix {
         Prefix {
             cost: self.cost + self.estimate.rows.max(1.0) * each + rows,
             estimate: Estimate { rows, ..estimate },
-            variables: self.variables.union(&relation.variables).copied().collect(),
+            variables: &self.variables | &relation.variables,
             order: self.order.iter().copied().chain([index]).collect(),
         }
     }

@@ -45,12 +45,10 @@ mod outer;
 mod prune;
 mod strings;
 
-use std::collections::BTreeSet;
-
 use crate::dataset::{Dataset, DatasetError};
-use crate::plan::{Form, LogicalPlan, Query, Update, Variable};
+use crate::plan::{Form, LogicalPlan, Query, Update, Variable, VariableSet};
 
-type Set = BTreeSet<Variable>;
+type Set = VariableSet;
 
 /// How often filters and left joins may free each other.
 const ROUNDS_MAX: usize = 8;

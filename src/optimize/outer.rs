@@ -31,7 +31,7 @@ fn strengthen(plan: LogicalPlan, rejected: &Set) -> (LogicalPlan, bool) {
     match plan {
         LogicalPlan::LeftJoin { left, right, condition } => {
             let (of_left, of_right) = (left.variables(), right.variables());
-            let is_rejected = rejected.iter().any(|v| of_right.contains(v) && !of_left.contains(v));
+            let is_rejected = !(rejected & &of_right).is_subset(&of_left);
             // A variable that the other side may bind as well says nothing of this one.
             let (left, inner) = strengthen(*left, &(rejected - &of_right));
             let left = Box::new(left);

@@ -15,6 +15,7 @@ mod shape;
 mod statement;
 mod validate;
 mod variable;
+mod variable_set;
 mod walk;
 
 pub use display::{Explained, explain, explain_tree};
@@ -29,3 +30,4 @@ pub use shape::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, 
 pub use statement::{Column, Form, Query, Session, Statement, Update};
 pub use validate::{PlanError, validate};
 pub use variable::{Variable, Variables};
+pub use variable_set::VariableSet;

@@ -1,11 +1,11 @@
 //! Walks over plans and expressions: children, the expressions an operator holds, the variables
 //! they mention. What rewriting and printing stand on.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     AggregateFunction, ApplyKind, Change, Expression, GraphTemplate, LogicalPlan, QuadTemplate, Slot,
-    TermTemplate, Variable,
+    TermTemplate, Variable, VariableSet,
 };
 
 impl LogicalPlan {
@@ -47,9 +47,9 @@ impl LogicalPlan {
     }
 
     /// Returns the variables that rows of this plan may bind, sorted.
-    pub fn variables(&self) -> BTreeSet<Variable> {
+    pub fn variables(&self) -> VariableSet {
         use LogicalPlan::*;
-        let mut all = BTreeSet::new();
+        let mut all = VariableSet::new();
         match self {
             MultiwayJoin(scans) => {
                 let ends = |scan: &super::QuadScan| [scan.subject.variable(), scan.object.variable()];
@@ -262,8 +262,8 @@ impl LogicalPlan {
 
     /// Returns every variable that this plan mentions anywhere, bound or not, in its inputs and in
     /// the plans of its expressions too.
-    pub fn mentioned(&self) -> BTreeSet<Variable> {
-        let mut all = BTreeSet::new();
+    pub fn mentioned(&self) -> VariableSet {
+        let mut all = VariableSet::new();
         collect_mentioned(self, &mut all);
         all
     }
@@ -278,7 +278,7 @@ impl LogicalPlan {
             let all = counts.entry(variable).or_default();
             *all = if is_union { count.max(*all) } else { count + *all };
         }
-        let mut own = BTreeSet::new();
+        let mut own = VariableSet::new();
         collect_own(self, &mut own);
         match self {
             // Who compares rows reads all of them.
@@ -297,7 +297,7 @@ impl LogicalPlan {
     }
 }
 
-fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+fn collect_mentioned(plan: &LogicalPlan, all: &mut VariableSet) {
     collect_own(plan, all);
     for input in plan.inputs() {
         collect_mentioned(input, all);
@@ -305,7 +305,7 @@ fn collect_mentioned(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
 }
 
 /// Collects what the operator itself mentions, and what its expressions do.
-fn collect_own(plan: &LogicalPlan, all: &mut BTreeSet<Variable>) {
+fn collect_own(plan: &LogicalPlan, all: &mut VariableSet) {
     use LogicalPlan::*;
     match plan {
         // A projection hides what it does not keep, but its inside still mentions it.
@@ -408,7 +408,7 @@ impl Change {
     }
 
     /// Adds the variables that this change binds or reads, outside its expressions.
-    fn mentioned(&self, all: &mut BTreeSet<Variable>) {
+    fn mentioned(&self, all: &mut VariableSet) {
         match self {
             Change::Insert(quad) | Change::Delete(quad) => all.extend(quad.variables()),
             Change::CreateNode { node: variable, .. } | Change::CreateEdge { edge: variable, .. } => {
@@ -515,20 +515,20 @@ impl Expression {
 
     /// Returns the variables that the expression reads from its row; those that it binds itself
     /// (in a comprehension, say) not; those that the plan of an Exists mentions too.
-    pub fn variables(&self) -> BTreeSet<Variable> {
-        let mut all = BTreeSet::new();
+    pub fn variables(&self) -> VariableSet {
+        let mut all = VariableSet::new();
         self.collect_variables(&mut all);
         all
     }
 
-    fn collect_variables(&self, all: &mut BTreeSet<Variable>) {
+    fn collect_variables(&self, all: &mut VariableSet) {
         match self {
             Expression::Variable(variable) => {
                 all.insert(*variable);
             }
             Expression::Exists(plan) => all.extend(plan.mentioned()),
             _ => {
-                let mut inner = BTreeSet::new();
+                let mut inner = VariableSet::new();
                 self.children().into_iter().for_each(|child| child.collect_variables(&mut inner));
                 for own in self.own_variables() {
                     inner.remove(&own);

@@ -45,6 +45,18 @@ impl Base {
         Ok(Some(Box::new(run.scan_places(pattern, permutation, places)?)))
     }
 
+    /// As [`Base::scan`]; for keys as in [`crate::dataset::Dataset::scan_keys`].
+    pub fn scan_keys(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+    ) -> Option<Box<dyn Scan>> {
+        let run = self.run.as_ref()?;
+        Some(Box::new(run.scan_keys(pattern, permutation, places, keys)))
+    }
+
     pub fn scan_edges(
         &self,
         pattern: &EdgePattern,

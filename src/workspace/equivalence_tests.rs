@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::tests::access;
 use super::*;
 use crate::blockstore::MemoryStore;
-use crate::dataset::{Dataset, DatasetMut, MemoryDataset};
+use crate::dataset::{Dataset, DatasetMut, MemoryDataset, Places, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
     Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
@@ -106,7 +106,16 @@ fn ids(dataset: &dyn DatasetMut, quad: &TermQuad) -> Quad {
 
 /// Returns the rows of a scan as texts, in order, after checking that they are sorted.
 fn scan(dataset: &dyn Dataset, pattern: &QuadPattern, permutation: Permutation) -> Vec<String> {
-    let mut scan = dataset.scan(pattern, permutation).unwrap();
+    let scan = dataset.scan(pattern, permutation).unwrap();
+    read(dataset, scan, pattern, permutation).into_iter().map(|(_, text)| text).collect()
+}
+
+fn read(
+    dataset: &dyn Dataset,
+    mut scan: Box<dyn Scan>,
+    pattern: &QuadPattern,
+    permutation: Permutation,
+) -> Vec<(Quad, String)> {
     let (mut rows, mut last) = (Vec::new(), None);
     while let Some(batch) = scan.next_batch().unwrap() {
         assert!(!batch.is_empty());
@@ -116,7 +125,7 @@ fn scan(dataset: &dyn Dataset, pattern: &QuadPattern, permutation: Permutation) 
             assert!(pattern.matches(&quad));
             assert!(last < Some(permutation.key(&quad)), "sorted and distinct");
             last = Some(permutation.key(&quad));
-            rows.push(text(dataset, &[subject, predicate, object, graph]));
+            rows.push((quad, text(dataset, &[subject, predicate, object, graph])));
         }
     }
     rows
@@ -176,6 +185,8 @@ fn check(dataset: &dyn Dataset, model: &MemoryDataset) {
                 for permutation in dataset.permutations().iter() {
                     let rows = scan(dataset, &theirs, permutation);
                     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), expected);
+                    let both = [(dataset, &theirs), (model as &dyn Dataset, &ours)];
+                    check_rows_of_keys(both, permutation, &row);
                 }
             }
         }
@@ -185,6 +196,27 @@ fn check(dataset: &dyn Dataset, model: &MemoryDataset) {
         dataset.named_graphs().unwrap().into_iter().map(|id| dataset.term(id).unwrap().to_string()).collect()
     };
     assert_eq!(names(dataset), names(model));
+}
+
+/// Checks that scans of the key that a row of the model has lose none of its rows.
+fn check_rows_of_keys(both: [(&dyn Dataset, &QuadPattern); 2], permutation: Permutation, row: &[TermId]) {
+    let [(dataset, pattern), (model, of_model)] = both;
+    let is_open = |place: usize| {
+        [pattern.subject, pattern.predicate, pattern.object].get(place).is_some_and(Option::is_none)
+    };
+    let Some(open) = permutation.positions().into_iter().find(|place| is_open(*place)) else { return };
+    let of_key = |pattern: &QuadPattern, key| {
+        let mut pattern = pattern.clone();
+        *[&mut pattern.subject, &mut pattern.predicate, &mut pattern.object][open] = Some(key);
+        pattern
+    };
+    let key = dataset.term_id(&model.term(row[open]).unwrap()).unwrap().unwrap();
+    let keyed = dataset.scan_keys(pattern, permutation, Places::ALL, &[key]).unwrap();
+    let wanted = of_key(pattern, key);
+    let rows = read(dataset, keyed, pattern, permutation);
+    let rows = rows.into_iter().filter(|(quad, _)| wanted.matches(quad)).map(|(_, text)| text);
+    let expected = scan(model, &of_key(of_model, row[open]), Permutation::Spo);
+    assert_eq!(rows.collect::<BTreeSet<_>>(), BTreeSet::from_iter(expected));
 }
 
 fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {

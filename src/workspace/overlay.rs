@@ -268,16 +268,26 @@ impl QuadSet {
 
     /// Opens a cursor over the quads that match, which sees this set as it is now.
     pub fn cursor(&self, pattern: &QuadPattern, permutation: Permutation) -> QuadCursor {
+        self.cursor_of(pattern, permutation, None)
+    }
+
+    /// As [`QuadSet::cursor`]. If `wanted`, sorted, is given, only over the quads that have one of these ids in the first
+    /// place, in the order of the permutation, that the pattern leaves open.
+    pub fn cursor_of(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        wanted: Option<&[TermId]>,
+    ) -> QuadCursor {
         debug_assert!(self.permutations.contains(permutation));
         let (low, high) = bounds(pattern, permutation);
-        let mut cursor = QuadCursor {
-            keys: self.trees[permutation as usize].clone(),
-            pattern: pattern.clone(),
-            permutation,
-            from: Bound::Included(low),
-            high,
-            ahead: Vec::new(),
-        };
+        let keys = self.trees[permutation as usize].clone();
+        let place = low.iter().zip(&high).position(|(low, high)| low != high).unwrap_or_default();
+        let wanted =
+            wanted.filter(|_| !keys.is_empty()).map(|ids| Wanted { place, ids: ids.to_vec(), next: 0 });
+        let from = Some(Bound::Included(low));
+        let (pattern, ahead) = (pattern.clone(), Vec::new());
+        let mut cursor = QuadCursor { keys, pattern, permutation, low, from, high, wanted, ahead };
         cursor.refill();
         cursor
     }
@@ -302,10 +312,28 @@ pub struct QuadCursor {
     keys: OrdSet<QuadKey>,
     pattern: QuadPattern,
     permutation: Permutation,
-    from: Bound<QuadKey>,
+    low: QuadKey,
+    /// Where the keys after those begin, if there are any.
+    from: Option<Bound<QuadKey>>,
     high: QuadKey,
+    wanted: Option<Wanted>,
     /// The next keys, last one first.
     ahead: Vec<QuadKey>,
+}
+
+/// Sorted ids that keys must have in a place, and the first that may still come.
+struct Wanted {
+    place: usize,
+    ids: Vec<TermId>,
+    next: usize,
+}
+
+impl Wanted {
+    /// Returns the first id that is not before that of a key; they are asked for in order.
+    fn from(&mut self, key: &QuadKey) -> Option<TermId> {
+        self.next += self.ids[self.next..].partition_point(|id| *id < key[self.place]);
+        self.ids.get(self.next).copied()
+    }
 }
 
 impl QuadCursor {
@@ -324,26 +352,33 @@ impl QuadCursor {
     }
 
     fn refill(&mut self) {
-        let range = self.keys.range((self.from, Bound::Included(self.high)));
-        let mut last = None;
-        for key in range {
-            last = Some(*key);
+        while self.ahead.len() < CURSOR_KEYS
+            && let Some(from) = self.from.take()
+        {
+            self.from = self.take_from(from);
+        }
+        self.ahead.reverse();
+    }
+
+    /// Takes keys out of the tree until there are enough or some are passed over; returns where to go on.
+    fn take_from(&mut self, from: Bound<QuadKey>) -> Option<Bound<QuadKey>> {
+        for key in self.keys.range((from, Bound::Included(self.high))) {
+            if let Some(wanted) = &mut self.wanted {
+                let id = wanted.from(key)?;
+                if id > key[wanted.place] {
+                    let mut low = self.low;
+                    low[wanted.place] = id;
+                    return Some(Bound::Included(low));
+                }
+            }
             if self.pattern.matches(&self.permutation.quad(*key)) {
                 self.ahead.push(*key);
                 if self.ahead.len() == CURSOR_KEYS {
-                    break;
+                    return (*key < self.high).then_some(Bound::Excluded(*key));
                 }
             }
         }
-        // An empty range is told by equal excluded bounds' forbidden twin: stop at the end instead.
-        self.from = match last {
-            Some(last) if last < self.high => Bound::Excluded(last),
-            _ => {
-                self.keys = OrdSet::new();
-                Bound::Included(self.high)
-            }
-        };
-        self.ahead.reverse();
+        None
     }
 }
 
@@ -357,6 +392,10 @@ pub struct EdgeSet {
 }
 
 impl EdgeSet {
+    pub fn is_empty(&self) -> bool {
+        self.by_subject.is_empty()
+    }
+
     pub fn insert(&mut self, edge: &Edge) {
         self.by_subject.insert(by_subject(edge));
         self.by_object.insert(by_object(edge));

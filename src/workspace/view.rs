@@ -54,15 +54,40 @@ impl View {
         permutation: Permutation,
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError> {
-        let added = self.overlay.added.cursor(pattern, permutation);
+        let of_base = |base: &Base, places| base.scan(pattern, permutation, places);
+        self.scan_over(pattern, permutation, places, None, of_base)
+    }
+
+    /// As [`crate::dataset::Dataset::scan_keys`].
+    pub fn scan_keys(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let of_base = |base: &Base, places| Ok(base.scan_keys(pattern, permutation, places, keys));
+        self.scan_over(pattern, permutation, places, Some(keys), of_base)
+    }
+
+    /// Lays the overlay's matches, those of `keys` if they are told, over those of the base.
+    fn scan_over(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+        keys: Option<&[TermId]>,
+        of_base: impl FnOnce(&Base, Places) -> Result<Option<Box<dyn Scan>>, DatasetError>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let added = self.overlay.added.cursor_of(pattern, permutation, keys);
         if names_overlay(pattern) {
             return Ok(Box::new(MergeScan::new(None, permutation, added, removed_none())));
         }
-        let removed = self.overlay.removed.cursor(pattern, permutation);
+        let removed = self.overlay.removed.cursor_of(pattern, permutation, keys);
         let is_plain = added.peek().is_none() && removed.peek().is_none();
         // Rows are merged by all of their places.
         let places = if is_plain { places } else { Places::ALL };
-        match self.base.scan(pattern, permutation, places)? {
+        match of_base(&self.base, places)? {
             Some(base) if is_plain => Ok(base),
             base => Ok(Box::new(MergeScan::new(base, permutation, added, removed))),
         }
@@ -102,6 +127,20 @@ impl View {
             }
             None => Box::new(RowsScan::new(edge_batch(&added).into_columns())),
         })
+    }
+
+    /// As [`crate::dataset::Dataset::scan_edges_of`].
+    pub fn scan_edges_of(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        names: &[TermId],
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let is_plain = self.overlay.added_edges.is_empty() && self.overlay.removed_edges.is_empty();
+        match self.base.run().filter(|_| is_plain) {
+            Some(run) => Ok(Box::new(run.scan_edges_of(pattern, places, names))),
+            None => self.scan_edge_places(pattern, places),
+        }
     }
 
     pub fn is_empty(&self) -> bool {

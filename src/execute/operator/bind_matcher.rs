@@ -24,8 +24,8 @@ pub trait Probe: Send {
         Ok(())
     }
 
-    /// Announces that so many keys will be asked for in ascending order, or, at none, that they were.
-    fn expect_ascending(&mut self, _keys: usize) -> Result<(), ExecuteError> {
+    /// Announces keys of one id each that will be asked for in ascending order, or, at none, that they were.
+    fn expect_ascending(&mut self, _keys: &[TermId]) -> Result<(), ExecuteError> {
         Ok(())
     }
 
@@ -135,14 +135,17 @@ impl BindMatcher {
         numbers.retain(|number| self.ranges[*number as usize].is_none());
         numbers.sort_unstable_by_key(|number| &self.keys[*number as usize * width..][..width]);
         numbers.dedup();
-        self.probe.expect_ascending(numbers.len())?;
+        if width == 1 {
+            let keys: Vec<TermId> = numbers.iter().map(|number| self.keys[*number as usize]).collect();
+            self.probe.expect_ascending(&keys)?;
+        }
         for number in numbers {
             if self.rows.rows() > ROWS_KEPT {
                 break;
             }
             self.range(number as usize)?;
         }
-        self.probe.expect_ascending(0)
+        self.probe.expect_ascending(&[])
     }
 
     fn forget(&mut self) {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{BoxOperator, Operator};
 use crate::batch::{BATCH_ROWS, Batch};
+use crate::dataset::Runs;
 use crate::execute::{Context, ExecuteError, Layout, expression};
 use crate::model::{TermId, Value};
 use crate::plan::Variable;
@@ -32,13 +33,12 @@ impl CountRuns {
         CountRuns { context, input, column, layout, group: None, is_done: false }
     }
 
-    /// Adds the groups that end within a column of keys to `groups`.
-    fn count(&mut self, keys: &[TermId], groups: &mut Vec<(TermId, i64)>) {
-        for run in keys.chunk_by(|a, b| a == b) {
-            let (key, rows) = (run[0], run.len() as i64);
+    /// Adds the groups that end within some runs of keys to `groups`.
+    fn count(&mut self, runs: &Runs, groups: &mut Vec<(TermId, i64)>) {
+        for (key, rows) in runs.ids.iter().zip(&runs.counts) {
             match &mut self.group {
-                Some((open, count)) if *open == key => *count += rows,
-                open => groups.extend(open.replace((key, rows))),
+                Some((open, count)) if open == key => *count += *rows as i64,
+                open => groups.extend(open.replace((*key, *rows as i64))),
             }
         }
     }
@@ -60,8 +60,8 @@ impl Operator for CountRuns {
         let mut groups = Vec::new();
         while groups.len() < BATCH_ROWS / 2 && !self.is_done {
             self.context.check()?;
-            match self.input.next_batch()? {
-                Some(batch) => self.count(batch.column(self.column), &mut groups),
+            match self.input.next_runs(self.column)? {
+                Some(runs) => self.count(&runs, &mut groups),
                 None => {
                     self.is_done = true;
                     groups.extend(self.group.take());
@@ -77,6 +77,14 @@ impl Operator for CountRuns {
 
     fn sorted_by(&self) -> &[Variable] {
         &self.layout.variables()[..1]
+    }
+
+    fn keyed_by(&self) -> Option<Variable> {
+        self.input.keyed_by().filter(|variable| self.layout.variables().first() == Some(variable))
+    }
+
+    fn expect_keys(&mut self, keys: Vec<TermId>) {
+        self.input.expect_keys(keys);
     }
 
     fn describe(&self) -> String {

@@ -1,6 +1,5 @@
 //! `EdgeScan`: relationships: for each asserted triple between nodes its reifiers, else itself.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::index_scan::{ResolvedScan, ScanShape, describe_slot, resolve};
@@ -9,13 +8,15 @@ use crate::batch::Batch;
 use crate::dataset::{Places, Scan};
 use crate::execute::{Context, ExecuteError, Layout, Local};
 use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind, rdf};
-use crate::plan::{EdgeScan as EdgePlan, QuadScan, Slot, Variable};
+use crate::plan::{EdgeScan as EdgePlan, QuadScan, Slot, Variable, VariableSet};
 
 /// Scans the relationships of one pattern.
 pub struct EdgeScan {
     context: Arc<Context>,
     plan: EdgePlan,
     shape: ScanShape,
+    /// The reifiers of the rows that matter, if that was told.
+    reifiers: Option<Vec<TermId>>,
     /// What is still to be read, one reader a predicate; `None` before the first pull.
     readers: Option<Vec<EdgeReader>>,
 }
@@ -88,8 +89,9 @@ pub struct Reifiers {
 
 impl EdgeScan {
     /// Its rows lack the variables `unread`.
-    pub fn new(plan: &EdgePlan, unread: &BTreeSet<Variable>, context: Arc<Context>) -> EdgeScan {
-        EdgeScan { context, plan: plan.clone(), shape: shape_of(plan, unread), readers: None }
+    pub fn new(plan: &EdgePlan, unread: &VariableSet, context: Arc<Context>) -> EdgeScan {
+        let shape = shape_of(plan, unread);
+        EdgeScan { context, plan: plan.clone(), shape, reifiers: None, readers: None }
     }
 
     fn open(&self) -> Result<Vec<EdgeReader>, ExecuteError> {
@@ -99,7 +101,12 @@ impl EdgeScan {
         let wanted = Wanted::by(&self.plan, &self.shape);
         let mut readers = Vec::new();
         for resolved in resolve_all(&self.plan, &self.context)? {
-            readers.push(EdgeReader::open(&resolved.pattern, resolved.merges, wanted, &self.context)?);
+            readers.push(EdgeReader::of_reifiers(
+                &resolved,
+                wanted,
+                self.reifiers.as_deref(),
+                &self.context,
+            )?);
         }
         readers.reverse();
         Ok(readers)
@@ -131,6 +138,14 @@ impl Operator for EdgeScan {
         &self.shape.layout
     }
 
+    fn keyed_by(&self) -> Option<Variable> {
+        self.plan.reifier.filter(|reifier| self.shape.layout.contains(*reifier))
+    }
+
+    fn expect_keys(&mut self, keys: Vec<TermId>) {
+        self.reifiers = Some(keys);
+    }
+
     fn describe(&self) -> String {
         format!("EdgeScan {}", describe_edge(&self.plan))
     }
@@ -144,17 +159,33 @@ impl EdgeReader {
         wanted: Wanted,
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
+        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+        EdgeReader::of_reifiers(&resolved, wanted, None, context)
+    }
+
+    /// As [`EdgeReader::open`]. If `reifiers`, sorted, are told, only the relationships that they are of matter, and come
+    /// in any order; others may still come.
+    fn of_reifiers(
+        resolved: &ResolvedScan,
+        wanted: Wanted,
+        reifiers: Option<&[TermId]>,
+        context: &Context,
+    ) -> Result<EdgeReader, ExecuteError> {
+        let ResolvedScan { pattern, merges } = resolved;
         if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
-            let scan = context.dataset.scan_edge_places(&edges_of(pattern), wanted.places)?;
-            let source = Source::Edges(scan);
+            let edges = edges_of(pattern);
+            let source = Source::Edges(match reifiers {
+                Some(names) => context.dataset.scan_edges_of(&edges, wanted.places, names)?,
+                None => context.dataset.scan_edge_places(&edges, wanted.places)?,
+            });
             return Ok(EdgeReader { source, wanted, label: None });
         }
+        let merges = *merges;
         let reifiers = ReifierStream::open(pattern, merges, context)?;
         let quads = match pattern {
             // Edges are sorted by predicate first; where a place is bound, the best order agrees with theirs.
             QuadPattern { subject: None, predicate: None, object: None, .. } => {
-                let resolved = ResolvedScan { pattern: pattern.clone(), merges };
-                QuadReader::in_order(&resolved, Permutation::Pso, Places::ALL, context)?
+                QuadReader::in_order(resolved, Permutation::Pso, Places::ALL, context)?
             }
             _ => QuadReader::of_pattern(pattern, merges, context)?,
         };
@@ -347,7 +378,7 @@ impl EdgeProbe {
     pub fn new(
         plan: &EdgePlan,
         key: Vec<Variable>,
-        unread: &BTreeSet<Variable>,
+        unread: &VariableSet,
         context: Arc<Context>,
     ) -> EdgeProbe {
         EdgeProbe { context, shape: shape_of(plan, unread), plan: plan.clone(), key, base: None }
@@ -550,7 +581,7 @@ pub fn as_quad_scan(plan: &EdgePlan) -> QuadScan {
     }
 }
 
-fn shape_of(plan: &EdgePlan, unread: &BTreeSet<Variable>) -> ScanShape {
+fn shape_of(plan: &EdgePlan, unread: &VariableSet) -> ScanShape {
     let shape = ScanShape::of_places(&[
         plan.subject.variable(),
         plan.predicate.variable(),

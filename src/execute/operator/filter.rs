@@ -70,6 +70,14 @@ impl Operator for Filter {
         self.input.seek(key);
     }
 
+    fn keyed_by(&self) -> Option<Variable> {
+        self.input.keyed_by()
+    }
+
+    fn expect_keys(&mut self, keys: Vec<TermId>) {
+        self.input.expect_keys(keys);
+    }
+
     fn describe(&self) -> String {
         "Filter".to_owned()
     }

@@ -1,14 +1,13 @@
 //! `IndexScan`: the quads of one pattern, in the order of a permutation.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
-use crate::dataset::{IdRanges, Places, Scan, ranges_of};
+use crate::dataset::{IdRanges, Places, Runs, Scan, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
-use crate::plan::{Expression, QuadScan, Slot, Variable};
+use crate::plan::{Expression, QuadScan, Slot, Variable, VariableSet};
 
 /// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
 /// sees what the write made.
@@ -20,6 +19,8 @@ pub struct IndexScan {
     sorted_by: Vec<Variable>,
     /// What the first variable of `sorted_by` may be, and which of the ranges is being read.
     ranges: Option<(IdRanges, usize)>,
+    /// What that variable has in the rows that matter.
+    keys: Option<Vec<TermId>>,
     reader: Option<QuadReader>,
     is_open: bool,
 }
@@ -46,7 +47,7 @@ impl IndexScan {
     pub fn new(
         scan: &QuadScan,
         permutation: Permutation,
-        unread: &BTreeSet<Variable>,
+        unread: &VariableSet,
         context: Arc<Context>,
     ) -> IndexScan {
         let order = sort_order(scan, permutation);
@@ -57,6 +58,7 @@ impl IndexScan {
             scan: scan.clone(),
             permutation,
             ranges: None,
+            keys: None,
             reader: None,
             is_open: false,
         }
@@ -65,8 +67,11 @@ impl IndexScan {
     fn open(&mut self) -> Result<Option<&mut QuadReader>, ExecuteError> {
         if !self.is_open {
             if let Some(resolved) = resolve(&self.scan, &self.context)? {
-                let places = self.shape.read();
-                self.reader = Some(QuadReader::in_order(&resolved, self.permutation, places, &self.context)?);
+                let (order, places, context) = (self.permutation, self.shape.read(), &self.context);
+                self.reader = Some(match self.keys.take() {
+                    Some(keys) => QuadReader::of_keys(&resolved, order, places, &keys, context)?,
+                    None => QuadReader::in_order(&resolved, order, places, context)?,
+                });
             }
             self.is_open = true;
         }
@@ -126,6 +131,27 @@ impl Operator for IndexScan {
         self.ranges = sorted.and_then(|variable| ranges_of(condition, *variable)).map(|ranges| (ranges, 0));
     }
 
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, ExecuteError> {
+        if self.ranges.is_none() && !self.shape.has_repeats() {
+            self.context.check()?;
+            let place = self.shape.places[column];
+            match self.open()? {
+                Some(reader) if !reader.merges => return Ok(reader.scan.next_runs(place)?),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+        Ok(self.next_batch()?.map(|batch| Runs::of(batch.column(column))))
+    }
+
+    fn keyed_by(&self) -> Option<Variable> {
+        self.sorted_by.first().copied()
+    }
+
+    fn expect_keys(&mut self, keys: Vec<TermId>) {
+        self.keys = Some(keys);
+    }
+
     fn seek(&mut self, key: TermId) {
         // A scan that cannot be opened says so when it is pulled.
         if let Ok(Some(reader)) = self.open() {
@@ -167,7 +193,7 @@ impl ScanShape {
     }
 
     /// Leaves out variables that nobody reads; those that stand in several places are still compared.
-    pub fn without(self, unread: &BTreeSet<Variable>) -> ScanShape {
+    pub fn without(self, unread: &VariableSet) -> ScanShape {
         let mut shape = ScanShape { layout: Layout::default(), places: Vec::new(), equal: self.equal };
         for (variable, place) in self.layout.variables().iter().zip(self.places) {
             if !unread.contains(variable) {
@@ -221,6 +247,19 @@ impl QuadReader {
         // Graphs are merged by whole triples.
         let places = if resolved.merges { Places::ALL } else { places };
         let scan = context.dataset.scan_places(&resolved.pattern, permutation, places)?;
+        Ok(QuadReader { scan, merges: resolved.merges, last: None })
+    }
+
+    /// As [`QuadReader::in_order`], for a reader of the rows of `keys`; see [`crate::dataset::Dataset::scan_keys`].
+    fn of_keys(
+        resolved: &ResolvedScan,
+        permutation: Permutation,
+        places: Places,
+        keys: &[TermId],
+        context: &Context,
+    ) -> Result<QuadReader, ExecuteError> {
+        let places = if resolved.merges { Places::ALL } else { places };
+        let scan = context.dataset.scan_keys(&resolved.pattern, permutation, places, keys)?;
         Ok(QuadReader { scan, merges: resolved.merges, last: None })
     }
 
@@ -351,11 +390,6 @@ struct Walk {
     row: usize,
 }
 
-/// Fewer keys are looked up one by one.
-const WALK_KEYS_MIN: usize = 16;
-/// A walk pays where so many rows, at most, lie between two keys: it reads pieces of 1,024 rows.
-const WALK_ROWS_BETWEEN_MAX: u64 = 4096;
-
 impl Walk {
     /// Appends the rows of a key, which is above those before.
     fn take(
@@ -398,7 +432,7 @@ impl ScanProbe {
     pub fn new(
         scan: &QuadScan,
         key: Vec<Variable>,
-        unread: &BTreeSet<Variable>,
+        unread: &VariableSet,
         context: Arc<Context>,
     ) -> ScanProbe {
         let shape = ScanShape::of(scan).without(unread);
@@ -414,21 +448,18 @@ impl ScanProbe {
         Ok(self.resolved.as_ref().and_then(Option::as_ref))
     }
 
-    /// Opens a walk for so many keys, if that is better than to look each up.
-    fn open_walk(&mut self, keys: usize) -> Result<Option<Walk>, ExecuteError> {
+    /// Opens a walk to ascending keys, if an order of the scan allows it.
+    fn open_walk(&mut self, keys: &[TermId]) -> Result<Option<Walk>, ExecuteError> {
         let context = Arc::clone(&self.context);
         let [variable] = self.key[..] else { return Ok(None) };
         let permutation = choose_permutation(&self.scan, Some(variable), context.dataset.permutations());
         let Some(column) = self.shape.layout.column(variable) else { return Ok(None) };
-        if keys < WALK_KEYS_MIN || sort_order(&self.scan, permutation).first() != Some(&variable) {
+        if keys.is_empty() || sort_order(&self.scan, permutation).first() != Some(&variable) {
             return Ok(None);
         }
         let places = self.shape.read();
         let Some((resolved, _)) = self.resolved()? else { return Ok(None) };
-        if context.dataset.estimate(&resolved.pattern)? / keys as u64 > WALK_ROWS_BETWEEN_MAX {
-            return Ok(None);
-        }
-        let reader = QuadReader::in_order(resolved, permutation, places, &context)?;
+        let reader = QuadReader::of_keys(resolved, permutation, places, keys, &context)?;
         Ok(Some(Walk { reader, column, batch: Batch::empty(self.shape.layout.width()), row: 0 }))
     }
 
@@ -488,8 +519,8 @@ impl Probe for ScanProbe {
         Ok(())
     }
 
-    fn expect_ascending(&mut self, keys: usize) -> Result<(), ExecuteError> {
-        self.walk = if keys > 0 { self.open_walk(keys)? } else { None };
+    fn expect_ascending(&mut self, keys: &[TermId]) -> Result<(), ExecuteError> {
+        self.walk = self.open_walk(keys)?;
         Ok(())
     }
 

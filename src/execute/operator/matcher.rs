@@ -9,6 +9,7 @@ use super::{BoxOperator, JoinTable, Operator, Pairs, drain};
 use crate::batch::Batch;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
+use crate::plan::Variable;
 
 pub trait Matcher: Send {
     /// The columns of the right rows.
@@ -28,6 +29,12 @@ pub trait Matcher: Send {
     /// Returns whether it hashes all right rows, so that the sides may be swapped.
     fn is_hash(&self) -> bool {
         false
+    }
+
+    /// Returns what the right rows have in a variable, sorted, each once, before the first left rows come; `None` if there
+    /// are more than `rows_max` of them, or some may match whatever a left row has.
+    fn keys(&mut self, _variable: Variable, _rows_max: usize) -> Result<Option<Vec<TermId>>, ExecuteError> {
+        Ok(None)
     }
 
     fn inputs(&self) -> Vec<&dyn Operator> {
@@ -52,6 +59,16 @@ impl HashMatcher {
         let nothing = Batch::empty(right.layout().width());
         HashMatcher { context, right, left_layout: left_layout.clone(), table: None, nothing, reservation }
     }
+
+    fn table(&mut self) -> Result<&mut JoinTable, ExecuteError> {
+        if self.table.is_none() {
+            let rows = drain(self.right.as_mut(), &self.context, &mut self.reservation)?;
+            let table = JoinTable::build(rows, self.right.layout(), &self.left_layout);
+            self.reservation.grow(table.index_bytes())?;
+            self.table = Some(table);
+        }
+        Ok(self.table.as_mut().expect("it was made above"))
+    }
 }
 
 impl Matcher for HashMatcher {
@@ -60,15 +77,7 @@ impl Matcher for HashMatcher {
     }
 
     fn start(&mut self, left: &Arc<Batch>, once: bool) -> Result<(), ExecuteError> {
-        if self.table.is_none() {
-            let rows = drain(self.right.as_mut(), &self.context, &mut self.reservation)?;
-            let table = JoinTable::build(rows, self.right.layout(), &self.left_layout);
-            self.reservation.grow(table.index_bytes())?;
-            self.table = Some(table);
-        }
-        if let Some(table) = &mut self.table {
-            table.start(left.clone(), once);
-        }
+        self.table()?.start(left.clone(), once);
         Ok(())
     }
 
@@ -90,6 +99,18 @@ impl Matcher for HashMatcher {
 
     fn is_hash(&self) -> bool {
         true
+    }
+
+    fn keys(&mut self, variable: Variable, rows_max: usize) -> Result<Option<Vec<TermId>>, ExecuteError> {
+        let column = self.right.layout().column(variable);
+        let rows = self.table()?.rows();
+        let Some(column) = column.filter(|_| rows.rows() <= rows_max) else { return Ok(None) };
+        let mut keys = rows.column(column).to_vec();
+        if !keys.is_sorted() {
+            keys.sort_unstable();
+        }
+        keys.dedup();
+        Ok((keys.first() != Some(&TermId::UNDEFINED)).then_some(keys))
     }
 
     fn inputs(&self) -> Vec<&dyn Operator> {

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::{BoxOperator, Operator};
 use crate::batch::Batch;
+use crate::dataset::Runs;
 use crate::execute::{ExecuteError, Layout, Meter};
 use crate::model::TermId;
 use crate::plan::{Expression, Variable};
@@ -32,6 +33,17 @@ impl Operator for Metered {
         batch
     }
 
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, ExecuteError> {
+        let started = Instant::now();
+        let runs = self.operator.next_runs(column);
+        self.meter.milliseconds += started.elapsed().as_secs_f64() * 1e3;
+        if let Ok(Some(runs)) = &runs {
+            self.meter.rows += runs.counts.iter().sum::<u64>();
+            self.meter.batches += 1;
+        }
+        runs
+    }
+
     fn layout(&self) -> &Layout {
         self.operator.layout()
     }
@@ -46,6 +58,14 @@ impl Operator for Metered {
 
     fn narrow(&mut self, condition: &Expression) {
         self.operator.narrow(condition);
+    }
+
+    fn keyed_by(&self) -> Option<Variable> {
+        self.operator.keyed_by()
+    }
+
+    fn expect_keys(&mut self, keys: Vec<TermId>) {
+        self.operator.expect_keys(keys);
     }
 
     fn describe(&self) -> String {

@@ -22,6 +22,7 @@ mod load_csv;
 mod matcher;
 mod merge;
 mod merge_join;
+mod merge_matcher;
 mod metered;
 mod minus;
 mod modify;
@@ -63,6 +64,7 @@ pub(super) use load_csv::{Format as CsvFormat, LoadCsv};
 pub(super) use matcher::{HashMatcher, JoinShape, Matcher};
 pub(super) use merge::Merge;
 pub(super) use merge_join::MergeJoin;
+pub(super) use merge_matcher::MergeMatcher;
 pub(super) use metered::Metered;
 pub(super) use minus::MinusJoin;
 pub(super) use modify::Modify;
@@ -86,6 +88,7 @@ use std::sync::Arc;
 
 use super::{Context, ExecuteError, Layout, Meter};
 use crate::batch::Batch;
+use crate::dataset::Runs;
 use crate::model::TermId;
 use crate::plan::{Expression, LogicalPlan, Variable};
 
@@ -104,6 +107,11 @@ pub trait Operator: Send {
         &[]
     }
 
+    /// As [`Operator::next_batch`], of one column, which the rows are sorted by; perhaps none, which is not yet the end.
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, ExecuteError> {
+        Ok(self.next_batch()?.map(|batch| Runs::of(batch.column(column))))
+    }
+
     /// Passes over rows that have less than `key` in the first variable of [`Operator::sorted_by`]: as many as is
     /// cheap, so that such rows may still come.
     fn seek(&mut self, _key: TermId) {}
@@ -111,6 +119,15 @@ pub trait Operator: Send {
     /// Leaves out rows for which `condition` cannot be true, as far as that saves reading them; to be called before
     /// the first pull. The condition still has to be asked of the others.
     fn narrow(&mut self, _condition: &Expression) {}
+
+    /// Returns the variable whose keys [`Operator::expect_keys`] makes use of.
+    fn keyed_by(&self) -> Option<Variable> {
+        None
+    }
+
+    /// Announces that of its rows only those matter that have one of `keys`, sorted, in the variable of
+    /// [`Operator::keyed_by`]; to be called before the first pull. Others may still come.
+    fn expect_keys(&mut self, _keys: Vec<TermId>) {}
 
     /// Returns the operator's name and what EXPLAIN should tell of it, in one line.
     fn describe(&self) -> String;

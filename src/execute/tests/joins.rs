@@ -1,6 +1,6 @@
 //! Every way to join gives what comparing all pairs of rows gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -144,7 +144,7 @@ fn arb_plan() -> impl Strategy<Value = LogicalPlan> {
 /// Hides the left row behind an Apply, so that the right side runs for its bindings.
 fn lateral(plan: &LogicalPlan) -> Option<LogicalPlan> {
     let LogicalPlan::Join { left, right } = plan else { return None };
-    let shared: BTreeSet<Variable> = left.variables().intersection(&right.variables()).copied().collect();
+    let shared = &left.variables() & &right.variables();
     let argument = LogicalPlan::Argument { variables: shared.into_iter().collect() };
     Some(LogicalPlan::Apply {
         input: left.clone(),
@@ -220,6 +220,41 @@ fn sorted_scans_merge() {
     let text = super::super::explain(&query(plan.clone()), context).unwrap().to_string();
     assert!(text.starts_with("MergeJoin"), "{text}");
     check(&plan, &dataset, &["x 1 2", "y 3 4"]);
+}
+
+/// Both sides have more rows than a batch, and one key has more than several.
+#[test]
+fn sorted_sides_merge_across_batches() {
+    let rows_of = |n: usize| match n {
+        777 => 9000,
+        n if n.is_multiple_of(3) => n % 4,
+        _ => 0,
+    };
+    let left = (0..5000).flat_map(|n| (0..1 + n % 2).map(move |m| format!("n{n:04} p l{m}")));
+    let right = (0..5000).flat_map(|n| (0..rows_of(n)).map(move |m| format!("n{n:04} q r{m}")));
+    let dataset = world(&left.chain(right).collect::<Vec<_>>().join("\n"));
+    let (left, right) = (scan("?0 p ?1"), scan("?0 q ?2"));
+    let (own, other) = (|| Box::new(left.clone()), || Box::new(right.clone()));
+    let of = |count: fn(usize) -> usize| (0..5000).map(|n| (1 + n % 2) * count(rows_of(n))).sum::<usize>();
+    let optional = LogicalPlan::LeftJoin { left: own(), right: other(), condition: None };
+    let semi = LogicalPlan::SemiJoin { left: own(), right: other() };
+    let anti = LogicalPlan::AntiJoin { left: own(), right: other() };
+    let minus = LogicalPlan::Minus { left: own(), right: other() };
+    for (plan, name, expected) in [
+        (&optional, "MergeLeftJoin", of(|rows| rows.max(1))),
+        (&semi, "MergeSemiJoin", of(|rows| rows.min(1))),
+        (&anti, "MergeAntiJoin", of(|rows| usize::from(rows == 0))),
+        (&minus, "MergeMinus", of(|rows| usize::from(rows == 0))),
+    ] {
+        let context = Arc::new(Context::new(dataset.clone()));
+        let text = super::super::explain(&query(plan.clone()), context).unwrap().to_string();
+        assert!(text.starts_with(name), "{text}");
+        let mut found = super::rows(plan, dataset.clone()).unwrap();
+        let all = found.len();
+        found.sort();
+        found.dedup();
+        assert_eq!((found.len(), all), (expected, expected), "{name}");
+    }
 }
 
 #[test]

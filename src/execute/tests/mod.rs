@@ -146,9 +146,13 @@ pub fn rows_in(plan: &LogicalPlan, context: Arc<Context>, costs: Costs) -> Resul
     context.share();
     let variables: Vec<Variable> = plan.variables().into_iter().collect();
     let mut operator = Planner::with_costs(context.clone(), costs).build(plan)?;
-    let mut found = Vec::new();
+    let (mut found, mut last) = (Vec::new(), crate::model::TermId::UNDEFINED);
     while let Some(batch) = operator.next_batch()? {
         assert!(!batch.is_empty(), "a batch is never empty");
+        if let Some(column) = operator.sorted_by().first().and_then(|v| operator.layout().column(*v)) {
+            assert!(last <= batch.column(column)[0] && batch.column(column).is_sorted(), "rows are sorted");
+            last = batch.column(column)[batch.rows() - 1];
+        }
         assert_eq!(batch.width(), operator.layout().width());
         for (variable, column) in operator.layout().variables().iter().zip(batch.columns()) {
             let has_hole = column.iter().any(|id| id.is_undefined());

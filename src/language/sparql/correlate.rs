@@ -3,17 +3,15 @@
 //! SPARQL 1.1 defines EXISTS by substitution. We inject instead: each leaf of the plan that
 //! mentions a variable of the outer row is joined with that row ([`LogicalPlan::Argument`]).
 
-use std::collections::BTreeSet;
-
 use super::pattern::join;
 use crate::model::Value;
-use crate::plan::{Expression, LogicalPlan, Slot, Variable};
+use crate::plan::{Expression, LogicalPlan, Slot, Variable, VariableSet};
 
-type Set = BTreeSet<Variable>;
+type Set = VariableSet;
 
 /// Joins every leaf of the plan with the outer row's bindings of what it mentions.
 pub fn inject(plan: LogicalPlan, row: &Set) -> LogicalPlan {
-    let shared: Set = plan.mentioned().intersection(row).copied().collect();
+    let shared = &plan.mentioned() & row;
     if shared.is_empty() { plan } else { inject_shared(plan, &shared) }
 }
 
@@ -83,8 +81,7 @@ fn inject_in_exists(expression: &mut Expression, row: &Set) {
 /// Joins a plan with the outer row's bindings of `needed`, unless it has them already.
 fn with_row(plan: LogicalPlan, needed: &Set, row: &Set) -> LogicalPlan {
     let already = argument_variables(&plan);
-    let variables: Vec<Variable> =
-        needed.intersection(row).filter(|variable| !already.contains(variable)).copied().collect();
+    let variables: Vec<Variable> = (&(needed & row) - &already).into_iter().collect();
     if variables.is_empty() { plan } else { join(LogicalPlan::Argument { variables }, plan) }
 }
 
@@ -130,14 +127,14 @@ pub fn is_join_alike(plan: &LogicalPlan, row: &Set) -> bool {
             let certain = certainly_bound(input);
             is_join_alike(input, row)
                 && !condition.any(&|part| matches!(part, Expression::Exists(_)))
-                && condition.variables().intersection(row).all(|variable| certain.contains(variable))
+                && (&condition.variables() & row).is_subset(&certain)
         }
         LogicalPlan::Extend { input, variable, expression } => {
             let certain = certainly_bound(input);
             is_join_alike(input, row)
                 && !row.contains(variable)
                 && !expression.any(&|part| matches!(part, Expression::Exists(_)))
-                && expression.variables().intersection(row).all(|variable| certain.contains(variable))
+                && (&expression.variables() & row).is_subset(&certain)
         }
         _ => false,
     }
@@ -147,15 +144,11 @@ pub fn is_join_alike(plan: &LogicalPlan, row: &Set) -> bool {
 fn certainly_bound(plan: &LogicalPlan) -> Set {
     match plan {
         LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) => plan.variables(),
-        LogicalPlan::Join { left, right } => {
-            certainly_bound(left).union(&certainly_bound(right)).copied().collect()
-        }
+        LogicalPlan::Join { left, right } => &certainly_bound(left) | &certainly_bound(right),
         LogicalPlan::Filter { input, .. } | LogicalPlan::Extend { input, .. } => certainly_bound(input),
-        LogicalPlan::Union(branches) => branches
-            .iter()
-            .map(certainly_bound)
-            .reduce(|a, b| a.intersection(&b).copied().collect())
-            .unwrap_or_default(),
+        LogicalPlan::Union(branches) => {
+            branches.iter().map(certainly_bound).reduce(|a, b| &a & &b).unwrap_or_default()
+        }
         _ => Set::new(),
     }
 }

@@ -9,7 +9,7 @@ use super::correlate::inject;
 use super::scope::Lowering;
 use super::term::{ground_term, slot_expression};
 use crate::model::Value;
-use crate::plan::{ApplyKind, Expression, Function, GraphSelector, LogicalPlan, Slot, Variable};
+use crate::plan::{ApplyKind, Expression, Function, GraphSelector, LogicalPlan, Slot, Variable, VariableSet};
 
 impl Lowering {
     pub fn pattern(&mut self, pattern: &GraphPattern) -> LogicalPlan {
@@ -25,7 +25,7 @@ impl Lowering {
             GraphPattern::LeftJoin { left, right, expression } => {
                 let (left, right) = (self.pattern(left), self.pattern(right));
                 let condition = expression.as_ref().map(|expression| self.condition(expression));
-                let row: BTreeSet<Variable> = left.variables().union(&right.variables()).copied().collect();
+                let row = &left.variables() | &right.variables();
                 let condition = condition.map(|condition| correlated(condition, &row));
                 LogicalPlan::LeftJoin { left: Box::new(left), right: Box::new(right), condition }
             }
@@ -158,7 +158,7 @@ impl Lowering {
             // No row comes from a graph that is not there.
             None => LogicalPlan::SemiJoin { left: Box::new(plan), right: Box::new(self.graphs(&graph)) },
             // The pattern's meaning depends on one graph being active at a time.
-            Some(variable) => apply(self.graphs(&graph), inject(plan, &BTreeSet::from([variable]))),
+            Some(variable) => apply(self.graphs(&graph), inject(plan, &VariableSet::from([variable]))),
         };
         match (inner_name, graph.variable()) {
             (Some((_, inner)), Some(outer)) if plan.variables().contains(&inner) => {
@@ -201,7 +201,7 @@ impl Lowering {
             aggregate.argument = aggregate.argument.map(|argument| correlated(argument, &row));
             computed.push((self.named(variable.as_str()), aggregate));
         }
-        let own: BTreeSet<Variable> = computed.iter().map(|(variable, _)| *variable).collect();
+        let own: VariableSet = computed.iter().map(|(variable, _)| *variable).collect();
         let reads_own = |expression: &Expression| !expression.variables().is_disjoint(&own);
         if computed.iter().any(|(_, aggregate)| aggregate.argument.as_ref().is_some_and(reads_own)) {
             self.mistake = Some("an aggregate stands within an aggregate".to_owned());
@@ -317,7 +317,7 @@ fn distinct(plan: LogicalPlan) -> LogicalPlan {
     };
     match sorted {
         LogicalPlan::Sort { input, keys }
-            if keys.iter().all(|key| key.expression.variables().iter().all(|v| variables.contains(v))) =>
+            if keys.iter().all(|key| key.expression.variables().iter().all(|v| variables.contains(&v))) =>
         {
             let input = LogicalPlan::Project { input, variables };
             LogicalPlan::Sort { input: Box::new(LogicalPlan::Distinct { input: Box::new(input) }), keys }
@@ -333,13 +333,13 @@ fn hide(plan: LogicalPlan, variable: Variable) -> LogicalPlan {
     let mut variables = plan.variables();
     variables.remove(&variable);
     LogicalPlan::Project {
-        input: Box::new(inject(plan, &BTreeSet::from([variable]))),
+        input: Box::new(inject(plan, &VariableSet::from([variable]))),
         variables: variables.into_iter().collect(),
     }
 }
 
 /// Makes the plans of EXISTS see the row that they are asked for.
-fn correlated(mut expression: Expression, row: &BTreeSet<Variable>) -> Expression {
+fn correlated(mut expression: Expression, row: &VariableSet) -> Expression {
     expression.rewrite(&mut |part| {
         if let Expression::Exists(plan) = part
             && !super::correlate::is_join_alike(plan, row)

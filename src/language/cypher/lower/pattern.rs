@@ -13,7 +13,7 @@ use crate::language::cypher::kind::Kind;
 use crate::model::{NamedNode, Term, pg, rdf};
 use crate::plan::{
     ApplyKind, EdgeScan, Expression, Function, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Slot,
-    Variable,
+    Variable, VariableSet,
 };
 
 /// A lowered pattern: what it scans, and what must hold of the rows.
@@ -83,7 +83,7 @@ impl Lowerer<'_> {
         if is_simple {
             inside.scope = before.clone();
             self.apply_pattern(lowered, &mut inside);
-            let outer: BTreeSet<Variable> = rows.visible().into_iter().collect();
+            let outer: VariableSet = rows.visible().into_iter().collect();
             let bound = inside.plan.variables();
             // Properties may be fetched only of what the pattern itself binds.
             inside
@@ -97,7 +97,7 @@ impl Lowerer<'_> {
                 self.where_clause(filter, &mut probe);
             }
             let bound = probe.plan.variables();
-            let is_closed = probe.plan.mentioned().iter().all(|v| bound.contains(v) || !outer.contains(v));
+            let is_closed = probe.plan.mentioned().iter().all(|v| bound.contains(&v) || !outer.contains(&v));
             if is_closed {
                 let right = Box::new(probe.plan);
                 rows.wrap(|left| LogicalPlan::LeftJoin { left, right, condition: None });
@@ -182,7 +182,7 @@ impl Lowerer<'_> {
         let mut inside = Rows::new(LogicalPlan::unit(), rows.scope.clone());
         self.apply_pattern(lowered, &mut inside);
         let (bound, outer) = (inside.plan.variables(), rows.visible());
-        let is_closed = inside.plan.mentioned().iter().all(|v| bound.contains(v) || !outer.contains(v));
+        let is_closed = inside.plan.mentioned().iter().all(|v| bound.contains(&v) || !outer.contains(&v));
         is_closed.then_some(inside.plan)
     }
 

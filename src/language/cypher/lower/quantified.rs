@@ -3,8 +3,6 @@
 //! One relationship of which nothing is asked but types and constant properties is a Path; every
 //! other pattern is the step of a Repeat, which is put onto rows that bind where it starts.
 
-use std::collections::BTreeSet;
-
 use super::expression::has_subquery;
 use super::pattern::{Asked, Lowered};
 use super::subquery::{narrow, subplan_needs};
@@ -16,7 +14,7 @@ use crate::language::cypher::ast::{
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
 use crate::model::Value;
-use crate::plan::{Expression, Function, LogicalPlan, Repeat, Variable};
+use crate::plan::{Expression, Function, LogicalPlan, Repeat, Variable, VariableSet};
 
 /// A Repeat that waits for its input.
 pub(super) struct Pending {
@@ -184,7 +182,7 @@ impl Lowerer<'_> {
         mut asked: Vec<Asked<'p>>,
         rows: &mut Rows,
     ) -> Vec<Asked<'p>> {
-        let given: BTreeSet<Variable> =
+        let given: VariableSet =
             leaf(&mut pending.step).map(|given| given.iter().copied().collect()).unwrap_or_default();
         let bound = rows.plan.variables();
         let (start, end) = (pending.start.1, pending.end.1);

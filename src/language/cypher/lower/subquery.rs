@@ -297,15 +297,15 @@ fn is_volatile(plan: &LogicalPlan) -> bool {
 }
 
 /// Returns the variables that a subplan mentions elsewhere than in its leaf.
-pub(super) fn subplan_needs(subplan: &LogicalPlan) -> std::collections::BTreeSet<Variable> {
+pub(super) fn subplan_needs(subplan: &LogicalPlan) -> crate::plan::VariableSet {
     let mut without_leaf = subplan.clone();
-    narrow(&mut without_leaf, &std::collections::BTreeSet::new());
+    narrow(&mut without_leaf, &crate::plan::VariableSet::new());
     without_leaf.mentioned()
 }
 
 /// Keeps only these variables in every Argument that belongs to this subplan. One that is left with
 /// none says nothing of the outer row: it is the unit.
-pub(super) fn narrow(plan: &mut LogicalPlan, needed: &std::collections::BTreeSet<Variable>) {
+pub(super) fn narrow(plan: &mut LogicalPlan, needed: &crate::plan::VariableSet) {
     match plan {
         LogicalPlan::Argument { variables } => {
             variables.retain(|variable| needed.contains(variable));
