@@ -11,7 +11,7 @@ use super::{
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits, UpdateSummary, schema_rule};
+use crate::execute::{self, Context, Limits, UpdateSummary, constraint, schema_rule};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -348,7 +348,7 @@ pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) 
         true => GraphFilter::All,
         false => GraphFilter::One(TermId::UNDEFINED),
     };
-    Ok(schema_rule::check(transaction, &transaction.changed(), &graph, &settings.vocabulary)?)
+    Ok(constraint::check(transaction, &transaction.changed(), &graph, &settings.vocabulary)?)
 }
 
 /// What is to become one commit of a branch.

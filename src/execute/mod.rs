@@ -4,6 +4,7 @@
 //! language, no block and no peer: where languages differ, the plan names a function or an operator.
 
 mod changes;
+pub mod constraint;
 mod context;
 mod correlate;
 mod error;
