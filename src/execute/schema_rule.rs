@@ -22,18 +22,25 @@ use crate::model::{GraphFilter, Literal, NamedNode, Permutation, QuadPattern, Te
 pub struct SchemaRule {
     pub name: String,
     pub kind: RuleKind,
-    /// `NODE` or `RELATIONSHIP`.
-    pub entity: String,
+    pub entity: EntityKind,
+    /// The labels or the types.
     pub labels: Vec<NamedNode>,
     pub properties: Vec<NamedNode>,
+}
+
+/// What a rule is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EntityKind {
+    Node,
+    Relationship,
 }
 
 /// What a rule asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RuleKind {
-    /// No two nodes of the label have the same values.
+    /// No two nodes of the label, or relationships of the type, have the same values.
     Uniqueness,
-    /// Each node of the label has the properties.
+    /// Each of them has the properties.
     Existence,
     /// Both.
     Key,
@@ -52,9 +59,37 @@ pub enum IndexKind {
 }
 
 impl IndexKind {
+    /// Returns Neo4j's name, as SHOW has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            IndexKind::Range => "RANGE",
+            IndexKind::Text => "TEXT",
+            IndexKind::Point => "POINT",
+            IndexKind::Lookup => "LOOKUP",
+            IndexKind::Fulltext => "FULLTEXT",
+            IndexKind::Vector => "VECTOR",
+        }
+    }
+
     /// Returns whether the order of stored quads serves what the index is for.
     pub fn is_built_in(self) -> bool {
         !matches!(self, IndexKind::Fulltext | IndexKind::Vector)
+    }
+}
+
+impl EntityKind {
+    pub const ALL: [EntityKind; 2] = [EntityKind::Node, EntityKind::Relationship];
+
+    /// Returns Neo4j's name, as SHOW has it.
+    pub fn name(self) -> &'static str {
+        match self {
+            EntityKind::Node => "NODE",
+            EntityKind::Relationship => "RELATIONSHIP",
+        }
+    }
+
+    pub fn of(name: &str) -> Option<EntityKind> {
+        EntityKind::ALL.into_iter().find(|entity| entity.name() == name)
     }
 }
 
@@ -72,22 +107,20 @@ impl RuleKind {
     ];
 
     /// Returns Neo4j's name, as SHOW has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            RuleKind::Uniqueness => "UNIQUENESS",
-            RuleKind::Existence => "NODE_PROPERTY_EXISTENCE",
-            RuleKind::Key => "NODE_KEY",
-            RuleKind::Index(IndexKind::Range) => "RANGE",
-            RuleKind::Index(IndexKind::Text) => "TEXT",
-            RuleKind::Index(IndexKind::Point) => "POINT",
-            RuleKind::Index(IndexKind::Lookup) => "LOOKUP",
-            RuleKind::Index(IndexKind::Fulltext) => "FULLTEXT",
-            RuleKind::Index(IndexKind::Vector) => "VECTOR",
+    pub fn name(self, entity: EntityKind) -> &'static str {
+        match (self, entity) {
+            (RuleKind::Uniqueness, EntityKind::Node) => "UNIQUENESS",
+            (RuleKind::Uniqueness, EntityKind::Relationship) => "RELATIONSHIP_UNIQUENESS",
+            (RuleKind::Existence, EntityKind::Node) => "NODE_PROPERTY_EXISTENCE",
+            (RuleKind::Existence, EntityKind::Relationship) => "RELATIONSHIP_PROPERTY_EXISTENCE",
+            (RuleKind::Key, EntityKind::Node) => "NODE_KEY",
+            (RuleKind::Key, EntityKind::Relationship) => "RELATIONSHIP_KEY",
+            (RuleKind::Index(kind), _) => kind.name(),
         }
     }
 
-    pub fn of(name: &str) -> Option<RuleKind> {
-        RuleKind::ALL.into_iter().find(|kind| kind.name() == name)
+    pub fn of(name: &str, entity: EntityKind) -> Option<RuleKind> {
+        RuleKind::ALL.into_iter().find(|kind| kind.name(entity) == name)
     }
 
     pub fn is_constraint(self) -> bool {
@@ -111,6 +144,11 @@ fn pg_name(name: &str) -> NamedNode {
 impl SchemaRule {
     /// Returns the rules of a dataset, by name.
     pub fn all(dataset: &dyn Dataset) -> Result<Vec<SchemaRule>, DatasetError> {
+        Ok(SchemaRule::found_in(dataset)?.into_iter().map(|(_, rule)| rule).collect())
+    }
+
+    /// Returns the rules of a dataset, by name, with the subjects of their quads.
+    pub fn found_in(dataset: &dyn Dataset) -> Result<Vec<(TermId, SchemaRule)>, DatasetError> {
         let Some(graph) = dataset.term_id(&graph().into())? else { return Ok(Vec::new()) };
         let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
         let mut facts: BTreeMap<TermId, BTreeMap<String, String>> = BTreeMap::new();
@@ -130,8 +168,9 @@ impl SchemaRule {
             }
         }
         // What is no rule, whoever wrote it, is left alone.
-        let mut rules: Vec<SchemaRule> = facts.values().filter_map(SchemaRule::of_facts).collect();
-        rules.sort_by(|a, b| a.name.cmp(&b.name));
+        let rule = |(subject, facts)| Some((subject, SchemaRule::of_facts(&facts)?));
+        let mut rules: Vec<(TermId, SchemaRule)> = facts.into_iter().filter_map(rule).collect();
+        rules.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         Ok(rules)
     }
 
@@ -140,10 +179,11 @@ impl SchemaRule {
         let iris = |name: &str| -> Option<Vec<NamedNode>> {
             fact(name)?.split_ascii_whitespace().map(|iri| NamedNode::new(iri).ok()).collect()
         };
+        let entity = EntityKind::of(fact("entity")?)?;
         Some(SchemaRule {
             name: fact("name")?.clone(),
-            kind: RuleKind::of(fact("kind")?)?,
-            entity: fact("entity")?.clone(),
+            kind: RuleKind::of(fact("kind")?, entity)?,
+            entity,
             labels: iris("labels")?,
             properties: iris("properties")?,
         })
@@ -156,8 +196,8 @@ impl SchemaRule {
         let joined = |iris: &[NamedNode]| iris.iter().map(NamedNode::as_str).collect::<Vec<_>>().join(" ");
         let texts = [
             ("name", self.name.clone()),
-            ("kind", self.kind.name().to_owned()),
-            ("entity", self.entity.clone()),
+            ("kind", self.kind.name(self.entity).to_owned()),
+            ("entity", self.entity.name().to_owned()),
             ("labels", joined(&self.labels)),
             ("properties", joined(&self.properties)),
         ];
@@ -170,17 +210,20 @@ impl SchemaRule {
 
     /// Returns whether two rules ask for the same, under whatever names.
     pub fn is_equivalent(&self, other: &SchemaRule) -> bool {
-        let meaning = |rule: &SchemaRule| {
-            (rule.kind, rule.entity.clone(), rule.labels.clone(), rule.properties.clone())
-        };
+        let meaning =
+            |rule: &SchemaRule| (rule.kind, rule.entity, rule.labels.clone(), rule.properties.clone());
         meaning(self) == meaning(other)
     }
 
-    /// Returns the rule as messages have it, such as `(:Person {id, name})`.
+    /// Returns the rule as messages have it, such as `(:Person {id, name})` or `()-[:KNOWS {since}]-()`.
     pub(super) fn pattern(&self, vocabulary: &Vocabulary) -> String {
         let labels: Vec<String> = self.labels.iter().map(|label| vocabulary.name(label.as_str())).collect();
         let keys: Vec<String> = self.properties.iter().map(|key| vocabulary.name(key.as_str())).collect();
-        format!("(:{} {{{}}})", labels.join("|"), keys.join(", "))
+        let (labels, keys) = (labels.join("|"), keys.join(", "));
+        match self.entity {
+            EntityKind::Node => format!("(:{labels} {{{keys}}})"),
+            EntityKind::Relationship => format!("()-[:{labels} {{{keys}}}]-()"),
+        }
     }
 }
 
@@ -195,12 +238,12 @@ mod tests {
 
     #[test]
     fn rules_read_as_they_were_written() {
-        for kind in RuleKind::ALL {
-            assert_eq!(RuleKind::of(kind.name()), Some(kind));
+        for (kind, entity) in RuleKind::ALL.into_iter().flat_map(|kind| EntityKind::ALL.map(|e| (kind, e))) {
+            assert_eq!(RuleKind::of(kind.name(entity), entity), Some(kind));
             let rule = SchemaRule {
                 name: "two words/ø".to_owned(),
                 kind,
-                entity: "NODE".to_owned(),
+                entity,
                 labels: vec![NamedNode::new_unchecked("http://x/L")],
                 properties: vec![
                     NamedNode::new_unchecked("http://x/b"),

@@ -1,13 +1,19 @@
 //! The check of constraints: whether what a transaction leaves keeps to the rules that stand in its graph of rules.
+//!
+//! A transaction is checked for what it changed: for entities of which a constraint reads something that came or
+//! went. Only for a constraint that is new are all looked at.
 
-use std::collections::BTreeSet;
+mod entity;
 
-use super::schema_rule::{self, RuleKind, SchemaRule};
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+use self::entity::{Entities, Entity};
+use super::schema_rule::{self, EntityKind, RuleKind, SchemaRule};
 use super::{ExecuteError, RuntimeCode};
 use crate::dataset::Dataset;
-use crate::model::{
-    GraphFilter, Literal, NamedNode, Quad, QuadPattern, TermId, TermKind, Vocabulary, rdf, xsd,
-};
+use crate::model::{GraphFilter, Literal, NamedNode, Quad, QuadPattern, TermId, TermKind, Vocabulary, xsd};
 
 /// Checks that a dataset keeps to its constraints, of which it is known that it did before `changed` quads came or
 /// went. `graph` is what constraints hold for.
@@ -21,185 +27,192 @@ pub fn check(
     vocabulary: &Vocabulary,
 ) -> Result<(), ExecuteError> {
     let Some(own_graph) = dataset.term_id(&schema_rule::graph().into())? else { return Ok(()) };
-    let rules: Vec<SchemaRule> =
-        SchemaRule::all(dataset)?.into_iter().filter(|rule| rule.kind.is_constraint()).collect();
-    let Some(rdf_type) = dataset.term_id(&rdf::TYPE.into_owned().into())? else { return Ok(()) };
-    let is_new = changed.iter().any(|quad| quad.graph == own_graph);
-    let touched: BTreeSet<TermId> =
-        changed.iter().filter(|quad| graph.contains(quad.graph)).map(|quad| quad.subject).collect();
-    let checker = Checker { dataset, graph, rdf_type, vocabulary };
-    for rule in &rules {
-        checker.check(rule, if is_new { None } else { Some(&touched) })?;
+    for (subject, rule) in SchemaRule::found_in(dataset)? {
+        let id = |name: &NamedNode| dataset.term_id(&name.clone().into());
+        let name = rule.labels.first().map(id).transpose()?.flatten();
+        // What nothing is called has no entities.
+        let (true, Some(name)) = (rule.kind.is_constraint(), name) else { continue };
+        let keys = rule.properties.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+        let entities = Entities::new(rule.entity, name, dataset, graph)?;
+        let is_new = changed.iter().any(|quad| quad.graph == own_graph && quad.subject == subject);
+        let constraint = Constraint { rule: &rule, keys, entities, dataset, vocabulary };
+        match is_new {
+            true => constraint.check_all()?,
+            false => constraint.check_touched(changed)?,
+        }
     }
     Ok(())
 }
 
-struct Checker<'a> {
+/// A rule beside the ids of what it names.
+struct Constraint<'a> {
+    rule: &'a SchemaRule,
+    /// `None` is a property that nothing has.
+    keys: Vec<Option<TermId>>,
+    entities: Entities<'a>,
     dataset: &'a dyn Dataset,
-    graph: &'a GraphFilter,
-    rdf_type: TermId,
     vocabulary: &'a Vocabulary,
 }
 
-impl Checker<'_> {
-    /// Checks these nodes, or all.
-    fn check(&self, rule: &SchemaRule, touched: Option<&BTreeSet<TermId>>) -> Result<(), ExecuteError> {
-        let id = |name: &NamedNode| self.dataset.term_id(&name.clone().into());
-        let Some(label) = rule.labels.first().map(id).transpose()?.flatten() else { return Ok(()) };
-        let keys = rule.properties.iter().map(id).collect::<Result<Vec<_>, _>>()?;
-        let nodes: Vec<TermId> = match touched {
-            Some(touched) => {
-                let mut nodes = Vec::new();
-                for node in touched {
-                    if self.has_label(*node, label)? {
-                        nodes.push(*node);
-                    }
+/// For each property of a constraint its literals, sorted; of those that are equal, one stands for all.
+type Values = Vec<Vec<TermId>>;
+
+impl Constraint<'_> {
+    fn check_all(&self) -> Result<(), ExecuteError> {
+        let mut seen: FxHashMap<Values, Entity> = FxHashMap::default();
+        for entity in self.entities.all()? {
+            let Some(values) = self.compared_values(entity)? else { continue };
+            match seen.entry(values) {
+                Entry::Vacant(entry) => {
+                    entry.insert(entity);
                 }
-                nodes
+                Entry::Occupied(entry) => return self.refuse_twins(entity, *entry.get(), entry.key()),
             }
-            None => self.column(None, Some(self.rdf_type), Some(label), 0)?,
-        };
-        for node in nodes {
-            self.check_node(rule, label, &keys, node)?;
         }
         Ok(())
     }
 
-    fn check_node(
-        &self,
-        rule: &SchemaRule,
-        label: TermId,
-        keys: &[Option<TermId>],
-        node: TermId,
-    ) -> Result<(), ExecuteError> {
-        let mut values = Vec::new();
-        for key in keys {
-            values.push(match key {
-                Some(key) => self.literals(node, *key)?,
-                None => Vec::new(),
-            });
-        }
-        if let Some(missing) = values.iter().position(Vec::is_empty) {
-            if rule.kind == RuleKind::Uniqueness {
-                return Ok(());
+    fn check_touched(&self, changed: &[Quad]) -> Result<(), ExecuteError> {
+        let keys: Vec<TermId> = self.keys.iter().copied().flatten().collect();
+        for entity in self.entities.touched(changed, &keys)? {
+            let Some(values) = self.compared_values(entity)? else { continue };
+            if let Some(twin) = self.twin(entity, &keys, &values)? {
+                return self.refuse_twins(entity, twin, &values);
             }
-            let key = self.vocabulary.name(rule.properties[missing].as_str());
-            return self.violated(rule, node, &format!("has no property '{key}'"));
         }
-        if !rule.kind.is_unique() {
-            return Ok(());
-        }
-        let keys: Vec<TermId> = keys.iter().copied().flatten().collect();
-        let Some(twin) = self.twin(node, label, &keys, &values)? else { return Ok(()) };
-        let (shown, other) = (self.shown(&values)?, self.dataset.term(twin)?);
-        self.violated(rule, node, &format!("and {other} have the same values: {shown}"))
+        Ok(())
     }
 
-    /// Returns another node of the label whose properties have these values.
-    fn twin(
-        &self,
-        node: TermId,
-        label: TermId,
-        keys: &[TermId],
-        values: &[Vec<TermId>],
-    ) -> Result<Option<TermId>, ExecuteError> {
-        let (Some(key), Some(first)) = (keys.first(), values.first().and_then(|values| values.first()))
-        else {
-            return Ok(None);
+    /// Checks that an entity has what it must have, and returns its values if no other may have the same.
+    fn compared_values(&self, entity: Entity) -> Result<Option<Values>, ExecuteError> {
+        let values = self.values(entity)?;
+        match values.iter().position(Vec::is_empty) {
+            Some(_) if self.rule.kind == RuleKind::Uniqueness => Ok(None),
+            Some(missing) => {
+                let key = self.vocabulary.name(self.rule.properties[missing].as_str());
+                self.refuse(entity, &format!("has no property '{key}'"))
+            }
+            None => Ok(self.rule.kind.is_unique().then_some(values)),
+        }
+    }
+
+    fn values(&self, entity: Entity) -> Result<Values, ExecuteError> {
+        let literals = |key: &Option<TermId>| match (entity.holder(), key) {
+            (Some(holder), Some(key)) => self.literals(holder, *key),
+            _ => Ok(Vec::new()),
         };
-        for value in equals(*first) {
-            for other in self.column(None, Some(*key), Some(value), 0)? {
-                if other == node || !self.has_label(other, label)? {
-                    continue;
-                }
-                let mut is_twin = true;
-                for (key, own) in keys.iter().zip(values) {
-                    let others = self.literals(other, *key)?;
-                    is_twin &= own.len() == others.len()
-                        && own.iter().all(|value| equals(*value).iter().any(|equal| others.contains(equal)));
-                }
-                if is_twin {
-                    return Ok(Some(other));
+        self.keys.iter().map(literals).collect()
+    }
+
+    fn literals(&self, holder: TermId, key: TermId) -> Result<Vec<TermId>, ExecuteError> {
+        let is_literal =
+            |id: &TermId| !matches!(id.kind(), TermKind::NamedNode | TermKind::BlankNode | TermKind::Triple);
+        let mut literals = self.entities.column(Some(holder), Some(key), None, 2)?;
+        literals.retain(is_literal);
+        literals.iter_mut().for_each(|id| *id = equals(*id)[0]);
+        literals.sort_unstable();
+        literals.dedup();
+        Ok(literals)
+    }
+
+    /// Returns another entity whose properties have these values. Looks among those that share the rarest of them.
+    fn twin(&self, entity: Entity, keys: &[TermId], values: &Values) -> Result<Option<Entity>, ExecuteError> {
+        let mut rarest: Option<(u64, Vec<QuadPattern>)> = None;
+        for (key, values) in keys.iter().zip(values) {
+            let patterns = values.first().map(|value| self.having(*key, *value)).unwrap_or_default();
+            let mut count = 0;
+            for pattern in &patterns {
+                count += self.dataset.estimate(pattern)?;
+            }
+            if rarest.as_ref().is_none_or(|(known, _)| count < *known) {
+                rarest = Some((count, patterns));
+            }
+        }
+        for pattern in rarest.into_iter().flat_map(|(_, patterns)| patterns) {
+            for holder in self.entities.column(None, pattern.predicate, pattern.object, 0)? {
+                for other in self.entities.held_by(holder)? {
+                    if other != entity && self.values(other)? == *values {
+                        return Ok(Some(other));
+                    }
                 }
             }
         }
         Ok(None)
     }
 
-    fn violated(&self, rule: &SchemaRule, node: TermId, why: &str) -> Result<(), ExecuteError> {
-        let node = self.dataset.term(node)?;
+    /// Returns the patterns of what has a value, or one that equals it.
+    fn having(&self, key: TermId, value: TermId) -> Vec<QuadPattern> {
+        let graph = || self.entities.graph().clone();
+        let pattern = |object| QuadPattern {
+            subject: None,
+            predicate: Some(key),
+            object: Some(object),
+            graph: graph(),
+        };
+        equals(value).into_iter().map(pattern).collect()
+    }
+
+    fn refuse_twins(&self, entity: Entity, twin: Entity, values: &Values) -> Result<(), ExecuteError> {
+        let (other, values) = (self.shown(twin)?, self.shown_values(values)?);
+        self.refuse(entity, &format!("and {other} have the same values: {values}"))
+    }
+
+    fn refuse<T>(&self, entity: Entity, why: &str) -> Result<T, ExecuteError> {
+        let what = match self.rule.entity {
+            EntityKind::Node => "node",
+            EntityKind::Relationship => "relationship",
+        };
         let message = format!(
-            "the constraint '{}' on {} is broken: the node {node} {why}",
-            rule.name,
-            rule.pattern(self.vocabulary)
+            "the constraint '{}' on {} is broken: the {what} {} {why}",
+            self.rule.name,
+            self.rule.pattern(self.vocabulary),
+            self.shown(entity)?
         );
         Err(ExecuteError::runtime(RuntimeCode::ConstraintVerificationFailed, "ConstraintValidation", message))
     }
 
-    fn shown(&self, values: &[Vec<TermId>]) -> Result<String, ExecuteError> {
-        let ids: Vec<TermId> = values.iter().flatten().copied().collect();
-        let mut terms = Vec::new();
-        for id in ids {
-            terms.push(match id.to_literal() {
+    fn shown(&self, entity: Entity) -> Result<String, ExecuteError> {
+        Ok(match entity {
+            Entity::Node(node) => self.dataset.term(node)?.to_string(),
+            Entity::Relationship { start, end, .. } => {
+                let name = self.rule.labels.first().map(|name| self.vocabulary.name(name.as_str()));
+                let (start, end) = (self.dataset.term(start)?, self.dataset.term(end)?);
+                format!("({start})-[:{}]->({end})", name.unwrap_or_default())
+            }
+        })
+    }
+
+    fn shown_values(&self, values: &Values) -> Result<String, ExecuteError> {
+        let mut shown = Vec::new();
+        for id in values.iter().flatten() {
+            shown.push(match id.to_literal() {
                 Some(literal) => literal.value().to_owned(),
-                None => self.dataset.term(id)?.to_string(),
+                None => self.dataset.term(*id)?.to_string(),
             });
         }
-        Ok(terms.join(", "))
-    }
-
-    fn has_label(&self, node: TermId, label: TermId) -> Result<bool, ExecuteError> {
-        Ok(!self.column(Some(node), Some(self.rdf_type), Some(label), 0)?.is_empty())
-    }
-
-    /// Returns the literals of a property, sorted.
-    fn literals(&self, node: TermId, key: TermId) -> Result<Vec<TermId>, ExecuteError> {
-        let is_literal =
-            |id: &TermId| !matches!(id.kind(), TermKind::NamedNode | TermKind::BlankNode | TermKind::Triple);
-        let mut literals = self.column(Some(node), Some(key), None, 2)?;
-        literals.retain(is_literal);
-        Ok(literals)
-    }
-
-    /// Returns the distinct ids at one place of the quads of a pattern.
-    fn column(
-        &self,
-        subject: Option<TermId>,
-        predicate: Option<TermId>,
-        object: Option<TermId>,
-        place: usize,
-    ) -> Result<Vec<TermId>, ExecuteError> {
-        let pattern = QuadPattern { subject, predicate, object, graph: self.graph.clone() };
-        let permutation = self.dataset.permutations().best_for(&pattern);
-        let mut scan = self.dataset.scan(&pattern, permutation)?;
-        let mut found = Vec::new();
-        while let Some(batch) = scan.next_batch()? {
-            found.extend_from_slice(batch.column(place));
-        }
-        found.sort_unstable();
-        found.dedup();
-        Ok(found)
+        Ok(shown.join(", "))
     }
 }
 
-/// Returns the ids of the literals that Cypher finds equal to one: a number may be an integer or a float.
+/// Returns the ids of the literals that Cypher finds equal to one, itself among them: a number may be an integer, a
+/// float or a decimal. The first is the same for all of them.
 fn equals(id: TermId) -> Vec<TermId> {
-    let mut all = vec![id];
-    let Some(literal) = id.to_literal() else { return all };
-    if matches!(id.kind(), TermKind::Integer | TermKind::Decimal | TermKind::Double)
-        && let Ok(value) = literal.value().parse::<f64>()
-    {
-        let whole = value.trunc() == value && value.abs() < (1_i64 << 53) as f64;
-        let other = match id.kind() {
-            TermKind::Integer if whole => TermId::inline(&Literal::from(value)),
-            TermKind::Double if whole => TermId::inline(&Literal::from(value as i64)),
-            _ => None,
-        };
-        let decimal = whole.then(|| Literal::new_typed_literal(format!("{}", value as i64), xsd::DECIMAL));
-        all.extend(other);
-        all.extend(decimal.and_then(|literal| TermId::inline(&literal)).filter(|decimal| *decimal != id));
+    let is_number = matches!(id.kind(), TermKind::Integer | TermKind::Decimal | TermKind::Double);
+    let value = id.to_literal().and_then(|literal| literal.value().parse::<f64>().ok());
+    match value {
+        Some(value) if is_number && value.trunc() == value && value.abs() < (1_i64 << 53) as f64 => {
+            let whole = value as i64;
+            let decimal = Literal::new_typed_literal(whole.to_string(), xsd::DECIMAL);
+            let numbers = [Literal::from(whole), Literal::from(whole as f64), decimal];
+            let mut all: Vec<TermId> = numbers.iter().filter_map(TermId::inline).collect();
+            // Negative zero is another id than any of these.
+            if !all.contains(&id) {
+                all.push(id);
+            }
+            all
+        }
+        _ => vec![id],
     }
-    all
 }
 
 #[cfg(test)]
@@ -209,8 +222,15 @@ mod tests {
     #[test]
     fn equal_numbers_are_found_whatever_their_type() {
         let id = |literal: Literal| TermId::inline(&literal).unwrap();
-        let (one, float) = (id(Literal::from(1_i64)), id(Literal::from(1.0_f64)));
-        assert!(equals(one).contains(&float) && equals(float).contains(&one));
+        let numbers = [
+            id(Literal::from(1_i64)),
+            id(Literal::from(1.0_f64)),
+            id(Literal::new_typed_literal("1", xsd::DECIMAL)),
+        ];
+        for number in numbers {
+            assert_eq!(equals(number), equals(numbers[0]));
+            assert!(numbers.iter().all(|other| equals(number).contains(other)));
+        }
         assert_eq!(equals(id(Literal::from(1.5_f64))).len(), 1);
     }
 }

@@ -84,6 +84,9 @@ fn whole_statements_are_read() {
         "CALL () { CREATE (:A) } IN TRANSACTIONS OF $p ROWS ON ERROR FAIL",
         "MATCH p = ((a)-[r:T]->(b) WHERE a.x = 1){,3} (c)-->+(d)<-[:U {k: 1}]-{2}(e) RETURN p",
         "LOAD CSV WITH HEADERS FROM $p AS row FIELDTERMINATOR '\\t' RETURN row",
+        "CREATE CONSTRAINT c IF NOT EXISTS FOR (n:L) REQUIRE (n.a, n.b) IS NODE KEY",
+        "CREATE CONSTRAINT FOR ()<-[r:T]-() REQUIRE r.a IS REL UNIQUE OPTIONS {}",
+        "CREATE CONSTRAINT $name FOR ()-[r:T]-() REQUIRE (r.a) IS NOT NULL",
     ] {
         parse(text).unwrap_or_else(|error| panic!("{text}\n{}\n{error}", error.excerpt(text)));
     }
