@@ -11,7 +11,8 @@ use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
 use crate::model::{
-    EdgePattern, NamedNode, Permutation, PermutationSet, QuadPattern, Term, TermId, Value, Vocabulary,
+    EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, QuadPattern, Term, TermId, Value,
+    Vocabulary,
 };
 use crate::plan::{GraphSelector, Schema, Variable};
 
@@ -37,6 +38,8 @@ pub struct Context {
     pub vocabulary: Vocabulary,
     /// What property-graph functions read; writes go to the graph that it names.
     pub default_graph: GraphSelector,
+    /// The graphs that constraints hold for, read as one.
+    pub constrained: GraphFilter,
     /// The moment of the query's start, in milliseconds since 1970-01-01T00:00:00Z.
     pub now_ms: i64,
     pub limits: Limits,
@@ -114,6 +117,7 @@ impl Context {
             parameters: BTreeMap::new(),
             vocabulary: Vocabulary::default(),
             default_graph: GraphSelector::Default,
+            constrained: GraphFilter::One(TermId::UNDEFINED),
             now_ms: 0,
             limits: Limits::default(),
             cancel: Arc::new(AtomicBool::new(false)),

@@ -15,6 +15,17 @@ use super::{ExecuteError, RuntimeCode};
 use crate::dataset::Dataset;
 use crate::model::{GraphFilter, Literal, NamedNode, Quad, QuadPattern, TermId, TermKind, Vocabulary, xsd};
 
+/// Of one constraint no more violations are told than this; a graph may break it everywhere.
+const VIOLATIONS_MAX: usize = 1000;
+
+/// What breaks a constraint.
+pub struct Violation {
+    /// Its name.
+    pub constraint: String,
+    pub kind: &'static str,
+    pub message: String,
+}
+
 /// Checks that a dataset keeps to its constraints, of which it is known that it did before `changed` quads came or
 /// went. `graph` is what constraints hold for.
 ///
@@ -28,15 +39,8 @@ pub fn check(
 ) -> Result<(), ExecuteError> {
     let Some(own_graph) = dataset.term_id(&schema_rule::graph().into())? else { return Ok(()) };
     for (subject, rule) in SchemaRule::found_in(dataset)? {
-        let id = |name: &NamedNode| dataset.term_id(&name.clone().into());
-        let name = rule.labels.first().map(id).transpose()?.flatten();
-        // What nothing is called has no entities.
-        let (true, Some(name)) = (rule.kind.is_constraint(), name) else { continue };
-        let keys = rule.properties.iter().map(id).collect::<Result<Vec<_>, _>>()?;
-        let entities = Entities::new(rule.entity, name, dataset, graph)?;
-        let is_new = changed.iter().any(|quad| quad.graph == own_graph && quad.subject == subject);
-        let constraint = Constraint { rule: &rule, keys, entities, dataset, vocabulary };
-        match is_new {
+        let Some(constraint) = Constraint::of(rule, dataset, graph, vocabulary)? else { continue };
+        match changed.iter().any(|quad| quad.graph == own_graph && quad.subject == subject) {
             true => constraint.check_all()?,
             false => constraint.check_touched(changed)?,
         }
@@ -44,9 +48,24 @@ pub fn check(
     Ok(())
 }
 
+/// Returns what breaks the constraints of a dataset. Nobody asked those of the commits that a peer made.
+pub fn violations(
+    dataset: &dyn Dataset,
+    graph: &GraphFilter,
+    vocabulary: &Vocabulary,
+) -> Result<Vec<Violation>, ExecuteError> {
+    let mut all = Vec::new();
+    for rule in SchemaRule::all(dataset)? {
+        if let Some(constraint) = Constraint::of(rule, dataset, graph, vocabulary)? {
+            all.extend(constraint.violations()?);
+        }
+    }
+    Ok(all)
+}
+
 /// A rule beside the ids of what it names.
 struct Constraint<'a> {
-    rule: &'a SchemaRule,
+    rule: SchemaRule,
     /// `None` is a property that nothing has.
     keys: Vec<Option<TermId>>,
     entities: Entities<'a>,
@@ -57,19 +76,57 @@ struct Constraint<'a> {
 /// For each property of a constraint its literals, sorted; of those that are equal, one stands for all.
 type Values = Vec<Vec<TermId>>;
 
-impl Constraint<'_> {
+/// Of the entities that were checked, one for each of their values.
+type Seen = FxHashMap<Values, Entity>;
+
+impl<'a> Constraint<'a> {
+    /// Returns the constraint that a rule is; `None` if it is an index, or about what nothing is called.
+    fn of(
+        rule: SchemaRule,
+        dataset: &'a dyn Dataset,
+        graph: &'a GraphFilter,
+        vocabulary: &'a Vocabulary,
+    ) -> Result<Option<Constraint<'a>>, ExecuteError> {
+        let id = |name: &NamedNode| dataset.term_id(&name.clone().into());
+        let name = rule.labels.first().map(id).transpose()?.flatten();
+        let (true, Some(name)) = (rule.kind.is_constraint(), name) else { return Ok(None) };
+        let keys = rule.properties.iter().map(id).collect::<Result<Vec<_>, _>>()?;
+        let entities = Entities::new(rule.entity, name, dataset, graph)?;
+        Ok(Some(Constraint { rule, keys, entities, dataset, vocabulary }))
+    }
+
     fn check_all(&self) -> Result<(), ExecuteError> {
-        let mut seen: FxHashMap<Values, Entity> = FxHashMap::default();
+        let mut seen = Seen::default();
+        self.entities.all()?.into_iter().try_for_each(|entity| self.check_among(entity, &mut seen))
+    }
+
+    fn violations(&self) -> Result<Vec<Violation>, ExecuteError> {
+        let (mut seen, mut found) = (Seen::default(), Vec::new());
         for entity in self.entities.all()? {
-            let Some(values) = self.compared_values(entity)? else { continue };
-            match seen.entry(values) {
-                Entry::Vacant(entry) => {
-                    entry.insert(entity);
+            let (constraint, kind) = (self.rule.name.clone(), self.rule.kind.name(self.rule.entity));
+            match self.check_among(entity, &mut seen) {
+                Err(ExecuteError::Runtime { message, .. }) => {
+                    found.push(Violation { constraint, kind, message })
                 }
-                Entry::Occupied(entry) => return self.refuse_twins(entity, *entry.get(), entry.key()),
+                result => result?,
+            }
+            if found.len() == VIOLATIONS_MAX {
+                break;
             }
         }
-        Ok(())
+        Ok(found)
+    }
+
+    /// Checks an entity beside those that were seen before it.
+    fn check_among(&self, entity: Entity, seen: &mut Seen) -> Result<(), ExecuteError> {
+        let Some(values) = self.compared_values(entity)? else { return Ok(()) };
+        match seen.entry(values) {
+            Entry::Vacant(entry) => {
+                entry.insert(entity);
+                Ok(())
+            }
+            Entry::Occupied(entry) => self.refuse_twins(entity, *entry.get(), entry.key()),
+        }
     }
 
     fn check_touched(&self, changed: &[Quad]) -> Result<(), ExecuteError> {
