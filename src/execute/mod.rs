@@ -10,6 +10,7 @@ mod correlate;
 mod error;
 mod explanation;
 pub mod expression;
+mod journal;
 mod layout;
 mod operator;
 mod physical_plan;
