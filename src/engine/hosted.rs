@@ -11,7 +11,7 @@ use super::{
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits, UpdateSummary, schema_rule};
+use crate::execute::{self, Context, Limits, UpdateSummary, constraint, schema_rule};
 use crate::language::{cypher, graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
@@ -293,7 +293,7 @@ impl Hosted {
         debug_assert_eq!(plan::validate(&query), Ok(()));
         let explained = explain.map(|explain| (explain, plan::explain(&query)));
         let optimized = optimize(bind(query, request), dataset.as_ref())?;
-        let context = self.reading_context(request, session, dataset.clone());
+        let context = self.reading_context(request, session, dataset.clone())?;
         if let Some((explain, logical_plan)) = explained {
             return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
         }
@@ -311,13 +311,14 @@ impl Hosted {
         request: &Request,
         session: &Session,
         dataset: Arc<dyn Dataset>,
-    ) -> Arc<Context> {
+    ) -> Result<Arc<Context>, EngineError> {
         let mut context = Context::new(dataset);
         configure(&mut context, request, session);
+        context.constrained = constrained(&*self.workspace.settings()?);
         if request.language == Language::Cypher {
             show::register(&mut context.procedures, &self.siblings, request);
         }
-        Arc::new(context)
+        Ok(Arc::new(context))
     }
 
     fn explain(
@@ -344,11 +345,16 @@ pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) 
     if !schema_rule::may_be_in(transaction)? {
         return Ok(());
     }
-    let graph = match settings.union_default_graph {
+    let (changed, graph) = (transaction.changed(), constrained(settings));
+    Ok(constraint::check(transaction, &changed, &graph, &settings.vocabulary)?)
+}
+
+/// Returns the graphs that constraints hold for.
+fn constrained(settings: &Settings) -> GraphFilter {
+    match settings.union_default_graph {
         true => GraphFilter::All,
         false => GraphFilter::One(TermId::UNDEFINED),
-    };
-    Ok(schema_rule::check(transaction, &transaction.changed(), &graph, &settings.vocabulary)?)
+    }
 }
 
 /// What is to become one commit of a branch.
@@ -368,6 +374,7 @@ pub(super) struct Write {
     request: Request,
     session: Session,
     statement: Statement,
+    constrained: GraphFilter,
 }
 
 impl Write {
@@ -387,12 +394,12 @@ impl Write {
                 (session, Statement::Query(compiled.query))
             }
         };
-        Ok(Write { request: request.clone(), session, statement })
+        Ok(Write { request: request.clone(), session, statement, constrained: constrained(settings) })
     }
 
     /// Writes into a transaction; all rows are at hand then.
     pub fn perform(&self, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
-        let Write { request, session, statement } = self;
+        let Write { request, session, statement, .. } = self;
         Ok(match statement.clone() {
             Statement::Update(update) => {
                 let update = optimize_update(update, &**transaction)?;
@@ -403,7 +410,7 @@ impl Write {
                         Some(graph) => holds_graph(graph, &**transaction)?,
                         None => true,
                     };
-                    let context = writing_context(request, session, transaction);
+                    let context = self.context(transaction);
                     let summary = execute::execute_update(&update, context)?;
                     Answer::Updated { summary, graph_existed }
                 }
@@ -422,10 +429,17 @@ impl Write {
                 };
                 let query = optimize(bind(query, request), &**transaction)?;
                 // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&query, writing_context(request, session, transaction))?;
+                let rows = execute::execute(&query, self.context(transaction))?;
                 Answer::Rows(rows.buffered()?)
             }
         })
+    }
+
+    fn context(&self, transaction: &Arc<Transaction>) -> Arc<Context> {
+        let mut context = Context::writing(transaction.clone());
+        configure(&mut context, &self.request, &self.session);
+        context.constrained = self.constrained.clone();
+        Arc::new(context)
     }
 }
 
@@ -506,12 +520,6 @@ fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher
         cypher::Mode::Profile => Some(Explain::Profile),
     });
     Ok(CompiledCypher { query, explain, graph: compiled.graph })
-}
-
-fn writing_context(request: &Request, session: &Session, transaction: &Arc<Transaction>) -> Arc<Context> {
-    let mut context = Context::writing(transaction.clone());
-    configure(&mut context, request, session);
-    Arc::new(context)
 }
 
 fn configure(context: &mut Context, request: &Request, session: &Session) {

@@ -4,7 +4,7 @@
 use std::sync::{Arc, RwLock, Weak};
 
 use super::{EngineError, Hosted, Request};
-use crate::execute::schema_rule::{RuleKind, SchemaRule};
+use crate::execute::schema_rule::{EntityKind, RuleKind, SchemaRule};
 use crate::execute::{Context, ExecuteError, Procedure, Procedures};
 use crate::language::cypher::show::{self, Table};
 use crate::language::cypher::{BUILT_IN, BuiltIn, FUNCTIONS, signature_text};
@@ -178,11 +178,11 @@ fn indexes(wanted: &Value, context: &Context) -> Result<Vec<Row>, ExecuteError> 
     ];
     for rule in SchemaRule::all(&*context.dataset)? {
         let (kind, is_built, owner) = match rule.kind {
-            RuleKind::Index(kind) => (rule.kind.name(), kind.is_built_in(), Value::Null),
+            RuleKind::Index(kind) => (kind.name(), kind.is_built_in(), Value::Null),
             RuleKind::Uniqueness | RuleKind::Key => ("RANGE", true, text(&rule.name)),
             RuleKind::Existence => continue,
         };
-        let mut row = index_row(&rule.name, kind, &rule.entity, is_built);
+        let mut row = index_row(&rule.name, kind, rule.entity.name(), is_built);
         row.extend(row_of_rule(&rule, context));
         row.insert("owningConstraint".to_owned(), owner);
         rows.push(row);
@@ -235,19 +235,19 @@ fn create_statement(rule: &SchemaRule, labels: &[String], keys: &[String]) -> St
     let quote = |name: &String| format!("`{}`", name.replace('`', "``"));
     let labels = labels.iter().map(quote).collect::<Vec<_>>().join("|");
     let colon = if labels.is_empty() { "" } else { ":" };
-    let (owner, target) = match rule.entity.as_str() {
-        "RELATIONSHIP" => ("r", format!("()-[r{colon}{labels}]-()")),
-        _ => ("n", format!("(n{colon}{labels})")),
+    let (owner, target) = match rule.entity {
+        EntityKind::Relationship => ("r", format!("()-[r{colon}{labels}]-()")),
+        EntityKind::Node => ("n", format!("(n{colon}{labels})")),
     };
     let keys = keys.iter().map(|key| format!("{owner}.{}", quote(key))).collect::<Vec<_>>().join(", ");
     let name = quote(&rule.name);
     let require = |what: &str| format!("CREATE CONSTRAINT {name} FOR {target} REQUIRE ({keys}) IS {what}");
     match rule.kind {
         RuleKind::Uniqueness => require("UNIQUE"),
-        RuleKind::Key => require("NODE KEY"),
+        RuleKind::Key => require(&format!("{} KEY", rule.entity.name())),
         RuleKind::Existence => require("NOT NULL"),
-        RuleKind::Index(_) => {
-            let kind = rule.kind.name();
+        RuleKind::Index(kind) => {
+            let kind = kind.name();
             let on = match (kind, owner) {
                 ("LOOKUP", "r") => "EACH type(r)".to_owned(),
                 ("LOOKUP", _) => "EACH labels(n)".to_owned(),
@@ -263,7 +263,7 @@ fn create_statement(rule: &SchemaRule, labels: &[String], keys: &[String]) -> St
 fn constraints(wanted: &Value, context: &Context) -> Result<Vec<Row>, ExecuteError> {
     let mut rows = Vec::new();
     for (id, rule) in (1..).zip(SchemaRule::all(&*context.dataset)?) {
-        let kind = text(rule.kind.name());
+        let kind = text(rule.kind.name(rule.entity));
         let is_wanted =
             matches!(wanted, Value::List(kinds) if kinds.contains(&kind)) || *wanted == Value::Null;
         if !rule.kind.is_constraint() || !is_wanted {
@@ -274,7 +274,7 @@ fn constraints(wanted: &Value, context: &Context) -> Result<Vec<Row>, ExecuteErr
             ("id", Value::Integer(id)),
             ("name", text(&rule.name)),
             ("type", kind),
-            ("entityType", text(&rule.entity)),
+            ("entityType", text(rule.entity.name())),
             ("ownedIndex", if owned { text(&rule.name) } else { Value::Null }),
             ("options", Value::Map(Map::new())),
         ]);

@@ -2,16 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock, Weak};
 use std::time::Instant;
 
 use rustc_hash::FxHashSet;
 
+use super::constraint;
+use super::journal::Journal;
 use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
 use crate::model::{
-    EdgePattern, NamedNode, Permutation, PermutationSet, QuadPattern, Term, TermId, Value, Vocabulary,
+    EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, Value,
+    Vocabulary,
 };
 use crate::plan::{GraphSelector, Schema, Variable};
 
@@ -37,6 +40,8 @@ pub struct Context {
     pub vocabulary: Vocabulary,
     /// What property-graph functions read; writes go to the graph that it names.
     pub default_graph: GraphSelector,
+    /// The graphs that constraints hold for, read as one.
+    pub constrained: GraphFilter,
     /// The moment of the query's start, in milliseconds since 1970-01-01T00:00:00Z.
     pub now_ms: i64,
     pub limits: Limits,
@@ -55,6 +60,8 @@ pub struct Context {
     fresh: AtomicU32,
     deleted: RwLock<FxHashSet<TermId>>,
     summary: Mutex<UpdateSummary>,
+    /// What a batch does that may have to be undone.
+    journal: Mutex<Option<Journal>>,
     /// This context itself, once it runs something.
     this: OnceLock<Weak<Context>>,
 }
@@ -114,6 +121,7 @@ impl Context {
             parameters: BTreeMap::new(),
             vocabulary: Vocabulary::default(),
             default_graph: GraphSelector::Default,
+            constrained: GraphFilter::One(TermId::UNDEFINED),
             now_ms: 0,
             limits: Limits::default(),
             cancel: Arc::new(AtomicBool::new(false)),
@@ -126,6 +134,7 @@ impl Context {
             memory: Arc::new(AtomicUsize::new(0)),
             fresh: AtomicU32::new(FIRST_FRESH),
             summary: Mutex::default(),
+            journal: Mutex::default(),
             deleted: RwLock::default(),
             this: OnceLock::new(),
         }
@@ -144,9 +153,61 @@ impl Context {
 
     /// Remembers the nodes and relationships that a clause has deleted.
     pub(super) fn note_deleted(&self, deleted: &FxHashSet<TermId>) {
-        if !deleted.is_empty() {
-            self.deleted.write().unwrap_or_else(PoisonError::into_inner).extend(deleted);
+        if deleted.is_empty() {
+            return;
         }
+        let mut all = self.deleted.write().unwrap_or_else(PoisonError::into_inner);
+        let new = deleted.iter().copied().filter(|id| all.insert(*id));
+        match self.journal().as_mut() {
+            Some(journal) => journal.deleted.extend(new),
+            None => new.for_each(drop),
+        }
+    }
+
+    /// Notes an effective change.
+    pub(super) fn note_change(&self, quad: Quad, is_added: bool) {
+        if let Some(journal) = self.journal().as_mut() {
+            journal.changes.push((quad, is_added));
+        }
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins a batch, which ends by [`Context::keep_batch`] or [`Context::undo_batch`]; there are none within
+    /// another.
+    pub(super) fn begin_batch(&self) {
+        let before = self.journal().replace(Journal::new(self.summary()));
+        assert!(before.is_none(), "a batch within a batch");
+    }
+
+    /// Ends a batch for good.
+    ///
+    /// # Errors
+    /// If what it changed breaks a constraint; then it goes on, to be undone.
+    pub(super) fn keep_batch(&self) -> Result<(), ExecuteError> {
+        let mut journal = self.journal();
+        if let (Some(changes), Some(journal)) = (&self.changes, journal.as_ref()) {
+            let changed: Vec<Quad> = journal.changes.iter().map(|(quad, _)| *quad).collect();
+            constraint::check(&**changes, &changed, &self.constrained, &self.vocabulary)?;
+        }
+        *journal = None;
+        Ok(())
+    }
+
+    /// Undoes what a batch did, and ends it.
+    pub(super) fn undo_batch(&self) -> Result<(), ExecuteError> {
+        let Some(journal) = self.journal().take() else { return Ok(()) };
+        if let Some(changes) = &self.changes {
+            journal.undo(&**changes)?;
+        }
+        let mut deleted = self.deleted.write().unwrap_or_else(PoisonError::into_inner);
+        journal.deleted.iter().for_each(|id| {
+            deleted.remove(id);
+        });
+        *self.summary.lock().unwrap_or_else(PoisonError::into_inner) = journal.summary;
+        Ok(())
     }
 
     /// Checks that an earlier clause of the statement has deleted none of these.

@@ -51,6 +51,12 @@ pub enum RuntimeCode {
 }
 
 impl ExecuteError {
+    /// Returns whether the error is of the data or the text at hand: other rows may meet none.
+    pub fn is_of_rows(&self) -> bool {
+        use ExecuteError::*;
+        matches!(self, Runtime { .. } | Service { .. } | Load { .. } | File { .. })
+    }
+
     pub fn runtime(code: RuntimeCode, detail: &'static str, message: impl Into<String>) -> ExecuteError {
         ExecuteError::Runtime { code, detail, message: message.into() }
     }

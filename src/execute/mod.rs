@@ -4,11 +4,13 @@
 //! language, no block and no peer: where languages differ, the plan names a function or an operator.
 
 mod changes;
+pub mod constraint;
 mod context;
 mod correlate;
 mod error;
 mod explanation;
 pub mod expression;
+mod journal;
 mod layout;
 mod operator;
 mod physical_plan;

@@ -13,10 +13,10 @@ use super::expression::{self, Compiled};
 use super::operator::{
     Aggregate, ApplyFold, Assert, BindMatcher, BoxOperator, Call, CountRows, CountRuns, CsvFormat, Distinct,
     DistinctEdges, DistinctRows, Eager, EdgeProbe, EdgeScan, Extend, Filter, FilteredMatcher, Fold,
-    HashMatcher, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin, MergeMatcher,
-    Metered, MinusJoin, Modify, MultiwayJoin, Operator, PathProbe, PathScan, Probe, Project, Repeat,
-    RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher, TopN, Union,
-    Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
+    HashMatcher, InBatches, IndexScan, InnerJoin, JoinShape, LeftJoin, LoadCsv, Matcher, Merge, MergeJoin,
+    MergeMatcher, Metered, MinusJoin, Modify, MultiwayJoin, Operator, PathProbe, PathScan, Probe, Project,
+    Repeat, RowsAtHand, ScanProbe, SemiJoin, Service, ServiceProbe, Slice, Sort, SortBy, SubplanMatcher,
+    TopN, Union, Unwind, WritingCall, as_quad_scan, choose_permutation, counted_scan, resolve,
 };
 use super::{Context, ExecuteError, Layout};
 use crate::batch::Batch;
@@ -525,20 +525,35 @@ impl Planner {
         subplan: &LogicalPlan,
         kind: &ApplyKind,
     ) -> Result<BoxOperator, ExecuteError> {
-        let context = self.context.clone();
         let writes = subplan.writes();
         let mut own = self.build(input)?;
+        if let ApplyKind::InBatches(batches) = kind {
+            let rows_per_batch = self.compile(&batches.rows, &Layout::default())?;
+            return Ok(Box::new(InBatches::new(own, subplan, batches, rows_per_batch, self)?));
+        }
         if writes {
             // No row may be read from what an earlier one has written.
-            own = Box::new(Eager::new(own, context.clone()));
+            own = Box::new(Eager::new(own, self.context.clone()));
         }
-        let rows = self.estimate(input);
+        let applied = self.apply_to(own, self.estimate(input), subplan, kind)?;
+        // Whoever reads the rows sees all that was written.
+        Ok(if writes { Box::new(Eager::new(applied, self.context.clone())) } else { applied })
+    }
+
+    /// Applies a subplan to about so many rows, other than in batches.
+    pub fn apply_to(
+        &self,
+        own: BoxOperator,
+        rows: f64,
+        subplan: &LogicalPlan,
+        kind: &ApplyKind,
+    ) -> Result<BoxOperator, ExecuteError> {
         let matcher = match kind {
             ApplyKind::Exists(_) | ApplyKind::Count(_) => self.exists_matcher(subplan, own.layout(), rows)?,
             _ => self.subplan_matcher(subplan, own.layout(), rows)?,
         };
         let context = self.context.clone();
-        let applied: BoxOperator = match kind {
+        Ok(match kind {
             ApplyKind::Inner => Box::new(InnerJoin::new(own, matcher)),
             ApplyKind::Left => Box::new(LeftJoin::new(own, matcher, None, context)),
             ApplyKind::Exists(variable) => {
@@ -550,9 +565,8 @@ impl Planner {
             ApplyKind::Collect(variable, collected) => {
                 Box::new(ApplyFold::new(own, matcher, Fold::Collect(*collected), *variable, context))
             }
-        };
-        // Whoever reads the rows sees all that was written.
-        Ok(if writes { Box::new(Eager::new(applied, self.context.clone())) } else { applied })
+            ApplyKind::InBatches(_) => return Err(ExecuteError::Plan("batches within batches".to_owned())),
+        })
     }
 
     /// Builds a filter; conjuncts that ask whether a plan has rows become semi and anti joins.

@@ -102,13 +102,19 @@ impl Writer {
 
     pub fn insert(&mut self, quad: Quad) -> Result<bool, ExecuteError> {
         let is_new = self.changes.insert(quad)?;
-        self.summary.quads_inserted += u64::from(is_new);
+        if is_new {
+            self.summary.quads_inserted += 1;
+            self.context.note_change(quad, true);
+        }
         Ok(is_new)
     }
 
     pub fn remove(&mut self, quad: Quad) -> Result<bool, ExecuteError> {
         let was_there = self.changes.remove(quad)?;
-        self.summary.quads_removed += u64::from(was_there);
+        if was_there {
+            self.summary.quads_removed += 1;
+            self.context.note_change(quad, false);
+        }
         Ok(was_there)
     }
 

@@ -19,6 +19,7 @@ pub const CYPHER: &[&str] = &[
     "CREATE (a {x: [1, {b: null}]})-[r:T]->(b) FOREACH (x IN [1] | SET a.x = x) RETURN [(a)-->(c) | c.x] AS l",
     "MATCH (n) CALL { WITH n MATCH (n)-->(m) RETURN m UNION WITH n RETURN n AS m } OPTIONAL CALL (n, m) { UNWIND [1] AS k RETURN k } RETURN *",
     "UNWIND [1, 2] AS x CALL (*) { MERGE (a:A {v: x}) CALL () { CREATE (:B) } } IN TRANSACTIONS OF 10 ROWS ON ERROR FAIL",
+    "UNWIND [1, 0] AS x CALL (x) { RETURN 1 / x AS y } IN 2 CONCURRENT TRANSACTIONS OF 1 ROW ON ERROR BREAK REPORT STATUS AS s RETURN y, s",
     "MATCH p = (a:A)((x)-[r:T]->(y {k: $p}) WHERE x.v < y.v){1,3}(b)-[s:U]->*(c)-->{,2}(d) ((e)--(f))+ RETURN p, x, r, s",
     "MATCH (a)-[r:T*1..2 {k: a.k}]->(b) WHERE (a)-->+(b) RETURN reduce(s = 0, n IN [a] | s + COUNT { (n)-->() }), shortestPath((a)-[:T]-(b))",
     "LOAD CSV WITH HEADERS FROM 'file:///a.csv' AS row FIELDTERMINATOR ';' FOREACH (x IN [row.a] | MERGE (n {v: x}) FOREACH (y IN [1] | SET n.w = y))",

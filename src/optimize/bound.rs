@@ -30,6 +30,8 @@ pub fn certain(plan: &LogicalPlan) -> Set {
         Apply { input, subplan, kind } => {
             let mut all = certain(input);
             match kind {
+                // What a batch that fails binds is its status only.
+                ApplyKind::InBatches(batches) => all.extend(batches.status),
                 ApplyKind::Inner => all.extend(certain(subplan)),
                 ApplyKind::Left => {}
                 ApplyKind::Exists(variable)

@@ -97,7 +97,7 @@ impl<'a> Estimator<'a> {
             AntiJoin { left, .. } | Minus { left, .. } => scaled(self.plan(left)?, 0.5),
             Apply { input, subplan, kind } => {
                 let estimate = self.plan(input)?;
-                match kind {
+                match kind.of_row() {
                     crate::plan::ApplyKind::Inner | crate::plan::ApplyKind::Left => {
                         let factor = self.plan(subplan)?.rows.max(1.0);
                         scaled(estimate, factor)

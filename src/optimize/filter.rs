@@ -190,6 +190,8 @@ fn passes_apply(read: &Set, input: &LogicalPlan, subplan: &LogicalPlan, kind: &A
         return false;
     }
     match kind {
+        // Another row less, and the batches are others.
+        ApplyKind::InBatches(_) => false,
         ApplyKind::Inner | ApplyKind::Left => may_sink(read, input, subplan),
         ApplyKind::Exists(own) | ApplyKind::Count(own) | ApplyKind::Collect(own, _) => !read.contains(own),
     }

@@ -89,7 +89,9 @@ pub fn plan(plan: LogicalPlan, needed: &Set) -> LogicalPlan {
         Apply { input, subplan, kind } => {
             let read = needed | &subplan.mentioned();
             let wanted = match &kind {
-                ApplyKind::Inner | ApplyKind::Left => with_shared(needed, &input, &subplan),
+                ApplyKind::Inner | ApplyKind::Left | ApplyKind::InBatches(_) => {
+                    with_shared(needed, &input, &subplan)
+                }
                 ApplyKind::Exists(_) | ApplyKind::Count(_) => with_shared(&Set::new(), &input, &subplan),
                 ApplyKind::Collect(_, element) => {
                     &with_shared(&Set::new(), &input, &subplan) | &Set::from([*element])

@@ -104,7 +104,7 @@ impl Printer {
             LogicalPlan::SemiJoin { .. } => ("SemiJoin", String::new()),
             LogicalPlan::AntiJoin { .. } => ("AntiJoin", String::new()),
             LogicalPlan::Minus { .. } => ("Minus", String::new()),
-            LogicalPlan::Apply { kind, .. } => ("Apply", self.apply(kind)),
+            LogicalPlan::Apply { kind, .. } => ("Apply", self.apply(kind, &mut exists)),
             LogicalPlan::Argument { variables } => ("Argument", self.variables(variables)),
             LogicalPlan::Union(_) => ("Union", String::new()),
             LogicalPlan::Filter { condition, .. } => ("Filter", self.expression(condition, &mut exists)),
@@ -276,7 +276,7 @@ impl Printer {
         join_words(words)
     }
 
-    fn apply(&mut self, kind: &ApplyKind) -> String {
+    fn apply(&mut self, kind: &ApplyKind, exists: &mut Vec<Explained>) -> String {
         match kind {
             ApplyKind::Inner => "inner".to_owned(),
             ApplyKind::Left => "left".to_owned(),
@@ -284,6 +284,13 @@ impl Printer {
             ApplyKind::Count(variable) => format!("{} := count", self.variable(*variable)),
             ApplyKind::Collect(list, element) => {
                 format!("{} := collect {}", self.variable(*list), self.variable(*element))
+            }
+            ApplyKind::InBatches(batches) => {
+                let mut words = vec![self.apply(&batches.kind, exists)];
+                words.push(format!("in batches of {}", self.expression(&batches.rows, exists)));
+                words.push(format!("on error {}", batches.on_error.name()));
+                words.extend(batches.status.map(|status| format!("{} := status", self.variable(status))));
+                words.join(", ")
             }
         }
     }

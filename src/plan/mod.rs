@@ -23,7 +23,8 @@ pub use expression::{Aggregate, AggregateFunction, Expression, Quantifier, SortK
 pub use function::Function;
 pub use modify::{Change, GraphTarget, GraphTemplate, QuadTemplate, TermTemplate};
 pub use operator::{
-    ApplyKind, EdgeScan, GraphSelector, LogicalPlan, Path, PathExpression, PathMode, QuadScan, Repeat, Slot,
+    ApplyKind, Batches, EdgeScan, GraphSelector, LogicalPlan, OnError, Path, PathExpression, PathMode,
+    QuadScan, Repeat, Slot,
 };
 pub use schema::{ClassInfo, PredicateInfo, Schema};
 pub use shape::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, ValueShape};

@@ -177,6 +177,40 @@ pub enum ApplyKind {
     Collect(Variable, Variable),
     /// The input row, with `Variable` bound to the number of rows.
     Count(Variable),
+    /// Batch after batch of the input's rows, each of which may fail by itself.
+    InBatches(Box<Batches>),
+}
+
+/// How an Apply goes through its input in batches. What a batch has written that fails is undone; each of its rows
+/// comes out once, and binds nothing of the subplan's.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batches {
+    /// How an input row is combined with the rows of the subplan; no batches again.
+    pub kind: ApplyKind,
+    /// How many rows are a batch. Evaluated once; what is no positive integer is a run-time error.
+    pub rows: Expression,
+    pub on_error: OnError,
+    /// Bound to a map that tells what became of the row's batch: `started`, `committed`, `transactionId` and
+    /// `errorMessage`.
+    pub status: Option<Variable>,
+}
+
+/// What follows a batch that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// The next one.
+    Continue,
+    /// None: the rows that are left come out as those of the batch that failed.
+    Break,
+}
+
+impl OnError {
+    pub fn name(self) -> &'static str {
+        match self {
+            OnError::Continue => "continue",
+            OnError::Break => "break",
+        }
+    }
 }
 
 /// A place in a scan: a variable or a constant.

@@ -95,14 +95,7 @@ impl LogicalPlan {
             }
             Apply { input, subplan, kind } => {
                 all = input.variables();
-                match kind {
-                    super::ApplyKind::Inner | super::ApplyKind::Left => all.extend(subplan.variables()),
-                    super::ApplyKind::Exists(v)
-                    | super::ApplyKind::Count(v)
-                    | super::ApplyKind::Collect(v, _) => {
-                        all.insert(*v);
-                    }
-                }
+                all.extend(kind.binds(subplan));
             }
             Join { .. }
             | LeftJoin { .. }
@@ -213,6 +206,7 @@ impl LogicalPlan {
             Sort { keys, .. } | TopN { keys, .. } => keys.iter_mut().map(|key| &mut key.expression).collect(),
             Slice { offset, limit, .. } => offset.iter_mut().chain(limit).collect(),
             Call { arguments, .. } => arguments.iter_mut().collect(),
+            Apply { kind: ApplyKind::InBatches(batches), .. } => vec![&mut batches.rows],
             Modify { changes, .. } => changes.iter_mut().flat_map(Change::expressions_mut).collect(),
             Merge { create, on_match, on_create, .. } => {
                 create.iter_mut().chain(on_match).chain(on_create).flat_map(Change::expressions_mut).collect()
@@ -252,6 +246,7 @@ impl LogicalPlan {
             Sort { keys, .. } | TopN { keys, .. } => keys.iter().map(|key| &key.expression).collect(),
             Slice { offset, limit, .. } => offset.iter().chain(limit).collect(),
             Call { arguments, .. } => arguments.iter().collect(),
+            Apply { kind: ApplyKind::InBatches(batches), .. } => vec![&batches.rows],
             Modify { changes, .. } => changes.iter().flat_map(Change::expressions).collect(),
             Merge { create, on_match, on_create, .. } => {
                 create.iter().chain(on_match).chain(on_create).flat_map(Change::expressions).collect()
@@ -329,13 +324,7 @@ fn collect_own(plan: &LogicalPlan, all: &mut VariableSet) {
             create.iter().chain(on_match).chain(on_create).for_each(|change| change.mentioned(all));
         }
         Call { yields, .. } => all.extend(yields.iter().map(|(_, variable)| variable)),
-        Apply { kind, .. } => match kind {
-            ApplyKind::Exists(variable) | ApplyKind::Count(variable) => {
-                all.insert(*variable);
-            }
-            ApplyKind::Collect(variable, element) => all.extend([*variable, *element]),
-            ApplyKind::Inner | ApplyKind::Left => {}
-        },
+        Apply { kind, .. } => kind.mentioned(all),
         QuadScan(_) | MultiwayJoin(_) | EdgeScan(_) | Path(_) | Service { .. } => {
             all.extend(plan.variables())
         }
@@ -343,6 +332,43 @@ fn collect_own(plan: &LogicalPlan, all: &mut VariableSet) {
     }
     for expression in plan.expressions() {
         all.extend(expression.variables());
+    }
+}
+
+impl ApplyKind {
+    /// Returns how a row is combined with the rows of the subplan, whether or not in batches.
+    pub fn of_row(&self) -> &ApplyKind {
+        match self {
+            ApplyKind::InBatches(batches) => &batches.kind,
+            kind => kind,
+        }
+    }
+
+    /// Returns the variables that it adds to an input row.
+    fn binds(&self, subplan: &LogicalPlan) -> VariableSet {
+        match self {
+            ApplyKind::Inner | ApplyKind::Left => subplan.variables(),
+            ApplyKind::Exists(variable) | ApplyKind::Count(variable) | ApplyKind::Collect(variable, _) => {
+                VariableSet::from([*variable])
+            }
+            ApplyKind::InBatches(batches) => {
+                batches.kind.binds(subplan).into_iter().chain(batches.status).collect()
+            }
+        }
+    }
+
+    fn mentioned(&self, all: &mut VariableSet) {
+        match self {
+            ApplyKind::Exists(variable) | ApplyKind::Count(variable) => {
+                all.insert(*variable);
+            }
+            ApplyKind::Collect(variable, element) => all.extend([*variable, *element]),
+            ApplyKind::InBatches(batches) => {
+                batches.kind.mentioned(all);
+                all.extend(batches.status);
+            }
+            ApplyKind::Inner | ApplyKind::Left => {}
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod plans;
 mod quantified_paths;
 mod reduce;
 mod subqueries;
+mod transactions;
 
 use std::cell::RefCell;
 use std::sync::Arc;

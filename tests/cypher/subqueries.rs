@@ -239,17 +239,6 @@ fn a_statement_in_transactions_is_one_commit() {
         &["zero"],
     );
     world.check("MATCH (b:B) RETURN count(*)", &["0"]);
-    let inside = "CALL { CREATE (:A) } IN";
-    for (end, parts) in [
-        ("TRANSACTIONS ON ERROR CONTINUE", ["one commit", "column 47"]),
-        ("TRANSACTIONS OF 10 ROWS ON ERROR BREAK", ["one commit", "column 58"]),
-        ("TRANSACTIONS REPORT STATUS AS s", ["no status", "column 38"]),
-        ("4 CONCURRENT TRANSACTIONS", ["CONCURRENT", "column 25"]),
-        ("TRANSACTIONS OF 0 ROWS", ["positive", "column 41"]),
-        ("TRANSACTIONS OF 'x' ROWS", ["number of rows", "column 41"]),
-    ] {
-        world.refuses(&format!("{inside} {end}"), &parts);
-    }
     world.refuses("CALL { CALL { CREATE (:A) } IN TRANSACTIONS }", &["inside a subquery", "column 29"]);
 }
 

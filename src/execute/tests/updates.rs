@@ -3,7 +3,9 @@
 use super::*;
 use crate::execute::{GraphLoader, RuntimeCode, UpdateSummary, execute_update};
 use crate::model::{Permutation, QuadPattern};
-use crate::plan::{Change, GraphTarget, GraphTemplate, QuadTemplate, TermTemplate, Update};
+use crate::plan::{
+    ApplyKind, Batches, Change, GraphTarget, GraphTemplate, OnError, QuadTemplate, TermTemplate, Update,
+};
 
 fn modify(input: LogicalPlan, changes: Vec<Change>) -> LogicalPlan {
     LogicalPlan::Modify { input: Box::new(input), changes }
@@ -366,4 +368,42 @@ fn writes_go_to_the_graph_that_is_used() {
     rows_in(&plan, Arc::new(context), Costs::default()).unwrap();
     check_count(&scan("?0 a City"), &dataset, 0);
     check_count(&scan_in("?0 a City", GraphSelector::Named(iri("g"))), &dataset, 1);
+}
+
+#[test]
+fn a_batch_that_fails_leaves_nothing() {
+    let dataset = world("x n 1\nx n 2\ny n 3");
+    let changes = vec![
+        Change::Delete(template("x n ?0")),
+        Change::Insert(template("x was ?0")),
+        create_node(1, "City", &[("n", var(0))]),
+    ];
+    let subplan = LogicalPlan::Assert {
+        input: Box::new(modify(argument(&[0]), changes)),
+        condition: call(Function::SparqlLess, [var(0), int(3)]),
+        message: "too large".to_owned(),
+    };
+    let in_batches = |rows: i64, on_error| {
+        let batches = Batches { kind: ApplyKind::Inner, rows: int(rows), on_error, status: None };
+        let plan = LogicalPlan::Apply {
+            input: Box::new(values(&[0], &["3", "2", "1"])),
+            subplan: Box::new(subplan.clone()),
+            kind: ApplyKind::InBatches(Box::new(batches)),
+        };
+        LogicalPlan::Project { input: Box::new(plan), variables: vec![Variable(0)] }
+    };
+    let before = dump(&dataset);
+    // All in one; and none after the first.
+    for plan in [in_batches(3, OnError::Continue), in_batches(1, OnError::Break)] {
+        assert_eq!(write(plan, &dataset).unwrap(), UpdateSummary::default());
+        assert_eq!(dump(&dataset), before);
+    }
+    let summary = write(in_batches(1, OnError::Continue), &dataset).unwrap();
+    assert_eq!((summary.nodes_created, summary.quads_removed, summary.quads_inserted), (2, 2, 6));
+    check(&scan("x was ?0"), &dataset, &["1", "2"]);
+    check_count(&scan("?0 a City"), &dataset, 2);
+    for rows in [0, -1] {
+        let error = write(in_batches(rows, OnError::Continue), &dataset).unwrap_err();
+        assert!(matches!(error, ExecuteError::Runtime { code: RuntimeCode::ArgumentError, .. }));
+    }
 }

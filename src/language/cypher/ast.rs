@@ -103,11 +103,22 @@ pub enum Imports {
     All,
 }
 
-/// `IN TRANSACTIONS OF rows ROWS`
+/// `IN n CONCURRENT TRANSACTIONS OF rows ROWS ON ERROR ... REPORT STATUS AS status`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Transactions {
+    pub concurrency: Option<Expr>,
     pub rows: Option<Expr>,
+    pub on_error: OnError,
+    pub status: Option<Name>,
     pub span: Span,
+}
+
+/// What becomes of a statement when a part of it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    Fail,
+    Continue,
+    Break,
 }
 
 #[derive(Clone, Debug, PartialEq)]

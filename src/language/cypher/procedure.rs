@@ -214,6 +214,11 @@ pub const BUILT_IN: &[BuiltIn] = &{
             "Lists the values that a property has among the nodes of a label.",
         )
         .taking(&[("label", String), ("key", String)], 0),
+        BuiltIn::new(
+            "db.constraints.violations",
+            &[("name", STRING), ("type", STRING), ("message", STRING)],
+            "Lists what breaks the constraints.",
+        ),
         BuiltIn::new("db.labels", &[("label", STRING)], "Lists the labels."),
         BuiltIn::new(
             "db.ping",

@@ -1,6 +1,7 @@
 //! The procedures that every query may call. What they take and yield the language knows by itself, to
 //! check a text without running it.
 
+mod constraint_violations;
 mod drawing;
 mod meta;
 mod names;
@@ -13,6 +14,7 @@ mod writing;
 
 use std::sync::Arc;
 
+use self::constraint_violations::ConstraintViolations;
 use self::meta::Meta;
 use self::names::Names;
 use self::schema::SchemaProcedure;
@@ -35,6 +37,7 @@ pub fn built_in(name: &str) -> Option<Arc<dyn Procedure>> {
         "apoc.meta.subgraph" => Arc::new(Meta::SubGraph),
         "apoc.schema.nodes" => Arc::new(SchemaNodes::Rules),
         "apoc.schema.properties.distinct" => Arc::new(SchemaNodes::Distinct),
+        "db.constraints.violations" => Arc::new(ConstraintViolations),
         "db.labels" => Arc::new(Names::Labels),
         "db.ping" => Arc::new(Fixed::Ping),
         "db.propertykeys" => Arc::new(Names::PropertyKeys),

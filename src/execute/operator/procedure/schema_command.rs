@@ -1,7 +1,7 @@
 //! CREATE and DROP of constraints and indexes.
 
 use crate::execute::expression;
-use crate::execute::schema_rule::{self, RuleKind, SchemaRule};
+use crate::execute::schema_rule::{self, EntityKind, RuleKind, SchemaRule};
 use crate::execute::writer::Writer;
 use crate::execute::{Context, ExecuteError, RuntimeCode};
 use crate::model::{Quad, Term, TermId, Value};
@@ -17,10 +17,11 @@ pub fn create(arguments: &[TermId], writer: &mut Writer, context: &Context) -> R
         }
         _ => Err(malformed()),
     };
+    let entity = EntityKind::of(entity).ok_or_else(malformed)?;
     let mut rule = SchemaRule {
         name: String::new(),
-        kind: RuleKind::of(kind).ok_or_else(malformed)?,
-        entity: entity.clone(),
+        kind: RuleKind::of(kind, entity).ok_or_else(malformed)?,
+        entity,
         labels: iris(labels)?,
         properties: iris(keys)?,
     };
@@ -91,7 +92,7 @@ fn quads(rule: &SchemaRule, writer: &Writer) -> Result<Vec<Quad>, ExecuteError> 
 /// Returns the name of a rule that is given none: the same for the same rule.
 fn usual_name(rule: &SchemaRule) -> String {
     let what = if rule.kind.is_constraint() { "constraint" } else { "index" };
-    let hash = blake3::hash(format!("{rule:?}").as_bytes());
+    let hash = blake3::hash(format!("{:?}", rule.triples()).as_bytes());
     format!("{what}_{}", &hash.to_hex()[..8])
 }
 

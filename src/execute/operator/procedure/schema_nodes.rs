@@ -6,7 +6,7 @@ use super::super::{GraphScope, QuadReader};
 use super::{integer, names_of, string, strings};
 use crate::execute::context::Procedure;
 use crate::execute::expression::values_of_ids;
-use crate::execute::schema_rule::{RuleKind, SchemaRule};
+use crate::execute::schema_rule::{EntityKind, RuleKind, SchemaRule};
 use crate::execute::{Context, ExecuteError};
 use crate::model::{NamedNode, QuadPattern, TermId, TermKind, Value, rdf};
 
@@ -46,7 +46,8 @@ impl Procedure for SchemaNodes {
             (SchemaNodes::Distinct, _) => Ok(Vec::new()),
             (SchemaNodes::Rules, _) => {
                 let rules = SchemaRule::all(&*context.dataset)?;
-                let of_nodes = rules.iter().filter(|rule| rule.entity == "NODE" && !rule.labels.is_empty());
+                let of_nodes =
+                    rules.iter().filter(|rule| rule.entity == EntityKind::Node && !rule.labels.is_empty());
                 of_nodes.map(|rule| row(rule, context)).collect()
             }
         }
@@ -71,7 +72,7 @@ fn row(rule: &SchemaRule, context: &Context) -> Result<Vec<Value>, ExecuteError>
         Value::String(label),
         strings(keys),
         string(if is_built { "ONLINE" } else { "FAILED" }),
-        string(rule.kind.name()),
+        string(rule.kind.name(rule.entity)),
         string(if is_built { "NO FAILURE" } else { "it is not built" }),
         Value::Float(if is_built { 100.0 } else { 0.0 }),
         integer(size),

@@ -4,7 +4,7 @@ use super::clause::{Around, Place};
 use super::expression::Context;
 use super::{Binder, Checked, Scope};
 use crate::language::cypher::ast::{
-    ClauseKind, Expr, ExprKind, Imports, Name, Query, SubqueryCall, SubqueryKind, Transactions,
+    ClauseKind, Expr, ExprKind, Imports, Name, OnError, Query, SubqueryCall, SubqueryKind, Transactions,
 };
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::token::Span;
@@ -41,7 +41,14 @@ impl Binder<'_> {
             }
             scope.insert(name, kind);
         }
-        Ok(())
+        let status = call.transactions.as_ref().and_then(|transactions| transactions.status.as_ref());
+        match status {
+            Some(name) if scope.insert(name.text.clone(), Kind::Map).is_some() => {
+                let message = format!("'{}' is bound already; report the status AS another", name.text);
+                self.fault(name.span, "VariableAlreadyBound", message)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn imported_names(&self, names: &[Name], scope: &Scope) -> Checked<Scope> {
@@ -56,25 +63,34 @@ impl Binder<'_> {
         Ok(imported)
     }
 
-    /// Checks IN TRANSACTIONS: all of a statement is one commit, so that it only may stand where it
-    /// would mean something elsewhere.
+    /// Checks IN TRANSACTIONS.
     fn transactions(&self, transactions: &Transactions, place: Place) -> Checked {
         if place != Place::Top {
             let message = "IN TRANSACTIONS cannot stand inside a subquery";
             return self.fault(transactions.span, "InvalidClauseComposition", message);
         }
-        let Some(rows) = &transactions.rows else { return Ok(()) };
-        if rows.any(&|e| matches!(e.kind, ExprKind::Variable(_))) {
-            let message = "the number of rows cannot depend on a row";
-            return self.fault(rows.span, "NonConstantExpression", message);
+        if let (OnError::Fail, Some(status)) = (transactions.on_error, &transactions.status) {
+            let message = "REPORT STATUS goes with ON ERROR CONTINUE or ON ERROR BREAK";
+            return self.fault(status.span, "InvalidClauseComposition", message);
         }
-        let kind = self.expression(rows, &Scope::new(), Context::VALUE)?;
-        self.expect(rows.span, kind, &[Kind::Integer], "a number of rows")?;
-        let is_positive = |e: &Expr| !matches!(e.kind, ExprKind::Integer(..1) | ExprKind::Minus(_));
-        match is_positive(rows) {
-            true => Ok(()),
-            false => self.fault(rows.span, "NegativeIntegerArgument", "the number of rows must be positive"),
+        if let Some(rows) = &transactions.rows {
+            self.constant_integer(rows, "number of rows")?;
+            if matches!(rows.kind, ExprKind::Integer(..1) | ExprKind::Minus(_)) {
+                let message = "the number of rows must be positive";
+                return self.fault(rows.span, "NegativeIntegerArgument", message);
+            }
         }
+        // A negative one is counted back from the processors that there are.
+        transactions.concurrency.iter().try_for_each(|count| self.constant_integer(count, "concurrency"))
+    }
+
+    fn constant_integer(&self, expression: &Expr, what: &str) -> Checked {
+        if expression.any(&|e| matches!(e.kind, ExprKind::Variable(_))) {
+            let message = format!("the {what} cannot depend on a row");
+            return self.fault(expression.span, "NonConstantExpression", message);
+        }
+        let kind = self.expression(expression, &Scope::new(), Context::VALUE)?;
+        self.expect(expression.span, kind, &[Kind::Integer], &format!("a {what}"))
     }
 }
 

@@ -4,14 +4,15 @@
 use super::expression::has_subquery;
 use super::{Lowerer, Rows, Scope, calls_writer, is_defined};
 use crate::language::cypher::ast::{
-    Clause, Expr, ExprKind, Imports, Name, Pattern, Query, Search, SingleQuery, SubqueryCall, SubqueryKind,
+    Clause, Expr, ExprKind, Imports, Name, OnError, Pattern, Query, Search, SingleQuery, SubqueryCall,
+    SubqueryKind, Transactions,
 };
 use crate::language::cypher::bind::projection::rewrite;
 use crate::language::cypher::kind::Kind;
 use crate::language::cypher::lower::Binding;
 use crate::language::cypher::token::Span;
 use crate::model::Value;
-use crate::plan::{ApplyKind, Expression, LogicalPlan, Variable};
+use crate::plan::{self, ApplyKind, Batches, Expression, LogicalPlan, Variable};
 
 impl Lowerer<'_> {
     /// Returns rows that begin with one outer row: the leaf of a subplan.
@@ -65,12 +66,21 @@ impl Lowerer<'_> {
             let (start, clauses) = imported(&call.imports, part, &before);
             this.single_query(clauses, start)
         });
-        let may_join = !has_written && !self.has_written && !call.optional && !is_volatile(&plan);
+        let mut batches = call.transactions.as_ref().and_then(|it| self.batches(it));
+        let may_be_null = call.optional || batches.is_some();
+        let may_join = !has_written && !self.has_written && !may_be_null && !is_volatile(&plan);
         self.has_written |= has_written;
+        let status = batches.as_ref().and_then(|batches| batches.status);
+        let mut in_batches = |kind| match batches.take() {
+            Some(batches) => ApplyKind::InBatches(Box::new(Batches { kind, ..batches })),
+            None => kind,
+        };
         if !call.query.returns() {
-            return self.run(rows, plan);
+            let kind = in_batches(ApplyKind::Count(self.variables.fresh()));
+            self.apply(rows, plan, kind);
+            return self.bind_status(call, status, rows);
         }
-        if call.optional {
+        if may_be_null {
             // A column that is an outer variable would not be null where nothing is returned.
             let outer = rows.visible();
             for (name, binding) in columns.iter_mut().filter(|(_, column)| outer.contains(&column.variable)) {
@@ -87,12 +97,36 @@ impl Lowerer<'_> {
         if may_join && !is_correlated(&plan) {
             rows.join(plan);
         } else {
-            let kind = if call.optional { ApplyKind::Left } else { ApplyKind::Inner };
+            let kind = in_batches(if call.optional { ApplyKind::Left } else { ApplyKind::Inner });
             self.apply(rows, plan, kind);
         }
         for (name, binding) in columns {
-            let is_nullable = binding.is_nullable || call.optional;
+            let is_nullable = binding.is_nullable || may_be_null;
             rows.scope.insert(name, Binding { is_nullable, ..binding });
+        }
+        self.bind_status(call, status, rows);
+    }
+
+    /// Lowers IN TRANSACTIONS. A statement is one commit, so that batches mean nothing where the first that fails
+    /// fails the statement.
+    fn batches(&mut self, transactions: &Transactions) -> Option<Batches> {
+        const ROWS_USUAL: i64 = 1000;
+        let on_error = match transactions.on_error {
+            OnError::Fail => return None,
+            OnError::Continue => plan::OnError::Continue,
+            OnError::Break => plan::OnError::Break,
+        };
+        let mut nothing = Rows::new(LogicalPlan::unit(), Scope::new());
+        let rows = transactions.rows.as_ref().map(|rows| self.expression(rows, &mut nothing));
+        let rows = rows.unwrap_or(Expression::Constant(Value::Integer(ROWS_USUAL)));
+        let status = transactions.status.as_ref().map(|name| self.variables.named(name.text.clone()));
+        Some(Batches { kind: ApplyKind::Inner, rows, on_error, status })
+    }
+
+    fn bind_status(&self, call: &SubqueryCall, status: Option<Variable>, rows: &mut Rows) {
+        let name = call.transactions.as_ref().and_then(|transactions| transactions.status.as_ref());
+        if let (Some(name), Some(status)) = (name, status) {
+            rows.scope.insert(name.text.clone(), Binding::new(status, Kind::Map, false));
         }
     }
 

@@ -4,19 +4,19 @@ use nom::Parser;
 use nom::branch::alt;
 use nom::combinator::{cut, opt};
 use nom::multi::separated_list1;
-use nom::sequence::{delimited, preceded};
+use nom::sequence::{delimited, preceded, terminated};
 
 use super::expression::{expression, plain_labels, postfixed};
 use super::input::{
-    CLAUSES_MAX, NOT_IMPLEMENTED, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol,
-    variable,
+    CLAUSES_MAX, Parsed, Tokens, UNEXPECTED, any_name, keyword, keywords, nested, symbol, variable,
 };
 use super::pattern::{label_expression, pattern, pattern_list};
 use super::schema_command::{is_schema_command, schema_command};
 use super::show::show;
 use crate::language::cypher::ast::{
-    Call, Clause, ClauseKind, Expr, ExprKind, Imports, Item, LoadCsv, Mode, Name, OrderItem, Projection,
-    Query, RemoveItem, SetItem, SingleQuery, Statement, SubqueryCall, Transactions, Union, YieldItem, Yields,
+    Call, Clause, ClauseKind, Expr, ExprKind, Imports, Item, LoadCsv, Mode, Name, OnError, OrderItem,
+    Projection, Query, RemoveItem, SetItem, SingleQuery, Statement, SubqueryCall, Transactions, Union,
+    YieldItem, Yields,
 };
 use crate::language::cypher::token::{Symbol, TokenKind};
 
@@ -332,29 +332,43 @@ fn imports<'a>(input: Tokens<'a>) -> Parsed<'a, Imports> {
     Ok((rest, Imports::Names(names)))
 }
 
-/// Rule `Transactions`. What would need more than one commit for a statement is refused by name.
+/// Rule `Transactions`. How many parts may run side by side is nobody's promise: one after the other is allowed.
 fn transactions<'a>(input: Tokens<'a>) -> Parsed<'a, Transactions> {
     let (rest, ()) = keyword("IN")(input)?;
-    let is_concurrent = !rest.is_keyword(0, "TRANSACTIONS");
-    if is_concurrent && (rest.is_keyword(0, "CONCURRENT") || rest.is_keyword(1, "CONCURRENT")) {
-        return rest.refuse(NOT_IMPLEMENTED, "a statement is one transaction here; leave CONCURRENT out");
-    }
-    let (rest, ()) = cut(keyword("TRANSACTIONS")).parse(rest)?;
-    let batch = delimited(keyword("OF"), cut(expression), cut(alt((keyword("ROWS"), keyword("ROW")))));
-    let (mut rest, rows) = opt(batch).parse(rest)?;
-    if rest.is_keyword(0, "ON") {
-        let (after, ()) = cut(keyword("ERROR")).parse(rest.advance(1))?;
-        if after.is_keyword(0, "CONTINUE") || after.is_keyword(0, "BREAK") {
-            let message = "a statement is one commit here: if a part of it fails, nothing of it is kept";
-            return after.refuse(NOT_IMPLEMENTED, message);
+    let (rest, concurrency) = match rest.is_keyword(0, "TRANSACTIONS") {
+        true => (rest, None),
+        false if rest.is_keyword(0, "CONCURRENT") => (rest.advance(1), None),
+        false => cut(terminated(expression, keyword("CONCURRENT"))).map(Some).parse(rest)?,
+    };
+    let (mut rest, ()) = cut(keyword("TRANSACTIONS")).parse(rest)?;
+    let (mut rows, mut on_error, mut status) = (None, None, None);
+    loop {
+        if rows.is_none() && rest.is_keyword(0, "OF") {
+            (rest, rows) = cut(batch_rows).map(Some).parse(rest.advance(1))?;
+        } else if on_error.is_none() && rest.is_keyword(0, "ON") {
+            (rest, on_error) =
+                cut(preceded(keyword("ERROR"), on_error_mode)).map(Some).parse(rest.advance(1))?;
+        } else if status.is_none() && rest.is_keyword(0, "REPORT") {
+            let named = preceded(keywords(&["STATUS", "AS"]), variable);
+            (rest, status) = cut(named).map(Some).parse(rest.advance(1))?;
+        } else {
+            break;
         }
-        rest = cut(keyword("FAIL")).parse(after)?.0;
     }
-    if rest.is_keyword(0, "REPORT") {
-        return rest
-            .refuse(NOT_IMPLEMENTED, "a statement is one commit here; there is no status of its parts");
-    }
-    Ok((rest, Transactions { rows, span: input.span_to(&rest) }))
+    let on_error = on_error.unwrap_or(OnError::Fail);
+    Ok((rest, Transactions { concurrency, rows, on_error, status, span: input.span_to(&rest) }))
+}
+
+/// `OF n ROWS`, after its first word.
+fn batch_rows<'a>(input: Tokens<'a>) -> Parsed<'a, Expr> {
+    terminated(expression, alt((keyword("ROWS"), keyword("ROW")))).parse(input)
+}
+
+fn on_error_mode<'a>(input: Tokens<'a>) -> Parsed<'a, OnError> {
+    let fail = keyword("FAIL").map(|()| OnError::Fail);
+    let continues = keyword("CONTINUE").map(|()| OnError::Continue);
+    let breaks = keyword("BREAK").map(|()| OnError::Break);
+    alt((fail, continues, breaks)).parse(input)
 }
 
 /// Rule `Call`, after its keywords.

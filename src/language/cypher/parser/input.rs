@@ -10,7 +10,6 @@ use super::super::token::{Span, Symbol, Token, TokenKind};
 use crate::language::SyntaxError;
 
 pub(super) const UNEXPECTED: &str = "SyntaxError.UnexpectedSyntax";
-pub(super) const NOT_IMPLEMENTED: &str = "SyntaxError.NotImplemented";
 
 /// How deep a tree a text may make: parsing and all that follows recurse over it.
 #[derive(Clone, Copy, Debug)]

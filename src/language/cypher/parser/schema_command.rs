@@ -15,6 +15,9 @@ use crate::language::cypher::ast::{
 use crate::language::cypher::procedure::{CREATE_RULE, DROP_RULE};
 use crate::language::cypher::token::{Symbol, TokenKind};
 
+const NODE: &str = "NODE";
+const RELATIONSHIP: &str = "RELATIONSHIP";
+
 const INDEX_KINDS: [&str; 6] = ["RANGE", "TEXT", "POINT", "LOOKUP", "FULLTEXT", "VECTOR"];
 
 /// Returns whether a command begins here; `CREATE index = ()` makes a path.
@@ -63,18 +66,33 @@ fn create_constraint<'a>(input: Tokens<'a>) -> Parsed<'a, Command> {
     let (rest, (name, may_exist)) = head(input)?;
     let (rest, ()) = alt((keyword("FOR"), keyword("ON"))).parse(rest)?;
     let (rest, target) = target(rest)?;
-    if target.entity != "NODE" {
-        return rest.refuse(UNEXPECTED, "constraints on relationships are not supported yet");
+    if target.labels.len() != 1 {
+        return rest.refuse(UNEXPECTED, "a constraint is for one label or one type");
     }
     let (rest, ()) = alt((keyword("REQUIRE"), keyword("ASSERT"))).parse(rest)?;
     let (rest, keys) = keys(rest, &target.variable)?;
     let (rest, ()) = keyword("IS")(rest)?;
-    let unique = preceded(opt(keyword("NODE")), keyword("UNIQUE")).map(|()| "UNIQUENESS");
-    let key = preceded(opt(keyword("NODE")), keyword("KEY")).map(|()| "NODE_KEY");
-    let exists = keywords(&["NOT", "NULL"]).map(|()| "NODE_PROPERTY_EXISTENCE");
-    let (rest, kind) = alt((unique, key, exists)).parse(rest)?;
+    let (rest, kind) = constraint_kind(rest, target.entity)?;
     let (rest, ()) = options(rest)?;
     Ok((rest, created(name, may_exist, kind, target, keys)))
+}
+
+/// Rule `RuleKind`: what a constraint asks for, under the name that SHOW has for it.
+fn constraint_kind<'a>(input: Tokens<'a>, entity: &str) -> Parsed<'a, &'static str> {
+    let is_node = entity == NODE;
+    let words: &[&str] = if is_node { &["NODE"] } else { &["RELATIONSHIP", "REL"] };
+    let is_named = words.iter().any(|word| input.is_keyword(0, word));
+    let own = input.advance(usize::from(is_named));
+    let unique = keyword("UNIQUE").map(|()| if is_node { "UNIQUENESS" } else { "RELATIONSHIP_UNIQUENESS" });
+    let key = keyword("KEY").map(|()| if is_node { "NODE_KEY" } else { "RELATIONSHIP_KEY" });
+    if is_named {
+        return alt((unique, key)).parse(own);
+    }
+    let exists = keywords(&["NOT", "NULL"]).map(|()| match is_node {
+        true => "NODE_PROPERTY_EXISTENCE",
+        false => "RELATIONSHIP_PROPERTY_EXISTENCE",
+    });
+    alt((unique, key, exists)).parse(own)
 }
 
 fn create_index<'a>(input: Tokens<'a>) -> Parsed<'a, Command> {
@@ -168,11 +186,11 @@ fn target<'a>(input: Tokens<'a>) -> Parsed<'a, Target> {
         let rest = rest.advance(usize::from(rest.is_symbol(0, Symbol::Greater)));
         let (rest, ()) = symbol(Symbol::LeftParen)(rest)?;
         let (rest, ()) = symbol(Symbol::RightParen)(rest)?;
-        return Ok((rest, Target { entity: "RELATIONSHIP", variable, labels }));
+        return Ok((rest, Target { entity: RELATIONSHIP, variable, labels }));
     }
     let (rest, (variable, labels)) = labelled(rest)?;
     let (rest, ()) = symbol(Symbol::RightParen)(rest)?;
-    Ok((rest, Target { entity: "NODE", variable, labels }))
+    Ok((rest, Target { entity: NODE, variable, labels }))
 }
 
 /// `n.key`, `(n.key)`, `(n.a, n.b)`.

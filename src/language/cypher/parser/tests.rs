@@ -82,8 +82,12 @@ fn whole_statements_are_read() {
         "CALL test.doNothing",
         "MATCH (n) OPTIONAL CALL (n) { RETURN 1 AS x UNION RETURN 2 AS x } CALL { WITH x RETURN x AS y } CALL (*) { CREATE (m) } RETURN y",
         "CALL () { CREATE (:A) } IN TRANSACTIONS OF $p ROWS ON ERROR FAIL",
+        "CALL { CREATE (:A) } IN $n CONCURRENT TRANSACTIONS REPORT STATUS AS s ON ERROR BREAK OF 1 ROW RETURN s",
         "MATCH p = ((a)-[r:T]->(b) WHERE a.x = 1){,3} (c)-->+(d)<-[:U {k: 1}]-{2}(e) RETURN p",
         "LOAD CSV WITH HEADERS FROM $p AS row FIELDTERMINATOR '\\t' RETURN row",
+        "CREATE CONSTRAINT c IF NOT EXISTS FOR (n:L) REQUIRE (n.a, n.b) IS NODE KEY",
+        "CREATE CONSTRAINT FOR ()<-[r:T]-() REQUIRE r.a IS REL UNIQUE OPTIONS {}",
+        "CREATE CONSTRAINT $name FOR ()-[r:T]-() REQUIRE (r.a) IS NOT NULL",
     ] {
         parse(text).unwrap_or_else(|error| panic!("{text}\n{}\n{error}", error.excerpt(text)));
     }
