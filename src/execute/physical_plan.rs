@@ -730,7 +730,7 @@ impl Planner {
         let LogicalPlan::QuadScan(scan) = input else { return None };
         let object = scan.object.variable()?;
         let mut shares = self.estimates.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((.., share)) = shares.iter().find(|(of, by, _)| of == scan && by == condition) {
+        if let Some((.., share)) = shares.iter().find(|(of, by, _)| *of == **scan && by == condition) {
             return *share;
         }
         // A failure shows when the scan is opened.
@@ -738,7 +738,7 @@ impl Planner {
         let rows = self.estimate_scan(scan);
         let share = share_within(&*self.context.dataset, &resolved.pattern, rows, object, condition);
         let share = share.unwrap_or_default();
-        shares.push((scan.clone(), condition.clone(), share));
+        shares.push(((**scan).clone(), condition.clone(), share));
         share
     }
 
@@ -765,13 +765,12 @@ impl Planner {
             | LogicalPlan::Extend { input, .. }
             | LogicalPlan::Project { input, .. } => return self.distinct(input, variable),
             LogicalPlan::EdgeScan(scan) => {
-                return self.distinct(&LogicalPlan::QuadScan(as_quad_scan(scan)), variable);
+                return self.distinct(&LogicalPlan::QuadScan(Box::new(as_quad_scan(scan))), variable);
             }
             _ => {}
         }
-        let LogicalPlan::QuadScan(QuadScan { subject, predicate: Slot::Constant(predicate), object, .. }) =
-            plan
-        else {
+        let LogicalPlan::QuadScan(scan) = plan else { return None };
+        let QuadScan { subject, predicate: Slot::Constant(predicate), object, .. } = &**scan else {
             return None;
         };
         let statistics = self.estimates.statistics.get_or_init(|| self.context.dataset.statistics());

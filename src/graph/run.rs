@@ -245,13 +245,18 @@ impl Run {
         if !sought.is_sorted() {
             sought.sort_unstable();
         }
-        let block_of =
-            |rank: u64| inner.term_starts.partition_point(|start| *start <= rank).saturating_sub(1);
-        let groups: Vec<&[(u64, usize)]> = sought.chunk_by(|a, b| block_of(a.0) == block_of(b.0)).collect();
-        let wanted: Vec<usize> =
-            groups.iter().filter_map(|group| group.first()).map(|(rank, _)| block_of(*rank)).collect();
+        let mut groups = Vec::new();
+        let mut rest = sought.as_slice();
+        while let Some((rank, _)) = rest.first() {
+            let next = inner.term_starts.partition_point(|start| start <= rank);
+            let end = inner.term_starts.get(next).copied().unwrap_or(u64::MAX);
+            let (group, after) = rest.split_at(rest.partition_point(|(rank, _)| *rank < end));
+            groups.push((next.saturating_sub(1), group));
+            rest = after;
+        }
+        let wanted: Vec<usize> = groups.iter().map(|(block_index, _)| *block_index).collect();
         let blocks = inner.dictionary_blocks(&wanted)?;
-        for ((group, block_index), block) in groups.into_iter().zip(wanted).zip(blocks) {
+        for ((block_index, group), block) in groups.into_iter().zip(blocks) {
             let start = inner.term_starts.get(block_index).copied().unwrap_or_default();
             let mut walk = block.walk();
             for (rank, index) in group {

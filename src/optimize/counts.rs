@@ -167,13 +167,13 @@ fn renamed(plan: &LogicalPlan, names: &BTreeMap<Variable, Variable>) -> Option<L
                 condition: is_plain.then_some(condition)?,
             }
         }
-        LogicalPlan::QuadScan(scan) if is_fixed(&scan.graph) => LogicalPlan::QuadScan(QuadScan {
+        LogicalPlan::QuadScan(scan) if is_fixed(&scan.graph) => LogicalPlan::QuadScan(Box::new(QuadScan {
             subject: slot(&scan.subject)?,
             predicate: slot(&scan.predicate)?,
             object: slot(&scan.object)?,
             graph: scan.graph.clone(),
-        }),
-        LogicalPlan::EdgeScan(scan) if is_fixed(&scan.graph) => LogicalPlan::EdgeScan(EdgeScan {
+        })),
+        LogicalPlan::EdgeScan(scan) if is_fixed(&scan.graph) => LogicalPlan::EdgeScan(Box::new(EdgeScan {
             subject: slot(&scan.subject)?,
             predicate: slot(&scan.predicate)?,
             object: slot(&scan.object)?,
@@ -181,7 +181,7 @@ fn renamed(plan: &LogicalPlan, names: &BTreeMap<Variable, Variable>) -> Option<L
             reifier: scan.reifier.as_ref().and_then(name),
             graph: scan.graph.clone(),
             predicates: scan.predicates.clone(),
-        }),
+        })),
         _ => return None,
     })
 }

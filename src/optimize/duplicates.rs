@@ -54,7 +54,7 @@ fn ignores_duplicates(aggregate: &Aggregate) -> bool {
 fn reach(plan: LogicalPlan) -> LogicalPlan {
     match plan {
         LogicalPlan::Path(path) if is_as_good_as_reached(&path) => {
-            LogicalPlan::Path(Path { mode: PathMode::Reachable, ..path })
+            LogicalPlan::Path(Box::new(Path { mode: PathMode::Reachable, ..*path }))
         }
         LogicalPlan::Join { left, right } => {
             LogicalPlan::Join { left: Box::new(reach(*left)), right: Box::new(reach(*right)) }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     fn mode_where_needed(path: Path, needed: &Set) -> PathMode {
-        let (input, variables) = (Box::new(LogicalPlan::Path(path)), needed.iter().collect());
+        let (input, variables) = (Box::new(LogicalPlan::Path(Box::new(path))), needed.iter().collect());
         let projected = LogicalPlan::Project { input, variables };
         let plan = LogicalPlan::Distinct { input: Box::new(projected) };
         let LogicalPlan::Distinct { input } = skip(plan, needed) else { panic!("it stays distinct") };
@@ -142,7 +142,7 @@ mod tests {
         assert_eq!(mode_under_distinct(listed()), PathMode::Reachable, "nobody reads the list");
         let needed = Set::from([Variable(0), Variable(1), Variable(2)]);
         assert_eq!(mode_where_needed(listed(), &needed), PathMode::Trail);
-        let counted = LogicalPlan::Path(path(knows(), 1));
+        let counted = LogicalPlan::Path(Box::new(path(knows(), 1)));
         assert_eq!(skip(counted.clone(), &needed), counted);
     }
 }

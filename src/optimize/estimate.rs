@@ -35,7 +35,7 @@ impl<'a> Estimator<'a> {
             MultiwayJoin(scans) => {
                 let mut all: Option<(Estimate, VariableSet)> = None;
                 for scan in scans {
-                    let (next, own) = (self.scan(scan)?, QuadScan(scan.clone()).variables());
+                    let (next, own) = (self.scan(scan)?, QuadScan(Box::new(scan.clone())).variables());
                     all = Some(match all {
                         None => (next, own),
                         Some((before, variables)) => {

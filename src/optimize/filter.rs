@@ -255,12 +255,12 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
     Some(match plan {
         LogicalPlan::QuadScan(scan) => {
             let graph = graph_of(&scan.graph, variable, term)?;
-            LogicalPlan::QuadScan(crate::plan::QuadScan {
+            LogicalPlan::QuadScan(Box::new(crate::plan::QuadScan {
                 subject: slot(&scan.subject),
                 predicate: slot(&scan.predicate),
                 object: slot(&scan.object),
                 graph,
-            })
+            }))
         }
         LogicalPlan::EdgeScan(scan)
             if scan.edge.variable() != Some(variable) && scan.reifier != Some(variable) =>
@@ -270,13 +270,13 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
                 return None;
             }
             let graph = graph_of(&scan.graph, variable, term)?;
-            LogicalPlan::EdgeScan(crate::plan::EdgeScan {
+            LogicalPlan::EdgeScan(Box::new(crate::plan::EdgeScan {
                 subject: slot(&scan.subject),
                 predicate: slot(&scan.predicate),
                 object: slot(&scan.object),
                 graph,
-                ..scan.clone()
-            })
+                ..(**scan).clone()
+            }))
         }
         // A path of length zero from a constant need not be in the graph; from a variable it must.
         LogicalPlan::Path(path) if path.min > 0 && path.edge_properties.is_none() => {
@@ -284,12 +284,12 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
                 return None;
             }
             let graph = graph_of(&path.graph, variable, term)?;
-            LogicalPlan::Path(crate::plan::Path {
+            LogicalPlan::Path(Box::new(crate::plan::Path {
                 subject: slot(&path.subject),
                 object: slot(&path.object),
                 graph,
-                ..path.clone()
-            })
+                ..(**path).clone()
+            }))
         }
         LogicalPlan::Join { left, right } => LogicalPlan::Join { left: inner(left)?, right: inner(right)? },
         LogicalPlan::LeftJoin { left, right, condition } if certain(left).contains(&variable) => {

@@ -105,11 +105,13 @@ impl Facts<'_> {
     /// Returns whether each row of a plan has a node of `class` in `node`, by other triples than that it is one.
     fn implies(&self, plan: &LogicalPlan, node: Variable, class: &NamedNode) -> bool {
         match plan {
-            LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph }) => {
+            LogicalPlan::QuadScan(scan) => {
+                let QuadScan { subject, predicate, object, graph } = &**scan;
                 is_whole(graph)
                     && self.of(predicate).is_some_and(|info| at_end(info, subject, object, node, class))
             }
-            LogicalPlan::EdgeScan(EdgeScan { subject, predicate, predicates, object, graph, .. }) => {
+            LogicalPlan::EdgeScan(scan) => {
+                let EdgeScan { subject, predicate, predicates, object, graph, .. } = &**scan;
                 let is_end = |info: &PredicateInfo| at_end(info, subject, object, node, class);
                 is_whole(graph)
                     && match predicates.is_empty() {
@@ -119,7 +121,8 @@ impl Facts<'_> {
                         }
                     }
             }
-            LogicalPlan::Path(Path { subject, object, graph, step, min, .. }) => {
+            LogicalPlan::Path(path) => {
+                let Path { subject, object, graph, step, min, .. } = &**path;
                 let (is_start, is_end) = ends(step, &|name, is_subject| {
                     self.schema.predicates.get(name).is_some_and(|info| {
                         let classes = if is_subject { &info.domain } else { &info.range };
@@ -159,8 +162,8 @@ impl Facts<'_> {
             LogicalPlan::EdgeScan(scan)
                 if self.is_one_each(&scan) && scan.reifier.is_none() && is_unread(&scan.edge, mentions) =>
             {
-                let EdgeScan { subject, predicate, object, graph, .. } = scan;
-                LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph })
+                let EdgeScan { subject, predicate, object, graph, .. } = *scan;
+                LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph }))
             }
             plan => plan,
         }

@@ -131,7 +131,7 @@ impl Orderer<'_> {
             return Ok(None);
         }
         let scans = core.iter().filter_map(|index| match &relations[*index].plan {
-            LogicalPlan::QuadScan(scan) => Some(scan.clone()),
+            LogicalPlan::QuadScan(scan) => Some((**scan).clone()),
             _ => None,
         });
         let plan = LogicalPlan::MultiwayJoin(scans.collect());

@@ -10,9 +10,9 @@ use crate::model::{NamedNode, Term, Value};
 /// and [`LogicalPlan::TopN`], and is kept by Project, Filter, Extend and Slice.
 #[derive(Clone, Debug, PartialEq)]
 pub enum LogicalPlan {
-    QuadScan(QuadScan),
-    EdgeScan(EdgeScan),
-    Path(Path),
+    QuadScan(Box<QuadScan>),
+    EdgeScan(Box<EdgeScan>),
+    Path(Box<Path>),
     Repeat(Repeat),
     /// Constant rows. `Values { variables: [], rows: [[]] }` is the unit: one row that binds nothing.
     Values {

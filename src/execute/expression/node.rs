@@ -382,8 +382,18 @@ fn build_map<'a>(entries: &[(Arc<str>, Node)], frame: &Frame<'a>) -> Result<Colu
     Ok(Column::Data((0..frame.rows).map(row).collect()))
 }
 
-fn once_per_value<'a>(column: usize, node: &Node, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
-    let Column::Ids(ids) = frame.column(column) else { return node.evaluate(frame) };
+/// Returns the first row of each run of equal ids, and for each row the number of its run.
+fn runs_of(ids: &[TermId]) -> (Vec<u32>, Vec<u32>) {
+    let (mut firsts, mut run_of_row) = (Vec::new(), Vec::with_capacity(ids.len()));
+    for run in ids.chunk_by(|a, b| a == b) {
+        firsts.push(run_of_row.len() as u32);
+        run_of_row.resize(run_of_row.len() + run.len(), firsts.len() as u32 - 1);
+    }
+    (firsts, run_of_row)
+}
+
+/// As [`runs_of`], of all rows that have an id, wherever they are.
+fn values_of(ids: &[TermId]) -> (Vec<u32>, Vec<u32>) {
     let mut positions: FxHashMap<TermId, u32> = FxHashMap::default();
     let (mut firsts, mut position_of_row) = (Vec::new(), Vec::with_capacity(ids.len()));
     for (row, id) in ids.iter().enumerate() {
@@ -396,6 +406,15 @@ fn once_per_value<'a>(column: usize, node: &Node, frame: &Frame<'a>) -> Result<C
             }
         });
     }
+    (firsts, position_of_row)
+}
+
+fn once_per_value<'a>(column: usize, node: &Node, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
+    let Column::Ids(ids) = frame.column(column) else { return node.evaluate(frame) };
+    let (firsts, position_of_row) = match ids.is_sorted() {
+        true => runs_of(&ids),
+        false => values_of(&ids),
+    };
     if firsts.len() == ids.len() {
         return node.evaluate(frame);
     }

@@ -97,7 +97,12 @@ fn arb_slot(constants: &'static [&'static str]) -> impl Strategy<Value = Slot> {
 fn arb_leaf() -> impl Strategy<Value = LogicalPlan> {
     let scan = (arb_slot(&["n0", "n1"]), arb_slot(&["p0", "p1", "p2"]), arb_slot(&["n0", "n2"])).prop_map(
         |(subject, predicate, object)| {
-            LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph: GraphSelector::Default })
+            LogicalPlan::QuadScan(Box::new(QuadScan {
+                subject,
+                predicate,
+                object,
+                graph: GraphSelector::Default,
+            }))
         },
     );
     let word = proptest::sample::select(vec!["-", "n0", "n1", "n2", "p0", "elsewhere"]);

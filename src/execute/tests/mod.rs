@@ -78,13 +78,13 @@ pub fn scan(text: &str) -> LogicalPlan {
 pub fn scan_in(text: &str, graph: GraphSelector) -> LogicalPlan {
     let slots: Vec<Slot> = text.split_whitespace().map(slot).collect();
     let [subject, predicate, object] = slots.try_into().unwrap();
-    LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph })
+    LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph }))
 }
 
 pub fn edge_scan(text: &str) -> LogicalPlan {
     let slots: Vec<Slot> = text.split_whitespace().map(slot).collect();
     let [subject, predicate, object, edge] = slots.try_into().unwrap();
-    LogicalPlan::EdgeScan(EdgeScan {
+    LogicalPlan::EdgeScan(Box::new(EdgeScan {
         subject,
         predicate,
         object,
@@ -92,7 +92,7 @@ pub fn edge_scan(text: &str) -> LogicalPlan {
         reifier: None,
         graph: GraphSelector::Default,
         predicates: Vec::new(),
-    })
+    }))
 }
 
 pub fn join(left: LogicalPlan, right: LogicalPlan) -> LogicalPlan {

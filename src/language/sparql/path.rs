@@ -48,7 +48,7 @@ impl Lowering {
     }
 
     pub fn scan(&self, subject: Slot, predicate: Slot, object: Slot) -> LogicalPlan {
-        LogicalPlan::QuadScan(QuadScan { subject, predicate, object, graph: self.graph.clone() })
+        LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph: self.graph.clone() }))
     }
 
     fn repeat(
@@ -59,7 +59,7 @@ impl Lowering {
         min: u32,
         max: Option<u32>,
     ) -> LogicalPlan {
-        LogicalPlan::Path(Path {
+        LogicalPlan::Path(Box::new(Path {
             subject,
             object,
             graph: self.graph.clone(),
@@ -70,7 +70,7 @@ impl Lowering {
             edges: None,
             path: None,
             edge_properties: None,
-        })
+        }))
     }
 }
 

@@ -111,12 +111,12 @@ impl Lowering {
     /// Returns a plan of the graphs that a selector ranges over: their names, if it binds them,
     /// else one row if there is such a graph.
     pub fn graphs(&mut self, graph: &GraphSelector) -> LogicalPlan {
-        let scan = LogicalPlan::QuadScan(QuadScan {
+        let scan = LogicalPlan::QuadScan(Box::new(QuadScan {
             subject: Slot::Variable(self.variables.fresh()),
             predicate: Slot::Variable(self.variables.fresh()),
             object: Slot::Variable(self.variables.fresh()),
             graph: graph.clone(),
-        });
+        }));
         let variables = graph.variable().into_iter().collect();
         LogicalPlan::Distinct { input: Box::new(LogicalPlan::Project { input: Box::new(scan), variables }) }
     }

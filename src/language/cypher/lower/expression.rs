@@ -155,12 +155,12 @@ impl Lowerer<'_> {
             return (*value).into();
         }
         let value = self.variables.named(key);
-        let scan = LogicalPlan::QuadScan(QuadScan {
+        let scan = LogicalPlan::QuadScan(Box::new(QuadScan {
             subject: Slot::Variable(entity),
             predicate: Slot::Constant(iri.into()),
             object: Slot::Variable(value),
             graph: self.graph.clone(),
-        });
+        }));
         rows.wrap(|left| LogicalPlan::LeftJoin { left, right: Box::new(scan), condition: None });
         rows.properties.insert(known, value);
         value.into()

@@ -308,24 +308,24 @@ impl Lowerer<'_> {
     }
 
     fn scan(&mut self, subject: Variable, predicate: Term, object: Slot, lowered: &mut Lowered<'_>) {
-        let scan = LogicalPlan::QuadScan(QuadScan {
+        let scan = LogicalPlan::QuadScan(Box::new(QuadScan {
             subject: Slot::Variable(subject),
             predicate: Slot::Constant(predicate),
             object,
             graph: self.graph.clone(),
-        });
+        }));
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), scan);
     }
 
     /// The subjects that are no reifiers, and the IRI and blank objects of relationships.
     pub(super) fn all_nodes(&mut self, node: Variable) -> LogicalPlan {
         let quads = |subject: Variable, predicate: Slot, object: Variable| {
-            LogicalPlan::QuadScan(QuadScan {
+            LogicalPlan::QuadScan(Box::new(QuadScan {
                 subject: Slot::Variable(subject),
                 predicate,
                 object: Slot::Variable(object),
                 graph: self.graph.clone(),
-            })
+            }))
         };
         let [p1, o1, p2, s2, edge, reified] = std::array::from_fn(|_| self.variables.fresh());
         let reifies: Term = pg::REIFIES.into_owned().into();
@@ -334,7 +334,7 @@ impl Lowerer<'_> {
             let reifiers = quads(node, Slot::Constant(reifies), reified);
             subjects = LogicalPlan::AntiJoin { left: Box::new(subjects), right: Box::new(reifiers) };
         }
-        let objects = LogicalPlan::EdgeScan(EdgeScan {
+        let objects = LogicalPlan::EdgeScan(Box::new(EdgeScan {
             subject: Slot::Variable(s2),
             predicate: Slot::Variable(p2),
             object: Slot::Variable(node),
@@ -342,7 +342,7 @@ impl Lowerer<'_> {
             edge: Slot::Variable(edge),
             reifier: None,
             predicates: Vec::new(),
-        });
+        }));
         let only = |plan| LogicalPlan::Project { input: Box::new(plan), variables: vec![node] };
         LogicalPlan::Distinct { input: Box::new(LogicalPlan::Union(vec![only(subjects), only(objects)])) }
     }
@@ -391,7 +391,7 @@ impl Lowerer<'_> {
                 [one] => (Slot::Constant(one.clone().into()), Vec::new()),
                 _ => (Slot::Variable(this.variables.fresh()), predicates),
             };
-            LogicalPlan::EdgeScan(EdgeScan {
+            LogicalPlan::EdgeScan(Box::new(EdgeScan {
                 subject: Slot::Variable(subject),
                 predicate,
                 object: Slot::Variable(object),
@@ -399,7 +399,7 @@ impl Lowerer<'_> {
                 edge: Slot::Variable(edge),
                 reifier,
                 predicates,
-            })
+            }))
         };
         let plan = match relationship.direction {
             Direction::Right => scan(self, from, to),
@@ -513,7 +513,7 @@ impl Lowerer<'_> {
             let mut nothing = Rows::new(LogicalPlan::unit(), Scope::new());
             self.expression(properties, &mut nothing)
         });
-        let path = LogicalPlan::Path(Path {
+        let path = LogicalPlan::Path(Box::new(Path {
             subject: Slot::Variable(from),
             object: Slot::Variable(to),
             graph: self.graph.clone(),
@@ -524,7 +524,7 @@ impl Lowerer<'_> {
             edges: Some(edges),
             path: None,
             edge_properties,
-        });
+        }));
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), path);
         // A shortest path without a length is of one relationship, and that is what its name means.
         let named = match single {
