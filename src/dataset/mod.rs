@@ -163,6 +163,9 @@ pub trait Dataset: Send + Sync {
     /// Asks, in one go, for all that scans of these patterns will need. Best effort.
     fn prefetch(&self, _patterns: &[QuadPattern]) {}
 
+    /// Asks, in one go, for all that a scan of these keys will need, as [`Dataset::scan_keys`] is told them. Best effort.
+    fn prefetch_keys(&self, _pattern: &QuadPattern, _permutation: Permutation, _keys: &[TermId]) {}
+
     /// Returns the term of one id.
     fn term(&self, id: TermId) -> Result<Term, DatasetError> {
         let mut terms = self.terms(&[id])?;

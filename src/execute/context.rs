@@ -398,6 +398,10 @@ impl Dataset for Interning {
         self.0.named_graphs()
     }
 
+    fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        self.0.prefetch_keys(pattern, permutation, keys);
+    }
+
     fn prefetch(&self, patterns: &[QuadPattern]) {
         self.0.prefetch(patterns);
     }

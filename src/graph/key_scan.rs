@@ -11,6 +11,7 @@ use super::rows::{Piece, Row, WIDTH_MAX};
 use super::run::Run;
 use super::scan::{AnyBlock, Visit, edge_positions, in_order};
 use crate::batch::{BATCH_ROWS, Batch};
+use crate::block::BlockId;
 use crate::dataset::{DatasetError, Places, Scan};
 use crate::model::{EdgePattern, GraphFilter, TermId};
 
@@ -39,10 +40,7 @@ struct Keys {
 
 impl KeyScan {
     pub fn begin(run: Run, section: Section, bounds: Bounds, wanted: Vec<bool>, keys: &[TermId]) -> KeyScan {
-        // Where no place is open there is nothing to look up.
-        let place = bounds.open_place();
-        let ids = keys.iter().filter(|_| place.is_some()).map(|key| key.to_bits()).collect();
-        let keys = Keys { ids, next: 0, place: place.unwrap_or_default() };
+        let keys = Keys::new(&bounds, keys);
         KeyScan { run, section, bounds, wanted, keys, asked: VecDeque::new(), rest: None }
     }
 
@@ -87,13 +85,26 @@ impl KeyScan {
         }
         if self.asked.is_empty() {
             let entries = self.run.entries(self.section);
-            let places = self.keys.blocks(&self.bounds, entries, index);
+            let places = self.keys.blocks(&self.bounds, entries, index, AHEAD_BLOCKS_MAX);
             let wanted: Vec<&RowEntry> = places.iter().filter_map(|place| entries.get(*place)).collect();
             let blocks = AnyBlock::get(&self.run, self.section, &wanted)?;
             self.asked.extend(places.into_iter().zip(blocks));
         }
         Ok(())
     }
+}
+
+/// Returns the first blocks of a section that may have rows of sorted keys.
+pub fn blocks_of_keys(
+    entries: &[RowEntry],
+    bounds: &Bounds,
+    keys: &[TermId],
+    blocks_max: usize,
+) -> Vec<BlockId> {
+    let keys = Keys::new(bounds, keys);
+    let Some((low, _)) = keys.bounds(bounds) else { return Vec::new() };
+    let places = keys.blocks(bounds, entries, block_of(entries, &low), blocks_max);
+    places.into_iter().filter_map(|place| entries.get(place)).map(|entry| entry.id).collect()
 }
 
 /// An open scan of the edges of some names, sorted by name.
@@ -161,11 +172,18 @@ impl Keys {
         Ok((ranges, false))
     }
 
+    fn new(bounds: &Bounds, keys: &[TermId]) -> Keys {
+        // Where no place is open there is nothing to look up.
+        let place = bounds.open_place();
+        let ids = keys.iter().filter(|_| place.is_some()).map(|key| key.to_bits()).collect();
+        Keys { ids, next: 0, place: place.unwrap_or_default() }
+    }
+
     /// Returns the places of the next blocks that may have rows of keys, from `first` on.
-    fn blocks(&self, bounds: &Bounds, entries: &[RowEntry], first: usize) -> Vec<usize> {
+    fn blocks(&self, bounds: &Bounds, entries: &[RowEntry], first: usize, blocks_max: usize) -> Vec<usize> {
         let mut places = vec![first];
         let mut next = self.next;
-        while let Some(last) = places.last().copied().filter(|_| places.len() < AHEAD_BLOCKS_MAX)
+        while let Some(last) = places.last().copied().filter(|_| places.len() < blocks_max)
             && let Some(after) = entries.get(last + 1)
         {
             // The first key that has rows past the last block, if it has any.

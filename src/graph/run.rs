@@ -11,7 +11,7 @@ use super::Malformed;
 use super::bounds::Bounds;
 use super::dictionary::{DictionaryBlock, Place, TermWalk};
 use super::facts::{RunStatistics, decode_schema};
-use super::key_scan::NamedEdges;
+use super::key_scan::{NamedEdges, blocks_of_keys};
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
 };
@@ -392,6 +392,14 @@ impl Run {
             );
         }
         ids.truncate(PREFETCH_BLOCKS_MAX);
+        self.inner.reader.prefetch::<RowBlock>(&ids);
+    }
+
+    /// As [`crate::dataset::Dataset::prefetch_keys`].
+    pub fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        let entries = self.inner.entries(Section::of(permutation));
+        let bounds = Bounds::of_quads(pattern, permutation);
+        let ids = blocks_of_keys(entries, &bounds, keys, PREFETCH_BLOCKS_MAX);
         self.inner.reader.prefetch::<RowBlock>(&ids);
     }
 

@@ -143,6 +143,12 @@ impl Base {
         self.run.as_ref().map(Run::named_graphs).unwrap_or_default()
     }
 
+    pub fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        if let Some(run) = &self.run {
+            run.prefetch_keys(pattern, permutation, keys);
+        }
+    }
+
     pub fn prefetch(&self, patterns: &[QuadPattern]) {
         if let Some(run) = &self.run {
             run.prefetch(patterns);

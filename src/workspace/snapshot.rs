@@ -206,6 +206,10 @@ impl Dataset for Snapshot {
         Ok(self.view.named_graphs())
     }
 
+    fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        self.view.prefetch_keys(pattern, permutation, keys);
+    }
+
     fn prefetch(&self, patterns: &[QuadPattern]) {
         self.view.prefetch(patterns);
     }

@@ -331,6 +331,10 @@ impl Dataset for Transaction {
         Ok(self.read().view.named_graphs())
     }
 
+    fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        self.read().view.prefetch_keys(pattern, permutation, keys);
+    }
+
     fn prefetch(&self, patterns: &[QuadPattern]) {
         let view = self.read().view.clone();
         view.prefetch(patterns);

@@ -256,6 +256,10 @@ impl View {
         graphs.into_iter().collect()
     }
 
+    pub fn prefetch_keys(&self, pattern: &QuadPattern, permutation: Permutation, keys: &[TermId]) {
+        self.base.prefetch_keys(pattern, permutation, keys);
+    }
+
     pub fn prefetch(&self, patterns: &[QuadPattern]) {
         self.base.prefetch(patterns);
     }

@@ -448,18 +448,20 @@ impl ScanProbe {
         Ok(self.resolved.as_ref().and_then(Option::as_ref))
     }
 
+    /// Returns the order in which the keys, of one id each, can be walked through, if there is one.
+    fn walk_order(&self) -> Option<Permutation> {
+        let [variable] = self.key[..] else { return None };
+        let permutation = choose_permutation(&self.scan, Some(variable), self.context.dataset.permutations());
+        (sort_order(&self.scan, permutation).first() == Some(&variable)).then_some(permutation)
+    }
+
     /// Opens a walk to ascending keys, if an order of the scan allows it.
     fn open_walk(&mut self, keys: &[TermId]) -> Result<Option<Walk>, ExecuteError> {
-        let context = Arc::clone(&self.context);
-        let [variable] = self.key[..] else { return Ok(None) };
-        let permutation = choose_permutation(&self.scan, Some(variable), context.dataset.permutations());
-        let Some(column) = self.shape.layout.column(variable) else { return Ok(None) };
-        if keys.is_empty() || sort_order(&self.scan, permutation).first() != Some(&variable) {
-            return Ok(None);
-        }
-        let places = self.shape.read();
+        let Some(order) = self.walk_order().filter(|_| !keys.is_empty()) else { return Ok(None) };
+        let Some(column) = self.shape.layout.column(self.key[0]) else { return Ok(None) };
+        let (context, places) = (Arc::clone(&self.context), self.shape.read());
         let Some((resolved, _)) = self.resolved()? else { return Ok(None) };
-        let reader = QuadReader::of_keys(resolved, permutation, places, keys, &context)?;
+        let reader = QuadReader::of_keys(resolved, order, places, keys, &context)?;
         Ok(Some(Walk { reader, column, batch: Batch::empty(self.shape.layout.width()), row: 0 }))
     }
 
@@ -511,11 +513,20 @@ impl Probe for ScanProbe {
     }
 
     fn prefetch(&mut self, keys: &[&[TermId]]) -> Result<(), ExecuteError> {
+        let context = Arc::clone(&self.context);
+        if let Some(order) = self.walk_order() {
+            let mut ids: Vec<TermId> = keys.iter().map(|key| key[0]).collect();
+            ids.sort_unstable();
+            if let Some((resolved, _)) = self.resolved()? {
+                context.dataset.prefetch_keys(&resolved.pattern, order, &ids);
+            }
+            return Ok(());
+        }
         let mut patterns = Vec::with_capacity(keys.len());
         for key in keys {
             patterns.extend(self.pattern(key)?.map(|(pattern, _)| pattern));
         }
-        self.context.dataset.prefetch(&patterns);
+        context.dataset.prefetch(&patterns);
         Ok(())
     }
 
