@@ -23,7 +23,7 @@ use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, Decode, PlainBlock, SealedBlock,
 };
 use crate::crypto::{EpochKey, WorkspaceId};
-use crate::dataset::Scan;
+use crate::dataset::{Places, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphName, Literal, NamedNode, Permutation, PermutationSet, QuadPattern, Term,
     TermId, Triple, pg, rdf, xsd,
@@ -318,12 +318,17 @@ pub fn run(bytes: &[u8]) {
 fn read_all(run: &Run) {
     let all = QuadPattern::default();
     for permutation in run.permutations().iter() {
+        if let Ok(mut scan) = run.scan(&all, permutation) {
+            while let Ok(Some(_)) = scan.next_runs(permutation.positions()[0]) {}
+        }
         let Ok(mut scan) = run.scan(&all, permutation) else { continue };
         while let Ok(Some(batch)) = scan.next_batch() {
             let mut ids = batch.columns().concat();
             let _ = run.terms(&ids);
             ids.sort_unstable();
             ids.dedup();
+            let mut keyed = run.scan_keys(&all, permutation, Places::ALL, &ids);
+            while let Ok(Some(_)) = keyed.next_batch() {}
             for id in ids.into_iter().take(50) {
                 let pattern = QuadPattern { subject: Some(id), object: Some(id), ..QuadPattern::default() };
                 let _ = (run.terms(&[id]), run.estimate(&pattern));

@@ -9,7 +9,7 @@ use super::cursor::Malformed;
 use super::manifest::{RowEntry, Section};
 use super::rows::{Piece, Row, WIDTH_MAX};
 use super::run::Run;
-use super::scan::{AnyBlock, Visit, edge_positions, in_order};
+use super::scan::{AnyBlock, Visit, corrupt, edge_positions, in_order};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::block::BlockId;
 use crate::dataset::{DatasetError, Places, Scan};
@@ -51,7 +51,7 @@ impl KeyScan {
 
     /// Shows the rows of keys to `visit` until it took enough or none are left; returns how many it took.
     pub fn visit(&mut self, visit: &mut Visit<'_>) -> Result<usize, DatasetError> {
-        let mut count = 0;
+        let (mut count, mut past) = (0, None);
         while count < BATCH_ROWS
             && let Some((low, _)) = self.keys.bounds(&self.bounds)
         {
@@ -69,11 +69,16 @@ impl KeyScan {
                 Some(first) => (Some(first), (index, at + 1)),
                 None => (entries.get(index + 1).map(|entry| &entry.first), (index + 1, 0)),
             };
-            let piece = self.run.piece(id, rows, at)?;
+            // A key that is not in a piece is looked for after it; blocks from outside may be out of order.
+            if past.is_some_and(|past| (index, at) <= past) {
+                return Err(corrupt(id, "its rows are out of order"));
+            }
+            let (piece, key) = (self.run.piece(id, rows, at)?, self.keys.next);
             let malformed = |error| DatasetError::from(rows.corrupt(error));
             let (ranges, goes_on) = self.keys.take(&self.bounds, &piece, next).map_err(malformed)?;
             count += visit(&self.bounds, &piece, &ranges, &self.wanted).map_err(malformed)?;
             self.rest = goes_on.then_some(after);
+            past = (self.keys.next == key).then_some((index, at));
         }
         Ok(count)
     }

@@ -184,7 +184,7 @@ impl RowScan {
     }
 }
 
-fn corrupt(id: BlockId, reason: &str) -> DatasetError {
+pub fn corrupt(id: BlockId, reason: &str) -> DatasetError {
     BlockError::Corrupt { id, reason: reason.to_owned() }.into()
 }
 

@@ -332,7 +332,14 @@ fn exercise(run: &Run) {
     let all = QuadPattern::default();
     for permutation in run.permutations().iter() {
         if let Ok(mut scan) = run.scan(&all, permutation) {
+            while let Ok(Some(_)) = scan.next_runs(permutation.positions()[0]) {}
+        }
+        if let Ok(mut scan) = run.scan(&all, permutation) {
             while let Ok(Some(batch)) = scan.next_batch() {
+                let mut keys = batch.column(permutation.positions()[0]).to_vec();
+                keys.dedup();
+                let mut keyed = run.scan_keys(&all, permutation, Places::ALL, &keys);
+                while let Ok(Some(_)) = keyed.next_batch() {}
                 let ids = batch.columns().concat();
                 let _ = run.terms(&ids);
                 for id in ids {
