@@ -19,10 +19,6 @@ use reefloom::engine::{Engine, EngineOptions, Language, LoadInput, LoadOptions, 
 use reefloom::model::{NamedNode, Quad, Term, TermId};
 use reefloom::workspace::{Access, MAIN, MemoryLimits, Settings, Workspace};
 
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const SINGLE: usize = 2000;
 const LARGE: usize = 60;
 const LARGE_QUADS: usize = 1000;

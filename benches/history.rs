@@ -16,10 +16,6 @@ use reefloom::engine::{
     Answer, CollectOptions, Engine, EngineOptions, Language, LoadInput, LoadOptions, Peering, Request,
 };
 
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const COMMITS: usize = 10_000;
 const RUNS: usize = 5;
 

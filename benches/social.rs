@@ -18,10 +18,6 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const QUERIES: &str = "../shared/bench/social/queries.json";
 /// A query is not begun again after this, once it ran twice.
 const LONG: Duration = Duration::from_secs(60);

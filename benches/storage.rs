@@ -19,10 +19,6 @@ use reefloom::dataset::Scan;
 use reefloom::graph::{Gathering, Input, Run, WriteOptions, write_run};
 use reefloom::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, TermId};
 
-/// As the binary has it.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const LOOKUPS: usize = 2000;
 const CACHE_BYTES: u64 = 256 << 20;
 const WORK_BYTES: usize = 512 << 20;
