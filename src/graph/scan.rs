@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::ops::Range;
+use std::slice;
 use std::sync::Arc;
 
 use super::bounds::Bounds;
@@ -175,7 +176,8 @@ impl RowScan {
             } else {
                 let is_read = |place| self.wanted.get(place) == Some(&true) || self.bounds.asks(place);
                 let piece = rows.piece(self.piece, is_read)?;
-                visit(&self.bounds, &piece, &[0..piece.rows()], &self.wanted).map_err(malformed)?
+                let whole = 0..piece.rows();
+                visit(&self.bounds, &piece, slice::from_ref(&whole), &self.wanted).map_err(malformed)?
             };
             self.piece += 1;
         }
