@@ -125,10 +125,11 @@ impl BlockReader {
         missing.dedup();
         let Ok(found) = self.fetch(&missing) else { return };
         for block in found.into_iter().flatten() {
+            let id = block.id();
             let decoded = block.open(T::KIND, &self.key).and_then(T::decode);
             if let Ok(value) = decoded {
                 let bytes = value.weight_bytes();
-                self.keep((block.id(), TypeId::of::<T>()), Arc::new(value), bytes);
+                self.keep((id, TypeId::of::<T>()), Arc::new(value), bytes);
             }
         }
     }
@@ -210,11 +211,12 @@ impl BlockReader {
         }
         let mut fresh = HashMap::with_capacity(ids.len());
         for block in found.into_iter().flatten() {
-            let Some(kind) = absent.get(&block.id()) else { continue };
+            let id = block.id();
+            let Some(kind) = absent.get(&id) else { continue };
             let (value, bytes) = decode(block.open(*kind, &self.key)?)?;
             let value = Arc::new(value);
-            self.keep((block.id(), form), value.clone(), bytes);
-            fresh.insert(block.id(), value);
+            self.keep((id, form), value.clone(), bytes);
+            fresh.insert(id, value);
         }
         Ok(fresh)
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BlockError, BlockId};
-use crate::crypto::{EpochKey, SealError};
+use crate::crypto::{EpochKey, Plaintext, SealError};
 
 /// No sealed block is larger; what claims to be is refused before anything is allocated.
 pub const BLOCK_BYTES_MAX: usize = 2 << 20;
@@ -34,7 +34,7 @@ pub struct UntrustedBlock {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedBlock {
     id: BlockId,
-    bytes: Arc<[u8]>,
+    bytes: Arc<Vec<u8>>,
 }
 
 /// The opened content of a block. Never written to disk.
@@ -42,7 +42,7 @@ pub struct SealedBlock {
 pub struct PlainBlock {
     id: BlockId,
     kind: BlockKind,
-    data: Vec<u8>,
+    content: Plaintext,
 }
 
 impl UntrustedBlock {
@@ -89,9 +89,11 @@ impl SealedBlock {
     /// # Errors
     /// [`BlockError::NoKey`] if the key does not open it as that kind, [`BlockError::Corrupt`] if
     /// it opens but is not well-formed.
-    pub fn open(&self, kind: BlockKind, key: &EpochKey) -> Result<PlainBlock, BlockError> {
-        match key.open(kind as u8, &self.bytes) {
-            Ok(data) => Ok(PlainBlock { id: self.id, kind, data }),
+    pub fn open(self, kind: BlockKind, key: &EpochKey) -> Result<PlainBlock, BlockError> {
+        // Where nobody else holds the bytes they are opened where they lie.
+        let bytes = Arc::unwrap_or_clone(self.bytes);
+        match key.open(kind as u8, bytes) {
+            Ok(content) => Ok(PlainBlock { id: self.id, kind, content }),
             Err(SealError::Unopened) => Err(BlockError::NoKey(self.id)),
             Err(error) => Err(BlockError::Corrupt { id: self.id, reason: error.to_string() }),
         }
@@ -108,7 +110,7 @@ impl PlainBlock {
     }
 
     pub fn data(&self) -> &[u8] {
-        &self.data
+        &self.content
     }
 
     /// Returns the error of a decoder that stumbled over this block.
@@ -133,7 +135,7 @@ mod tests {
         ];
         let ids = contents.map(|(kind, data)| {
             let sealed = SealedBlock::seal(kind, data, &key);
-            assert_eq!(sealed.open(kind, &key).unwrap().data(), data);
+            assert_eq!(sealed.clone().open(kind, &key).unwrap().data(), data);
             sealed.id().to_string()
         });
         let golden = [
@@ -151,7 +153,7 @@ mod tests {
         let key = |secret, workspace| EpochKey::from_secret([secret; 32], WorkspaceId([workspace; 32]));
         let line = |kind: BlockKind, len: usize, key: &EpochKey| {
             let sealed = SealedBlock::seal(kind, &content(len), key);
-            assert_eq!(sealed.open(kind, key).unwrap().data(), content(len));
+            assert_eq!(sealed.clone().open(kind, key).unwrap().data(), content(len));
             format!("{kind:?} {len} {} {}", sealed.bytes().len(), sealed.id())
         };
         let mut lines = Vec::new();

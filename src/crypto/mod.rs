@@ -9,7 +9,7 @@ mod signature;
 #[cfg(test)]
 mod vectors;
 
-pub use seal::{EpochKey, SealError, WorkspaceId};
+pub use seal::{EpochKey, Plaintext, SealError, WorkspaceId};
 pub use signature::{PublicKey, SecretKey, Signature, SignatureError};
 
 /// Fills an array from the operating system's randomness.

@@ -9,10 +9,11 @@
 //! lacks the key cannot even test a guess, since the nonce is keyed.
 
 use std::fmt;
+use std::ops::{Deref, Range};
 
 use chacha20poly1305::aead::{AeadInOut, KeyInit};
 use chacha20poly1305::{Tag, XChaCha20Poly1305, XNonce};
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::random_bytes;
 
@@ -128,37 +129,38 @@ impl EpochKey {
         sealed
     }
 
-    /// Opens what [`EpochKey::seal`] sealed as a block of `kind`.
-    pub fn open(&self, kind: u8, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
-        let (nonce, rest) = sealed.split_first_chunk::<NONCE_BYTES>().ok_or(SealError::TooShort)?;
-        let (ciphertext, tag) = rest.split_last_chunk::<TAG_BYTES>().ok_or(SealError::TooShort)?;
-        if ciphertext.len() < LENGTH_BYTES {
+    /// Opens what [`EpochKey::seal`] sealed as a block of `kind`, where it lies.
+    pub fn open(&self, kind: u8, mut sealed: Vec<u8>) -> Result<Plaintext, SealError> {
+        let opened = self.decrypt(kind, &mut sealed);
+        if opened.is_err() {
+            // What is refused is wiped.
+            sealed.zeroize();
+        }
+        opened.map(|data| Plaintext { bytes: sealed, data })
+    }
+
+    /// Returns where the data stands.
+    fn decrypt(&self, kind: u8, sealed: &mut [u8]) -> Result<Range<usize>, SealError> {
+        let (nonce, rest) = sealed.split_first_chunk_mut::<NONCE_BYTES>().ok_or(SealError::TooShort)?;
+        let (text, tag) = rest.split_last_chunk_mut::<TAG_BYTES>().ok_or(SealError::TooShort)?;
+        if text.len() < LENGTH_BYTES {
             return Err(SealError::TooShort);
         }
         let aad = self.aad(kind);
-        // What is refused below is wiped.
-        let mut plaintext = Zeroizing::new(ciphertext.to_vec());
         XChaCha20Poly1305::new(&self.encryption.into())
-            .decrypt_inout_detached(
-                &XNonce::from(*nonce),
-                &aad,
-                plaintext.as_mut_slice().into(),
-                &Tag::from(*tag),
-            )
+            .decrypt_inout_detached(&XNonce::from(*nonce), &aad, (&mut *text).into(), &Tag::from(*tag))
             .map_err(|_| SealError::Unopened)?;
-        if self.nonce(&aad, &plaintext) != *nonce {
+        if self.nonce(&aad, text) != *nonce {
             return Err(SealError::Malformed("the nonce is not derived from the content"));
         }
-        let (length, rest) = plaintext.split_first_chunk::<LENGTH_BYTES>().ok_or(SealError::TooShort)?;
+        let (length, rest) = text.split_first_chunk::<LENGTH_BYTES>().ok_or(SealError::TooShort)?;
         let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let padding = rest.get(length..).ok_or(SealError::Malformed("the length is past the end"))?;
-        if plaintext.len() != padded_len(LENGTH_BYTES + length) || padding.iter().any(|b| *b != 0) {
+        if text.len() != padded_len(LENGTH_BYTES + length) || padding.iter().any(|b| *b != 0) {
             return Err(SealError::Malformed("the padding is wrong"));
         }
-        let mut data = std::mem::take(&mut *plaintext);
-        data.truncate(LENGTH_BYTES + length);
-        data.drain(..LENGTH_BYTES);
-        Ok(data)
+        let start = NONCE_BYTES + LENGTH_BYTES;
+        Ok(start..start + length)
     }
 
     fn aad(&self, kind: u8) -> Vec<u8> {
@@ -173,6 +175,21 @@ impl EpochKey {
         hasher.zeroize();
         output.zeroize();
         nonce
+    }
+}
+
+/// What a block holds, within the bytes that it was opened in.
+#[derive(Debug)]
+pub struct Plaintext {
+    bytes: Vec<u8>,
+    data: Range<usize>,
+}
+
+impl Deref for Plaintext {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(self.data.clone()).unwrap_or_default()
     }
 }
 
@@ -205,28 +222,32 @@ mod tests {
         EpochKey::from_secret([secret; 32], WorkspaceId([7; 32]))
     }
 
+    fn opened(secret: u8, kind: u8, sealed: &[u8]) -> Result<Vec<u8>, SealError> {
+        key(secret).open(kind, sealed.to_vec()).map(|content| content.to_vec())
+    }
+
     #[test]
     fn what_is_sealed_opens_and_equal_content_seals_equal() {
         for len in [0, 1, 7, 8, 100, 4096, 100_000] {
             let data = vec![0xAB; len];
             let sealed = key(1).seal(5, &data);
             assert_eq!(sealed, key(1).seal(5, &data));
-            assert_eq!(key(1).open(5, &sealed), Ok(data));
+            assert_eq!(opened(1, 5, &sealed), Ok(data));
         }
     }
 
     #[test]
     fn another_key_kind_or_byte_does_not_open() {
         let sealed = key(1).seal(5, b"port call");
-        assert_eq!(key(2).open(5, &sealed), Err(SealError::Unopened));
-        assert_eq!(key(1).open(6, &sealed), Err(SealError::Unopened));
+        assert_eq!(opened(2, 5, &sealed), Err(SealError::Unopened));
+        assert_eq!(opened(1, 6, &sealed), Err(SealError::Unopened));
         for index in 0..sealed.len() {
             let mut changed = sealed.clone();
             changed[index] ^= 1;
-            assert!(key(1).open(5, &changed).is_err());
+            assert!(opened(1, 5, &changed).is_err());
         }
         for len in 0..sealed.len() {
-            assert!(key(1).open(5, &sealed[..len]).is_err());
+            assert!(opened(1, 5, &sealed[..len]).is_err());
         }
     }
 
@@ -255,7 +276,7 @@ mod tests {
     fn a_malformed_plaintext_is_told_from_a_wrong_key() {
         let encrypted = |plaintext: &[u8]| key(1).encrypt(5, [&[0; NONCE_BYTES], plaintext].concat());
         let plaintext = |len: u64, rest: &[u8]| [&len.to_le_bytes()[..], rest].concat();
-        assert_eq!(key(1).open(5, &encrypted(&plaintext(2, b"ab"))), Ok(b"ab".to_vec()));
+        assert_eq!(opened(1, 5, &encrypted(&plaintext(2, b"ab"))), Ok(b"ab".to_vec()));
         for (malformed, reason) in [
             (plaintext(3, b"ab"), "the length is past the end"),
             (plaintext(u64::MAX, b"ab"), "the length is past the end"),
@@ -264,10 +285,10 @@ mod tests {
             (plaintext(92, &[b"x".repeat(92), vec![0, 0, 0, 1]].concat()), "the padding is wrong"),
             (plaintext(92, &b"x".repeat(92)), "the padding is wrong"),
         ] {
-            let opened = key(1).open(5, &encrypted(&malformed));
-            assert_eq!(opened, Err(SealError::Malformed(reason)), "{malformed:?}");
+            let found = opened(1, 5, &encrypted(&malformed));
+            assert_eq!(found, Err(SealError::Malformed(reason)), "{malformed:?}");
         }
-        assert_eq!(key(1).open(5, &encrypted(b"short")), Err(SealError::TooShort));
+        assert_eq!(opened(1, 5, &encrypted(b"short")), Err(SealError::TooShort));
     }
 
     /// Who reuses a nonce for another content may not pass it off as sealed.
@@ -282,7 +303,7 @@ mod tests {
             .unwrap();
         let sealed = [&nonce[..], &text, &tag].concat();
         let refused = SealError::Malformed("the nonce is not derived from the content");
-        assert_eq!(key(1).open(5, &sealed), Err(refused));
+        assert_eq!(opened(1, 5, &sealed), Err(refused));
     }
 
     #[test]

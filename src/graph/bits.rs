@@ -50,6 +50,23 @@ impl<'a> Packed<'a> {
         Ok(Packed { bytes: Cow::Borrowed(bytes), len, width, base })
     }
 
+    /// Returns what all values are, if their bits are all alike: none of them set, or, of one bit each, all.
+    pub fn uniform(&self) -> Option<u64> {
+        let (whole, rest) = self.bytes.split_at_checked(self.len / 8)?;
+        let rest_mask = (1u8 << (self.len % 8)) - 1;
+        let ends = || rest.first().copied().unwrap_or_default() & rest_mask == rest_mask;
+        match self.width {
+            0 => Some(self.base),
+            1 if whole.iter().all(|byte| *byte == u8::MAX) && ends() => Some(self.base.wrapping_add(1)),
+            _ => None,
+        }
+    }
+
+    /// Returns how many bytes the values take.
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub fn into_owned(self) -> Packed<'static> {
         Packed { bytes: Cow::Owned(self.bytes.into_owned()), ..self }
     }
@@ -57,6 +74,10 @@ impl<'a> Packed<'a> {
     /// Appends the values of `items` to `out`; there are none past the last.
     pub fn append(&self, items: Range<usize>, out: &mut Vec<u64>) {
         let (start, end) = (items.start.min(self.len), items.end.min(self.len));
+        if end == start + 1 {
+            out.push(self.get(start));
+            return;
+        }
         if self.width == 0 {
             out.resize(out.len() + end.saturating_sub(start), self.base);
             return;

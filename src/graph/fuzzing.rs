@@ -382,7 +382,7 @@ impl Shelf {
     pub(super) fn open(&self, id: BlockId, kind: BlockKind) -> Vec<u8> {
         let blocks = self.blocks.lock().unwrap_or_else(PoisonError::into_inner);
         let block = blocks.get(&id).expect("every block of the run is there");
-        block.open(kind, key()).expect("it was sealed under this key").data().to_vec()
+        block.clone().open(kind, key()).expect("it was sealed under this key").data().to_vec()
     }
 }
 

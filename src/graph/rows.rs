@@ -139,6 +139,12 @@ impl Piece<'_> {
         self.rows
     }
 
+    /// Returns about how many bytes it takes, with what lookups may add.
+    pub fn weight_bytes(&self) -> usize {
+        let columns = self.columns.iter().flatten();
+        columns.map(Column::weight_bytes).sum::<usize>() + size_of::<Piece<'static>>()
+    }
+
     pub fn into_owned(self) -> Piece<'static> {
         let columns = self.columns.into_iter().map(|column| column.map(Column::into_owned));
         Piece { columns: columns.collect(), rows: self.rows }

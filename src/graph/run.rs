@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::{Range, RangeInclusive};
 use std::sync::{Arc, OnceLock};
 
+use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::Malformed;
@@ -47,7 +48,7 @@ struct Inner {
     reified: Vec<TermId>,
     schema: OnceLock<Arc<Schema>>,
     /// The pieces that lookups decoded last.
-    pieces: Cache<(BlockId, usize), Arc<Piece<'static>>>,
+    pieces: Cache<(BlockId, usize), Arc<Piece<'static>>, PieceBytes>,
     /// The ids of the IRIs that were asked for last: every plan names its predicates several times.
     names: Cache<NamedNode, Option<TermId>>,
 }
@@ -600,12 +601,22 @@ impl Run {
     }
 }
 
-/// Pieces, of some 2 KiB each and seldom more than 32, that a run keeps at most.
-const PIECES_KEPT: usize = 2048;
+/// What the pieces that a run keeps take at most, in bytes.
+const PIECES_BYTES_MAX: u64 = 32 << 20;
+const TYPICAL_PIECE_BYTES: u64 = 4 << 10;
 /// An estimate counts no more rows than this one by one.
 const COUNTED_ROWS_MAX: u64 = 2048;
 /// A prefetch does not ask for more blocks than this; the scans ask for the rest as they go.
 const PREFETCH_BLOCKS_MAX: usize = 64;
+
+#[derive(Clone)]
+struct PieceBytes;
+
+impl Weighter<(BlockId, usize), Arc<Piece<'static>>> for PieceBytes {
+    fn weight(&self, _: &(BlockId, usize), piece: &Arc<Piece<'static>>) -> u64 {
+        piece.weight_bytes() as u64
+    }
+}
 
 impl Inner {
     fn entries(&self, section: Section) -> &[RowEntry] {
@@ -739,7 +750,11 @@ impl Parts {
             graphs: facts.graphs,
             reified: facts.reified,
             schema: OnceLock::new(),
-            pieces: Cache::new(PIECES_KEPT),
+            pieces: Cache::with_weighter(
+                (PIECES_BYTES_MAX / TYPICAL_PIECE_BYTES) as usize,
+                PIECES_BYTES_MAX,
+                PieceBytes,
+            ),
             names: Cache::new(NAMES_MAX),
         })
     }

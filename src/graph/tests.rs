@@ -292,7 +292,7 @@ proptest! {
         let (run, shelf) = written(&quads);
         let blocks = run.blocks();
         let (id, kind) = blocks[which.index(blocks.len())];
-        let mut content = shelf.blocks.lock().unwrap()[&id].open(kind, &key()).unwrap().data().to_vec();
+        let mut content = shelf.blocks.lock().unwrap()[&id].clone().open(kind, &key()).unwrap().data().to_vec();
         let at = at.index(content.len());
         content[at] = byte;
         let forged = SealedBlock::seal(kind, &content, &key());

@@ -65,9 +65,9 @@ impl Permutation {
     pub fn best_for(pattern: &QuadPattern) -> Permutation {
         match (pattern.subject.is_some(), pattern.predicate.is_some(), pattern.object.is_some()) {
             // Who looks up one predicate of many subjects finds neighbours next to each other.
-            (true, true, false) => Permutation::Pso,
-            (true, true, true) | (true, false, false) => Permutation::Spo,
-            (_, true, true) => Permutation::Pos,
+            (true, true, _) => Permutation::Pso,
+            (true, false, false) => Permutation::Spo,
+            (false, true, true) => Permutation::Pos,
             (false, true, false) => Permutation::Pso,
             (true, false, true) | (false, false, true) => Permutation::Ops,
             (false, false, false) => Permutation::Spo,

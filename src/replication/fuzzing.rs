@@ -25,7 +25,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         Head { branch: "entwürfe/2".to_owned(), commit: commit(2), manifest: None },
     ];
     let sealed = heads::seal(&both, &key());
-    let content = key().open(HEADS_KIND, &sealed).expect("it was sealed just now");
+    let content = key().open(HEADS_KIND, sealed).expect("it was sealed just now");
     let peer = "12D3KooWD3eckifWpRn9wQpMG9R9hX3sD158z7EqHWmweQAJU5SA".parse().expect("a peer id");
     let addresses = ["/ip4/127.0.0.1/tcp/4001", "/dns4/reef.example.org/tcp/443"];
     let addresses = addresses.map(|address| address.parse().expect("an address"));
@@ -34,7 +34,7 @@ pub fn seeds() -> Vec<(&'static str, Vec<u8>)> {
         .decode(text[TICKET_PREFIX.len()..].to_uppercase().as_bytes())
         .expect("it was encoded just now");
     bytes.truncate(bytes.len() - TICKET_CHECKSUM_BYTES);
-    vec![("heads", content), ("ticket", bytes), ("ticket_text", text.into_bytes())]
+    vec![("heads", content.to_vec()), ("ticket", bytes), ("ticket_text", text.into_bytes())]
 }
 
 /// Bytes: heads as a member seals them.

@@ -114,7 +114,7 @@ fn change_set_of(count: usize) -> Vec<u8> {
 }
 
 fn opened(block: &SealedBlock, kind: BlockKind) -> Vec<u8> {
-    block.open(kind, &key()).expect("it was sealed under this key").data().to_vec()
+    block.clone().open(kind, &key()).expect("it was sealed under this key").data().to_vec()
 }
 
 fn key() -> EpochKey {

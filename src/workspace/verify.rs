@@ -186,11 +186,12 @@ impl<'a> Walk<'a> {
                     self.note::<()>(*id, Err(BlockError::Unavailable(vec![*id])))?;
                     continue;
                 };
+                let bytes = sealed.bytes().len() as u64;
                 let checked =
                     sealed.open(*kind, &self.workspace.inner.key).and_then(|plain| check(*kind, plain));
                 if self.note(*id, checked)?.is_some() && !self.corrupt.contains_key(id) {
                     self.report.blocks += 1;
-                    self.report.bytes += sealed.bytes().len() as u64;
+                    self.report.bytes += bytes;
                 }
             }
         }

@@ -68,7 +68,7 @@ impl Contents {
     /// # Errors
     /// [`CarrierError::OtherWorkspace`] if the key does not open it.
     pub(super) fn open(block: &SealedBlock, key: &EpochKey) -> Result<Contents, CarrierError> {
-        let plain = block.open(BlockKind::Carrier, key).map_err(|error| match error {
+        let plain = block.clone().open(BlockKind::Carrier, key).map_err(|error| match error {
             BlockError::NoKey(id) => CarrierError::OtherWorkspace(id),
             error => error.into(),
         })?;
