@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::plan_cache::PlanCache;
 use super::show::{self, Siblings};
 use super::turns::Turns;
 use super::{
@@ -12,10 +13,10 @@ use super::{
 };
 use crate::dataset::Dataset;
 use crate::execute::{self, Context, Limits, UpdateSummary, constraint, schema_rule};
-use crate::language::{cypher, graphql, sparql};
+use crate::language::{graphql, sparql};
 use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
 use crate::optimize::{optimize, optimize_update};
-use crate::plan::{self, Form, GraphSelector, LogicalPlan, Query, Schema, Session, Statement, Update};
+use crate::plan::{self, Form, GraphSelector, Query, Schema, Session, Update};
 use crate::replication::Replica;
 use crate::workspace::{CommitId, Pending, Settings, Transaction, Verification, Workspace, WorkspaceError};
 
@@ -31,6 +32,7 @@ pub struct Hosted {
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
+    plans: PlanCache,
     /// The workspaces of the node, this one among them.
     siblings: Weak<Siblings>,
     pub(super) replica: Option<Replica>,
@@ -49,6 +51,7 @@ impl Hosted {
             writing: Turns::default(),
             is_upkept: AtomicBool::new(false),
             schemas: graphql::SchemaCache::default(),
+            plans: PlanCache::default(),
             siblings,
             replica,
         }
@@ -140,25 +143,30 @@ impl Hosted {
         settings: &Settings,
         dataset: &Arc<dyn Dataset>,
     ) -> Result<Option<Answer>, EngineError> {
-        let session = session(request, settings, dataset.schema()?);
-        Ok(Some(match request.language {
-            Language::SparqlQuery => {
-                let base = Some(settings.vocabulary.base.as_str());
-                let query = sparql::parse_query(&request.text, &session, base)
-                    .map_err(|error| EngineError::syntax(error, &request.text))?;
-                self.answer_query(query, request, request.explain, &session, dataset)?
-            }
-            Language::SparqlUpdate => return Ok(None),
-            Language::Cypher => {
-                let compiled = compile_cypher(request, &session)?;
-                if compiled.query.writes && compiled.explain.is_none() {
+        Ok(match request.language {
+            Language::SparqlUpdate => None,
+            Language::SparqlQuery | Language::Cypher => {
+                let session = session(request, settings, Arc::default());
+                let planned = self.plans.plan(request, &session, &**dataset)?;
+                if planned.writes() && planned.explain.is_none() {
                     return Ok(None);
                 }
-                let session = Session { default_graph: compiled.graph, ..session };
-                self.answer_query(compiled.query, request, compiled.explain, &session, dataset)?
+                let session = Session { default_graph: planned.default_graph.clone(), ..session };
+                let context = self.reading_context(request, &session, dataset.clone())?;
+                let query = planned.bind(&request.parameters);
+                Some(match planned.explain {
+                    None => run(&query, context)?,
+                    Some(explain) => {
+                        let logical_plan = planned.logical_plan.clone().unwrap_or_default();
+                        Answer::Explanation(self.explain(&query, explain, logical_plan, context)?)
+                    }
+                })
             }
-            Language::GraphQl => self.answer_graphql(request, &session, dataset)?,
-        }))
+            Language::GraphQl => {
+                let session = session(request, settings, dataset.schema()?);
+                Some(self.answer_graphql(request, &session, dataset)?)
+            }
+        })
     }
 
     /// Returns how many blocks were read so far, by whomever.
@@ -255,7 +263,7 @@ impl Hosted {
         }
         let mut last = None;
         for (place, write) in job.writes.iter().enumerate() {
-            let answer = write.perform(&transaction)?;
+            let answer = write.perform(self, &transaction)?;
             if job.told.get(place).is_some_and(|told| answer.changes().as_ref() != Some(told)) {
                 return Err(elsewhere());
             }
@@ -276,33 +284,16 @@ impl Hosted {
         let name = request.operation.as_deref();
         let compiled = graphql::compile(&request.text, name, &request.parameters, session, &self.schemas)
             .map_err(|errors| EngineError::Syntax { errors, text: request.text.clone() })?;
-        Ok(match self.answer_query(compiled.query, request, request.explain, session, dataset)? {
-            Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
-            other => other,
-        })
-    }
-
-    fn answer_query(
-        &self,
-        query: Query,
-        request: &Request,
-        explain: Option<Explain>,
-        session: &Session,
-        dataset: &Arc<dyn Dataset>,
-    ) -> Result<Answer, EngineError> {
-        debug_assert_eq!(plan::validate(&query), Ok(()));
-        let explained = explain.map(|explain| (explain, plan::explain(&query)));
-        let optimized = optimize(bind(query, request), dataset.as_ref())?;
+        debug_assert_eq!(plan::validate(&compiled.query), Ok(()));
+        let explained = request.explain.map(|explain| (explain, plan::explain(&compiled.query)));
+        let query = optimize(compiled.query, dataset.as_ref())?;
         let context = self.reading_context(request, session, dataset.clone())?;
         if let Some((explain, logical_plan)) = explained {
-            return Ok(Answer::Explanation(self.explain(&optimized, explain, logical_plan, context)?));
+            return Ok(Answer::Explanation(self.explain(&query, explain, logical_plan, context)?));
         }
-        Ok(match &optimized.form {
-            Form::Rows => Answer::Rows(execute::execute(&optimized, context)?),
-            Form::Ask => Answer::Boolean(execute::ask(&optimized, context)?),
-            Form::Construct(_) | Form::Describe { .. } => {
-                Answer::Graph(execute::triples(&optimized, context)?)
-            }
+        Ok(match run(&query, context)? {
+            Answer::Rows(rows) => Answer::GraphQl { rows, shape: compiled.shape },
+            other => other,
         })
     }
 
@@ -338,6 +329,15 @@ impl Hosted {
         let (optimised_plan, physical_plan) = (plan::explain(optimized), Some(physical_plan));
         Ok(Explanation { logical_plan, optimised_plan, physical_plan, blocks })
     }
+}
+
+/// Runs a query that reads.
+fn run(query: &Query, context: Arc<Context>) -> Result<Answer, EngineError> {
+    Ok(match &query.form {
+        Form::Rows => Answer::Rows(execute::execute(query, context)?),
+        Form::Ask => Answer::Boolean(execute::ask(query, context)?),
+        Form::Construct(_) | Form::Describe { .. } => Answer::Graph(execute::triples(query, context)?),
+    })
 }
 
 /// Checks what a transaction changed against the constraints of its branch.
@@ -377,67 +377,59 @@ pub(super) struct Write {
     constrained: GraphFilter,
 }
 
+enum Statement {
+    Update(Update),
+    /// It is planned when it is its turn, which finds the plan made that told that it writes.
+    Cypher,
+}
+
 impl Write {
     pub fn new(request: &Request, settings: &Settings) -> Result<Write, EngineError> {
         // Of the data nothing may be promised yet: other writers come first.
         let session = session(request, settings, Arc::default());
-        let (session, statement) = match request.language {
+        let statement = match request.language {
             Language::SparqlUpdate => {
                 let base = Some(settings.vocabulary.base.as_str());
                 let update = sparql::parse_update(&request.text, &session, base)
                     .map_err(|error| EngineError::syntax(error, &request.text))?;
-                (session, Statement::Update(update))
+                Statement::Update(update)
             }
-            _ => {
-                let compiled = compile_cypher(request, &session)?;
-                let session = Session { default_graph: compiled.graph, ..session };
-                (session, Statement::Query(compiled.query))
-            }
+            _ => Statement::Cypher,
         };
         Ok(Write { request: request.clone(), session, statement, constrained: constrained(settings) })
     }
 
     /// Writes into a transaction; all rows are at hand then.
-    pub fn perform(&self, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
+    pub fn perform(&self, hosted: &Hosted, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
         let Write { request, session, statement, .. } = self;
-        Ok(match statement.clone() {
+        Ok(match statement {
             Statement::Update(update) => {
-                let update = optimize_update(update, &**transaction)?;
+                let update = optimize_update(update.clone(), &**transaction)?;
                 if request.explain.is_some() {
-                    Answer::Explanation(explain_update(update))
-                } else {
-                    let graph_existed = match &request.graph {
-                        Some(graph) => holds_graph(graph, &**transaction)?,
-                        None => true,
-                    };
-                    let context = self.context(transaction);
-                    let summary = execute::execute_update(&update, context)?;
-                    Answer::Updated { summary, graph_existed }
+                    return Ok(Answer::Explanation(explain_update(update)));
                 }
-            }
-            Statement::Query(query) => {
-                // What it reads is read by the facts of what it is read from.
-                let query = match reads_graph(&query.root) {
-                    true => {
-                        compile_cypher(
-                            request,
-                            &Session { schema: transaction.schema()?, ..session.clone() },
-                        )?
-                        .query
-                    }
-                    false => query,
+                let graph_existed = match &request.graph {
+                    Some(graph) => holds_graph(graph, &**transaction)?,
+                    None => true,
                 };
-                let query = optimize(bind(query, request), &**transaction)?;
+                let context = self.context(session.default_graph.clone(), transaction);
+                let summary = execute::execute_update(&update, context)?;
+                Answer::Updated { summary, graph_existed }
+            }
+            Statement::Cypher => {
+                let planned = hosted.plans.plan(request, session, &**transaction)?;
+                let context = self.context(planned.default_graph.clone(), transaction);
                 // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&query, self.context(transaction))?;
+                let rows = execute::execute(&planned.bind(&request.parameters), context)?;
                 Answer::Rows(rows.buffered()?)
             }
         })
     }
 
-    fn context(&self, transaction: &Arc<Transaction>) -> Arc<Context> {
+    fn context(&self, default_graph: GraphSelector, transaction: &Arc<Transaction>) -> Arc<Context> {
         let mut context = Context::writing(transaction.clone());
         configure(&mut context, &self.request, &self.session);
+        context.default_graph = default_graph;
         context.constrained = self.constrained.clone();
         Arc::new(context)
     }
@@ -487,41 +479,6 @@ fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Sessi
     Session { default_graph, named_graphs, vocabulary: settings.vocabulary.clone(), schema }
 }
 
-/// Returns whether a plan scans anything.
-fn reads_graph(plan: &LogicalPlan) -> bool {
-    matches!(plan, LogicalPlan::QuadScan(_) | LogicalPlan::EdgeScan(_) | LogicalPlan::Path(_))
-        || plan.inputs().into_iter().any(reads_graph)
-}
-
-/// Puts the request's parameters into a query, so that it is planned for their values.
-fn bind(mut query: Query, request: &Request) -> Query {
-    if !request.parameters.is_empty() {
-        query.root.bind(&request.parameters);
-    }
-    query
-}
-
-/// A Cypher statement, ready to be optimised.
-struct CompiledCypher {
-    query: Query,
-    explain: Option<Explain>,
-    graph: GraphSelector,
-}
-
-fn compile_cypher(request: &Request, session: &Session) -> Result<CompiledCypher, EngineError> {
-    let compiled = cypher::compile(&request.text, session, &request.parameters)
-        .map_err(|error| EngineError::syntax(error, &request.text))?;
-    let Statement::Query(query) = compiled.statement else {
-        return Err(EngineError::Invalid("a Cypher statement is a query".to_owned()));
-    };
-    let explain = request.explain.or(match compiled.mode {
-        cypher::Mode::Run => None,
-        cypher::Mode::Explain => Some(Explain::Plan),
-        cypher::Mode::Profile => Some(Explain::Profile),
-    });
-    Ok(CompiledCypher { query, explain, graph: compiled.graph })
-}
-
 fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.parameters = request.parameters.clone();
     context.vocabulary = session.vocabulary.clone();
@@ -568,6 +525,7 @@ impl From<WorkspaceError> for EngineError {
 mod tests {
     use super::*;
     use crate::engine::{Engine, WorkspaceSettings};
+    use crate::language::cypher;
 
     #[test]
     fn every_procedure_that_the_language_knows_can_be_called() {

@@ -14,6 +14,7 @@ mod keyring;
 mod lines;
 mod load;
 mod plain_line;
+mod plan_cache;
 mod rdf_document;
 mod request;
 mod running;

@@ -89,7 +89,7 @@ impl OpenTransaction {
         let World::Writing(transaction) = &self.world else { return Err(EngineError::read_only()) };
         self.message.get_or_insert_with(|| request.commit_message());
         let write = Write::new(request, &self.settings)?;
-        let answer = write.perform(transaction)?;
+        let answer = write.perform(&self.hosted, transaction)?;
         match (&mut self.told, answer.changes()) {
             (Some(told), Some(changes)) => told.push((write, changes)),
             _ => self.told = None,

@@ -1,4 +1,5 @@
 use crate::dataset::DatasetError;
+use crate::plan::Parameter;
 
 /// Why a query or an update ended early.
 #[derive(Debug, thiserror::Error)]
@@ -55,6 +56,11 @@ impl ExecuteError {
     pub fn is_of_rows(&self) -> bool {
         use ExecuteError::*;
         matches!(self, Runtime { .. } | Service { .. } | Load { .. } | File { .. })
+    }
+
+    /// Returns the error of a plan that is run before its parameters were put in.
+    pub fn unbound(parameter: &Parameter) -> ExecuteError {
+        ExecuteError::Plan(format!("parameter ${} has no value", parameter.name))
     }
 
     pub fn runtime(code: RuntimeCode, detail: &'static str, message: impl Into<String>) -> ExecuteError {

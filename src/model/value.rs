@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::term::{NamedNode, NamedOrBlankNode, Term};
+use super::TermId;
+use super::term::{Literal, NamedNode, NamedOrBlankNode, Term};
 
 /// A map value; its keys are sorted, so equal maps are equal byte for byte.
 pub type Map = BTreeMap<String, Value>;
@@ -33,6 +34,17 @@ pub enum Value {
 }
 
 impl Value {
+    /// Returns the term of a value that is one term, whatever reads it.
+    pub fn to_term(&self) -> Option<Term> {
+        match self {
+            Value::Term(term) => Some(term.clone()),
+            Value::String(text) => Some(Literal::new_simple_literal(text).into()),
+            Value::Integer(number) => Some(Literal::from(*number).into()),
+            Value::Boolean(truth) => Some(TermId::from_bool(*truth).to_literal()?.into()),
+            _ => None,
+        }
+    }
+
     /// Returns JSON as a value: integers that fit i64 as such, other numbers as floats.
     pub fn from_json(json: serde_json::Value) -> Value {
         match json {

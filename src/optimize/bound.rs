@@ -74,9 +74,8 @@ pub fn certain(plan: &LogicalPlan) -> Set {
 
 fn is_certain(expression: &Expression, bound: &Set) -> bool {
     match expression {
-        Expression::Constant(value) => *value != crate::model::Value::Null,
         Expression::Variable(variable) => bound.contains(variable),
-        _ => false,
+        other => other.known().is_some_and(|value| *value != crate::model::Value::Null),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Constants in one form, trivial logic folded, functions that mean the same here made one.
 
-use crate::model::{Literal, Term, TermId, Value, xsd};
+use crate::model::{Term, Value, xsd};
 use crate::plan::{Expression, Function, LogicalPlan};
 
 /// Folds every expression of a plan; drops filters that are true and inputs that are empty.
@@ -118,8 +118,9 @@ fn fold_call(function: &mut Function, arguments: &mut Vec<Expression>) -> Option
         }
         // Both sides of an equality are alike: the constant comes second.
         Function::SparqlEqual | Function::CypherEqual | Function::SameTerm => {
-            if let [Expression::Constant(_), other] = arguments.as_slice()
-                && !matches!(other, Expression::Constant(_))
+            if let [first, other] = arguments.as_slice()
+                && first.known().is_some()
+                && other.known().is_none()
             {
                 arguments.swap(0, 1);
             }
@@ -146,7 +147,9 @@ fn in_truth_position(condition: &mut Expression) {
             arguments.iter_mut().for_each(in_truth_position);
         }
         Expression::Call(function, arguments) => {
-            let [_, Expression::Constant(constant)] = arguments.as_slice() else {
+            let Some(constant) =
+                arguments.get(1).filter(|_| arguments.len() == 2).and_then(Expression::known)
+            else {
                 return compare_numbers(function, arguments);
             };
             match function {
@@ -165,8 +168,7 @@ fn in_truth_position(condition: &mut Expression) {
 
 /// Next to a number, `<` passes the same values in both languages.
 fn compare_numbers(function: &mut Function, arguments: &[Expression]) {
-    let has_number =
-        arguments.iter().any(|argument| matches!(argument, Expression::Constant(value) if is_number(value)));
+    let has_number = arguments.iter().any(|argument| argument.known().is_some_and(is_number));
     match function {
         Function::CypherLess if has_number => *function = Function::SparqlLess,
         Function::CypherLessOrEqual if has_number => *function = Function::SparqlLessOrEqual,
@@ -267,19 +269,8 @@ fn canonical(value: &mut Value) {
         _ => None,
     };
     if let Some(typed) = typed
-        && term_of(&typed).as_ref() == Some(&Term::Literal(literal.clone()))
+        && typed.to_term().as_ref() == Some(&Term::Literal(literal.clone()))
     {
         *value = typed;
-    }
-}
-
-/// Returns the term of a constant, if it is one term whatever reads it.
-pub fn term_of(value: &Value) -> Option<Term> {
-    match value {
-        Value::Term(term) => Some(term.clone()),
-        Value::String(text) => Some(Literal::new_simple_literal(text).into()),
-        Value::Integer(number) => Some(Literal::from(*number).into()),
-        Value::Boolean(truth) => Some(TermId::from_bool(*truth).to_literal()?.into()),
-        _ => None,
     }
 }

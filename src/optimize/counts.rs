@@ -159,7 +159,7 @@ fn renamed(plan: &LogicalPlan, names: &BTreeMap<Variable, Variable>) -> Option<L
             let mut is_plain = true;
             condition.rewrite(&mut |part| match part {
                 Expression::Variable(variable) => *variable = name(variable).unwrap_or(*variable),
-                Expression::Constant(_) | Expression::Call(..) => {}
+                Expression::Constant(_) | Expression::Parameter(_) | Expression::Call(..) => {}
                 _ => is_plain = false,
             });
             LogicalPlan::Filter {

@@ -1,5 +1,6 @@
 //! Estimates: how many rows a plan yields, and how many distinct values its variables take.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -153,6 +154,8 @@ impl<'a> Estimator<'a> {
 
     fn filtered(&self, input: &LogicalPlan, condition: &Expression) -> Result<Estimate, DatasetError> {
         let estimate = self.plan(input)?;
+        let sampled = sampled(condition);
+        let condition = sampled.as_ref().unwrap_or(condition);
         if let LogicalPlan::QuadScan(scan) = input
             && let Some(object) = scan.object.variable()
             && let Some(pattern) = self.pattern(scan)?
@@ -175,13 +178,14 @@ impl<'a> Estimator<'a> {
     /// Returns the pattern of a scan, or `None` if one of its constants is nowhere.
     fn pattern(&self, scan: &QuadScan) -> Result<Option<QuadPattern>, DatasetError> {
         let constants = [&scan.subject, &scan.predicate, &scan.object].map(|slot| match slot {
-            Slot::Constant(term) => Some(term),
+            Slot::Constant(term) => Some(Cow::Borrowed(term)),
+            Slot::Parameter(parameter) => Some(Cow::Owned(parameter.sample.as_ref()?.to_term()?)),
             Slot::Variable(_) => None,
         });
         let mut ids = [None; 3];
         for (id, term) in ids.iter_mut().zip(constants) {
             if let Some(term) = term {
-                match self.dataset.term_id(term)? {
+                match self.dataset.term_id(&term)? {
                     Some(known) => *id = Some(known),
                     None => return Ok(None),
                 }
@@ -287,6 +291,22 @@ fn scaled(mut estimate: Estimate, factor: f64) -> Estimate {
 fn limited(estimate: Estimate, limit: f64) -> Estimate {
     let factor = if estimate.rows > limit { limit / estimate.rows } else { 1.0 };
     scaled(estimate, factor)
+}
+
+/// Returns a condition with the samples of its parameters, if it has any.
+fn sampled(condition: &Expression) -> Option<Expression> {
+    let is_parameter = |part: &Expression| matches!(part, Expression::Parameter(_));
+    condition.any(&is_parameter).then(|| {
+        let mut condition = condition.clone();
+        condition.rewrite(&mut |part| {
+            if let Expression::Parameter(parameter) = part
+                && let Some(sample) = &parameter.sample
+            {
+                *part = Expression::Constant(sample.clone());
+            }
+        });
+        condition
+    })
 }
 
 fn selectivity(condition: &Expression) -> f64 {

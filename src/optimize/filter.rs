@@ -1,12 +1,14 @@
 //! Filters: conjunctions split, each conjunct sinks as far as it may, and equalities with a
 //! constant become constants of the scans.
 
+use std::sync::Arc;
+
 use super::Set;
 use super::bound::certain;
 use super::canonical;
-use super::constants::{conjuncts_mut, fold_expression, term_of};
+use super::constants::{conjuncts_mut, fold_expression};
 use crate::model::{Term, Value};
-use crate::plan::{ApplyKind, Expression, Function, GraphSelector, LogicalPlan, Slot, Variable};
+use crate::plan::{ApplyKind, Expression, Function, GraphSelector, LogicalPlan, Parameter, Slot, Variable};
 
 /// Sinks every filter of a plan.
 pub fn push(plan: LogicalPlan) -> LogicalPlan {
@@ -71,11 +73,11 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
     {
         return (plan, None);
     }
-    if let Some((variable, term)) = as_equality(&conjunct)
+    if let Some((variable, fixed)) = as_equality(&conjunct)
         && certain(&plan).contains(&variable)
-        && let Some(plan) = substitute(&plan, variable, &term)
+        && let Some(plan) = substitute(&plan, variable, &fixed)
     {
-        let expression = Expression::Constant(constant_of(&term));
+        let expression = fixed.expression();
         return (LogicalPlan::Extend { input: Box::new(plan), variable, expression }, None);
     }
     let read = conjunct.variables();
@@ -120,7 +122,7 @@ fn sink(plan: LogicalPlan, conjunct: Expression) -> (LogicalPlan, Option<Express
         LogicalPlan::Extend { input, variable, expression } if !read.contains(&variable) => {
             (LogicalPlan::Extend { input: Box::new(above(*input, conjunct)), variable, expression }, None)
         }
-        LogicalPlan::Extend { input, variable, expression: expression @ Expression::Constant(_) } => {
+        LogicalPlan::Extend { input, variable, expression } if expression.known().is_some() => {
             let mut conjunct = conjunct;
             conjunct.rewrite(&mut |part| {
                 if *part == Expression::Variable(variable) {
@@ -209,52 +211,72 @@ fn close(conjunct: &mut Expression, bound: &Set) {
     fold_expression(conjunct);
 }
 
-/// Returns the variable and the term of a conjunct that passes that term alone.
-fn as_equality(conjunct: &Expression) -> Option<(Variable, Term)> {
-    match conjunct {
-        Expression::Call(Function::SameTerm, arguments) => match arguments.as_slice() {
-            [Expression::Variable(variable), Expression::Constant(value)] => {
-                Some((*variable, term_of(value)?))
+/// What a variable is fixed to.
+enum Fixed {
+    Term(Term),
+    Parameter(Arc<Parameter>),
+}
+
+impl Fixed {
+    fn expression(&self) -> Expression {
+        match self {
+            Fixed::Term(term) => {
+                let mut constant = Expression::Constant(Value::Term(term.clone()));
+                fold_expression(&mut constant);
+                constant
             }
-            _ => None,
-        },
-        _ => None,
+            Fixed::Parameter(parameter) => Expression::Parameter(parameter.clone()),
+        }
+    }
+
+    fn slot(&self) -> Slot {
+        match self {
+            Fixed::Term(term) => Slot::Constant(term.clone()),
+            Fixed::Parameter(parameter) => Slot::Parameter(parameter.clone()),
+        }
     }
 }
 
-fn constant_of(term: &Term) -> Value {
-    let mut constant = Expression::Constant(Value::Term(term.clone()));
-    fold_expression(&mut constant);
-    match constant {
-        Expression::Constant(value) => value,
-        _ => Value::Term(term.clone()),
+/// Returns the variable and the term of a conjunct that passes that term alone.
+fn as_equality(conjunct: &Expression) -> Option<(Variable, Fixed)> {
+    let Expression::Call(Function::SameTerm, arguments) = conjunct else { return None };
+    match arguments.as_slice() {
+        [Expression::Variable(variable), Expression::Constant(value)] => {
+            Some((*variable, Fixed::Term(value.to_term()?)))
+        }
+        // Whether a value is one term hangs on its kind.
+        [Expression::Variable(variable), Expression::Parameter(parameter)] => {
+            parameter.sample.as_ref()?.to_term()?;
+            Some((*variable, Fixed::Parameter(parameter.clone())))
+        }
+        _ => None,
     }
 }
 
 /// Puts a term in the place of a variable that every row binds; `None` where a row's meaning
 /// would change.
-fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<LogicalPlan> {
+fn substitute(plan: &LogicalPlan, variable: Variable, fixed: &Fixed) -> Option<LogicalPlan> {
     if !plan.mentioned().contains(&variable) {
         return Some(plan.clone());
     }
     let slot = |slot: &Slot| match slot {
-        Slot::Variable(own) if *own == variable => Slot::Constant(term.clone()),
+        Slot::Variable(own) if *own == variable => fixed.slot(),
         slot => slot.clone(),
     };
-    let inner = |plan: &LogicalPlan| Some(Box::new(substitute(plan, variable, term)?));
+    let inner = |plan: &LogicalPlan| Some(Box::new(substitute(plan, variable, fixed)?));
     let expression = |expression: &Expression| {
         let has_plan = expression.any(&|part| matches!(part, Expression::Exists(_)));
         let mut expression = expression.clone();
         expression.rewrite(&mut |part| {
             if *part == Expression::Variable(variable) {
-                *part = Expression::Constant(constant_of(term));
+                *part = fixed.expression();
             }
         });
         (!has_plan).then_some(expression)
     };
     Some(match plan {
         LogicalPlan::QuadScan(scan) => {
-            let graph = graph_of(&scan.graph, variable, term)?;
+            let graph = graph_of(&scan.graph, variable, fixed)?;
             LogicalPlan::QuadScan(Box::new(crate::plan::QuadScan {
                 subject: slot(&scan.subject),
                 predicate: slot(&scan.predicate),
@@ -269,7 +291,7 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
             if scan.predicate.variable() == Some(variable) && !scan.predicates.is_empty() {
                 return None;
             }
-            let graph = graph_of(&scan.graph, variable, term)?;
+            let graph = graph_of(&scan.graph, variable, fixed)?;
             LogicalPlan::EdgeScan(Box::new(crate::plan::EdgeScan {
                 subject: slot(&scan.subject),
                 predicate: slot(&scan.predicate),
@@ -283,7 +305,7 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
             if path.edges == Some(variable) || path.path == Some(variable) {
                 return None;
             }
-            let graph = graph_of(&path.graph, variable, term)?;
+            let graph = graph_of(&path.graph, variable, fixed)?;
             LogicalPlan::Path(Box::new(crate::plan::Path {
                 subject: slot(&path.subject),
                 object: slot(&path.object),
@@ -315,7 +337,7 @@ fn substitute(plan: &LogicalPlan, variable: Variable, term: &Term) -> Option<Log
             LogicalPlan::Extend { expression: expression(value)?, input: inner(input)?, variable: *own }
         }
         LogicalPlan::Union(branches) => LogicalPlan::Union(
-            branches.iter().map(|branch| substitute(branch, variable, term)).collect::<Option<_>>()?,
+            branches.iter().map(|branch| substitute(branch, variable, fixed)).collect::<Option<_>>()?,
         ),
         LogicalPlan::Project { input, variables } => LogicalPlan::Project {
             input: inner(input)?,
@@ -330,12 +352,14 @@ fn is_sure_or_absent(plan: &LogicalPlan, variable: Variable) -> bool {
     !plan.mentioned().contains(&variable) || certain(plan).contains(&variable)
 }
 
-fn graph_of(graph: &GraphSelector, variable: Variable, term: &Term) -> Option<GraphSelector> {
-    match (graph, term) {
-        (GraphSelector::Each(own, names), Term::NamedNode(name)) if *own == variable => Some(match names {
-            Some(names) if !names.contains(name) => GraphSelector::Merge(Vec::new()),
-            _ => GraphSelector::Named(name.clone()),
-        }),
+fn graph_of(graph: &GraphSelector, variable: Variable, fixed: &Fixed) -> Option<GraphSelector> {
+    match (graph, fixed) {
+        (GraphSelector::Each(own, names), Fixed::Term(Term::NamedNode(name))) if *own == variable => {
+            Some(match names {
+                Some(names) if !names.contains(name) => GraphSelector::Merge(Vec::new()),
+                _ => GraphSelector::Named(name.clone()),
+            })
+        }
         (GraphSelector::Each(own, _), _) if *own == variable => None,
         (graph, _) => Some(graph.clone()),
     }

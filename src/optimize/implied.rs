@@ -299,7 +299,7 @@ fn show_ends(plan: &mut LogicalPlan, edge: Variable, ends: &Ends) {
                 for (name, end) in [(&ends.subject, &scan.subject), (&ends.object, &scan.object)] {
                     let Some(variable) = name.variable() else { continue };
                     let input = Box::new(std::mem::replace(branch, LogicalPlan::nothing()));
-                    *branch = LogicalPlan::Extend { input, variable, expression: operand(end) };
+                    *branch = LogicalPlan::Extend { input, variable, expression: end.expression() };
                 }
             }
         }
@@ -366,7 +366,7 @@ fn is_of_one_predicate(scan: &EdgeScan) -> bool {
 /// Returns the condition that two relationships do not have the same ends, or not the same reifier.
 fn differ(first: &Ends, second: &Ends) -> Expression {
     let differs = |a: &Slot, b: &Slot| {
-        let same = Expression::Call(Function::SameTerm, vec![operand(a), operand(b)]);
+        let same = Expression::Call(Function::SameTerm, vec![a.expression(), b.expression()]);
         (a != b).then(|| Expression::Call(Function::Not, vec![same]))
     };
     let reifier = |ends: &Ends| ends.reifier.map(Slot::Variable);
@@ -380,13 +380,6 @@ fn differ(first: &Ends, second: &Ends) -> Expression {
         0 => Expression::Constant(crate::model::Value::Boolean(false)),
         1 => parts.remove(0),
         _ => Expression::Call(Function::Or, parts),
-    }
-}
-
-fn operand(slot: &Slot) -> Expression {
-    match slot {
-        Slot::Variable(variable) => Expression::Variable(*variable),
-        Slot::Constant(term) => Expression::Constant(crate::model::Value::Term(term.clone())),
     }
 }
 

@@ -45,6 +45,8 @@ mod outer;
 mod prune;
 mod strings;
 
+pub use numbers::wants_values;
+
 use crate::dataset::{Dataset, DatasetError};
 use crate::plan::{Form, LogicalPlan, Query, Update, Variable, VariableSet};
 

@@ -1,11 +1,15 @@
 //! Equality with a number, where the data's schema tells in which forms a number may stand: there it is equality
 //! with one of a few terms, which a scan can look up.
 
+use std::sync::Arc;
+
 use super::constants::conjuncts_mut;
 use super::filter::conjoin;
 use crate::dataset::{Dataset, DatasetError};
 use crate::model::{Literal, NamedNode, Term, TermId, Value, xsd};
-use crate::plan::{Expression, Function, LogicalPlan, PredicateInfo, QuadScan, Schema, Slot, Variable};
+use crate::plan::{
+    Expression, Function, LogicalPlan, Parameter, PredicateInfo, QuadScan, Schema, Slot, Variable,
+};
 
 /// Beyond this, whole numbers are compared as doubles with a loss.
 const EXACT_MAX: u64 = 1 << 53;
@@ -31,28 +35,51 @@ fn compared(expression: &Expression) -> Option<(Variable, Number)> {
         return None;
     };
     match arguments.as_slice() {
-        [Expression::Variable(variable), Expression::Constant(value)]
-        | [Expression::Constant(value), Expression::Variable(variable)] => {
-            Some((*variable, Number::of(value)?))
+        [Expression::Variable(variable), other] | [other, Expression::Variable(variable)] => {
+            Some((*variable, Number::of(other)?))
         }
         _ => None,
     }
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 enum Number {
     Integer(i64),
     Double(f64),
+    /// A whole number that a request brings.
+    Parameter(Arc<Parameter>),
 }
 
 impl Number {
-    fn of(value: &Value) -> Option<Number> {
-        match value {
-            Value::Integer(value) => Some(Number::Integer(*value)),
-            Value::Float(value) => Some(Number::Double(*value)),
+    fn of(expression: &Expression) -> Option<Number> {
+        match expression {
+            Expression::Constant(Value::Integer(value)) => Some(Number::Integer(*value)),
+            Expression::Constant(Value::Float(value)) => Some(Number::Double(*value)),
+            Expression::Parameter(parameter) if matches!(parameter.sample, Some(Value::Integer(_))) => {
+                Some(Number::Parameter(parameter.clone()))
+            }
             _ => None,
         }
     }
+}
+
+/// Returns whether a filter of a plan compares with a number that a request brings, and might be a lookup if it were
+/// known.
+pub fn wants_values(plan: &LogicalPlan) -> bool {
+    let is_open = |conjunct: &Expression| match conjunct {
+        Expression::Call(Function::CypherEqual | Function::SparqlEqual, sides) => {
+            sides.iter().any(|side| matches!(side, Expression::Variable(_)))
+                && sides.iter().any(is_numeric_parameter)
+        }
+        _ => false,
+    };
+    matches!(plan, LogicalPlan::Filter { condition, .. } if condition.conjuncts().into_iter().any(is_open))
+        || plan.inputs().into_iter().any(wants_values)
+}
+
+fn is_numeric_parameter(expression: &Expression) -> bool {
+    matches!(expression, Expression::Parameter(parameter)
+        if matches!(parameter.sample, Some(Value::Integer(_) | Value::Float(_))))
 }
 
 fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
@@ -83,8 +110,8 @@ fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
         Some((variable, forms))
     });
     let Some((variable, forms)) = forms else { return LogicalPlan::Filter { input, condition } };
-    let same = |term: Term| {
-        let arguments = vec![Expression::Variable(variable), Expression::Constant(Value::Term(term))];
+    let same = |term: Expression| {
+        let arguments = vec![Expression::Variable(variable), term];
         conjoin((*input).clone(), vec![Expression::Call(Function::SameTerm, arguments)])
     };
     let mut branches: Vec<LogicalPlan> = forms.into_iter().map(same).collect();
@@ -108,13 +135,18 @@ fn info<'a>(scan: &QuadScan, variable: Variable, schema: &'a Schema) -> Option<&
 }
 
 /// Returns all terms that are equal to a number among the objects of a predicate; `None` if that is not known.
-fn forms(number: Number, info: &PredicateInfo) -> Option<Vec<Term>> {
+fn forms(number: Number, info: &PredicateInfo) -> Option<Vec<Expression>> {
     let holds = |datatype: NamedNode| info.datatypes.contains(&datatype);
     let (has_integers, has_doubles) = (holds(xsd::INTEGER.into_owned()), holds(xsd::DOUBLE.into_owned()));
     if info.has_opaque_numbers || holds(xsd::DECIMAL.into_owned()) {
         return None;
     }
     let (integer, double) = match number {
+        // In which forms it stands among doubles, its value tells.
+        Number::Parameter(_) if has_doubles => return None,
+        Number::Parameter(parameter) => {
+            return Some(Vec::from_iter(has_integers.then_some(Expression::Parameter(parameter))));
+        }
         Number::Integer(value) if !has_doubles => (Some(value), None),
         Number::Integer(value) if value.unsigned_abs() <= EXACT_MAX => (Some(value), Some(value as f64)),
         Number::Double(value) if value.abs() <= EXACT_MAX as f64 => {
@@ -132,5 +164,5 @@ fn forms(number: Number, info: &PredicateInfo) -> Option<Vec<Term>> {
         let ids = values.iter().flat_map(|value| TermId::inline_doubles(*value));
         terms.extend(ids.filter_map(|id| id.to_literal()).map(Term::from));
     }
-    Some(terms)
+    Some(terms.into_iter().map(|term| Expression::Constant(Value::Term(term))).collect())
 }

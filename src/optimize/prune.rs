@@ -170,7 +170,7 @@ fn has_effect(expression: &Expression) -> bool {
     expression.is_volatile()
         || expression.any(&|part| match part {
             Expression::Call(function, _) => format!("{function:?}").starts_with("Cypher"),
-            Expression::Parameter(_) => true,
+            Expression::Parameter(parameter) => parameter.sample.is_none(),
             _ => false,
         })
 }

@@ -17,7 +17,11 @@ pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, D
 
 fn is_comparison(expression: &Expression) -> bool {
     matches!(expression, Expression::Call(Function::CypherEqual, arguments)
-        if matches!(arguments.as_slice(), [Expression::Variable(_), Expression::Constant(Value::String(_))]))
+        if matches!(arguments.as_slice(), [Expression::Variable(_), other] if is_string(other)))
+}
+
+fn is_string(expression: &Expression) -> bool {
+    matches!(expression.known(), Some(Value::String(_)))
 }
 
 fn compares_strings(plan: &LogicalPlan) -> bool {
@@ -33,8 +37,8 @@ fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
     {
         for conjunct in conjuncts_mut(condition) {
             if let Expression::Call(function @ Function::CypherEqual, arguments) = conjunct
-                && let [Expression::Variable(variable), Expression::Constant(Value::String(_))] =
-                    arguments.as_slice()
+                && let [Expression::Variable(variable), other] = arguments.as_slice()
+                && is_string(other)
                 && scan.object == Slot::Variable(*variable)
             {
                 *function = Function::SameTerm;

@@ -183,6 +183,7 @@ impl Printer {
         match slot {
             Slot::Variable(variable) => self.variable(*variable),
             Slot::Constant(term) => self.term(term),
+            Slot::Parameter(parameter) => format!("${}", parameter.name),
         }
     }
 
@@ -414,7 +415,7 @@ impl Printer {
         match expression {
             Expression::Constant(value) => self.value(value),
             Expression::Variable(variable) => self.variable(*variable),
-            Expression::Parameter(name) => format!("${name}"),
+            Expression::Parameter(parameter) => format!("${}", parameter.name),
             Expression::Call(function, arguments) => {
                 let name = match function {
                     Function::Cast(name) => format!("Cast<{}>", self.name(name)),

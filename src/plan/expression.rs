@@ -1,6 +1,8 @@
 //! Expressions: what Filter, Extend, Sort and Aggregate compute from a row.
 
-use super::{Function, LogicalPlan, Variable};
+use std::sync::Arc;
+
+use super::{Function, LogicalPlan, Parameter, Variable};
 use crate::model::Value;
 
 /// An expression over one row.
@@ -12,7 +14,7 @@ pub enum Expression {
     Constant(Value),
     Variable(Variable),
     /// A parameter of the request; unknown names are refused before execution.
-    Parameter(String),
+    Parameter(Arc<Parameter>),
     Call(Function, Vec<Expression>),
     /// The first branch whose condition is true, else the last, else undefined.
     Case {
@@ -124,6 +126,21 @@ impl Expression {
         match self {
             Expression::Call(Function::And, parts) => parts.iter().flat_map(Expression::conjuncts).collect(),
             other => vec![other],
+        }
+    }
+
+    /// Returns the parameter of a name, of which no more is known yet.
+    pub fn parameter(name: &str) -> Expression {
+        Expression::Parameter(Arc::new(Parameter::new(name)))
+    }
+
+    /// Returns the value of a constant, or the sample of a parameter, of which nothing but its
+    /// [`ParameterKind`](super::ParameterKind) may decide what a plan means.
+    pub fn known(&self) -> Option<&Value> {
+        match self {
+            Expression::Constant(value) => Some(value),
+            Expression::Parameter(parameter) => parameter.sample.as_ref(),
+            _ => None,
         }
     }
 

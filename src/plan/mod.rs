@@ -10,6 +10,7 @@ mod expression;
 mod function;
 mod modify;
 mod operator;
+mod parameter;
 mod schema;
 mod shape;
 mod statement;
@@ -26,6 +27,7 @@ pub use operator::{
     ApplyKind, Batches, EdgeScan, GraphSelector, LogicalPlan, OnError, Path, PathExpression, PathMode,
     QuadScan, Repeat, Slot,
 };
+pub use parameter::{Parameter, ParameterKind};
 pub use schema::{ClassInfo, PredicateInfo, Schema};
 pub use shape::{FieldShape, ObjectShape, Output, RootShape, ScalarShape, Shape, ValueShape};
 pub use statement::{Column, Form, Query, Session, Statement, Update};

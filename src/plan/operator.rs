@@ -1,6 +1,8 @@
 //! The operators of the logical plan.
 
-use super::{Aggregate, Change, Expression, SortKey, Variable};
+use std::sync::Arc;
+
+use super::{Aggregate, Change, Expression, Parameter, SortKey, Variable};
 use crate::model::{NamedNode, Term, Value};
 
 /// A logical plan: a tree whose every node yields rows, a multiset of variable bindings.
@@ -213,11 +215,12 @@ impl OnError {
     }
 }
 
-/// A place in a scan: a variable or a constant.
+/// A place in a scan: a variable, a constant, or one that a parameter brings, until it is bound.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Slot {
     Variable(Variable),
     Constant(Term),
+    Parameter(Arc<Parameter>),
 }
 
 /// Which graphs a scan reads. Where several graphs are read as one, equal triples count once.
@@ -373,10 +376,19 @@ impl Repeat {
 }
 
 impl Slot {
+    /// Returns what reads this place.
+    pub fn expression(&self) -> Expression {
+        match self {
+            Slot::Variable(variable) => Expression::Variable(*variable),
+            Slot::Constant(term) => Expression::Constant(Value::Term(term.clone())),
+            Slot::Parameter(parameter) => Expression::Parameter(parameter.clone()),
+        }
+    }
+
     pub fn variable(&self) -> Option<Variable> {
         match self {
             Slot::Variable(variable) => Some(*variable),
-            Slot::Constant(_) => None,
+            Slot::Constant(_) | Slot::Parameter(_) => None,
         }
     }
 }

@@ -56,7 +56,43 @@ pub struct ClassInfo {
     pub inverse_predicates: Vec<NamedNode>,
 }
 
+impl PredicateInfo {
+    /// Returns all but the count.
+    fn promises(&self) -> ([bool; 7], [&[NamedNode]; 4]) {
+        let PredicateInfo { quads: _, is_functional, has_node_objects, has_literal_objects, .. } = *self;
+        let PredicateInfo { has_opaque_numbers, has_edges, has_parallel_edges, has_loops, .. } = *self;
+        let PredicateInfo { datatypes, object_classes, domain, range, .. } = self;
+        let flags = [
+            is_functional,
+            has_node_objects,
+            has_literal_objects,
+            has_opaque_numbers,
+            has_edges,
+            has_parallel_edges,
+            has_loops,
+        ];
+        (flags, [datatypes, object_classes, domain, range])
+    }
+}
+
 impl Schema {
+    /// Returns whether two schemas say the same but for counts, which every commit changes.
+    pub fn promises_like(&self, other: &Schema) -> bool {
+        self.is_complete == other.is_complete
+            && self.predicates.len() == other.predicates.len()
+            && self.classes.len() == other.classes.len()
+            && self
+                .predicates
+                .iter()
+                .zip(&other.predicates)
+                .all(|((a, a_info), (b, b_info))| a == b && a_info.promises() == b_info.promises())
+            && self.classes.iter().zip(&other.classes).all(|((a, a_info), (b, b_info))| {
+                a == b
+                    && a_info.predicates == b_info.predicates
+                    && a_info.inverse_predicates == b_info.inverse_predicates
+            })
+    }
+
     /// Returns whether no subject has two objects under `predicate`, all of them literals.
     pub fn is_functional_property(&self, predicate: &NamedNode) -> bool {
         match self.predicates.get(predicate) {

@@ -230,6 +230,24 @@ impl LogicalPlan {
         }
     }
 
+    /// Returns the slots that this operator itself holds.
+    pub fn slots_mut(&mut self) -> Vec<&mut Slot> {
+        use LogicalPlan::*;
+        fn of_scan(scan: &mut super::QuadScan) -> [&mut Slot; 3] {
+            [&mut scan.subject, &mut scan.predicate, &mut scan.object]
+        }
+        match self {
+            QuadScan(scan) => of_scan(scan).into(),
+            MultiwayJoin(scans) => scans.iter_mut().flat_map(of_scan).collect(),
+            EdgeScan(scan) => {
+                vec![&mut scan.subject, &mut scan.predicate, &mut scan.object, &mut scan.edge]
+            }
+            Path(path) => vec![&mut path.subject, &mut path.object],
+            Service { endpoint, .. } => vec![endpoint],
+            _ => vec![],
+        }
+    }
+
     /// Returns the expressions that this operator itself holds; those of its inputs not.
     pub fn expressions(&self) -> Vec<&Expression> {
         use LogicalPlan::*;
@@ -532,6 +550,12 @@ impl Expression {
             child.rewrite(f);
         }
         f(self);
+    }
+
+    /// Hands every subexpression (operands, not plans) to `f`.
+    pub fn visit(&self, f: &mut dyn FnMut(&Expression)) {
+        f(self);
+        self.children().into_iter().for_each(|child| child.visit(f));
     }
 
     /// Returns whether some subexpression (operands, not plans) satisfies the predicate.

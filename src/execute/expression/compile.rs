@@ -73,7 +73,8 @@ impl Compiler<'_> {
     fn node(&mut self, expression: &Expression) -> Result<Node, ExecuteError> {
         let node = match expression {
             Expression::Constant(value) => return Ok(Node::Constant(self.constant(value)?)),
-            Expression::Parameter(name) => {
+            Expression::Parameter(parameter) => {
+                let name = &parameter.name;
                 let value = self.context.parameters.get(name).ok_or_else(|| {
                     let message = format!("the query needs a parameter ${name}");
                     ExecuteError::runtime(RuntimeCode::ParameterMissing, "MissingParameter", message)
@@ -158,6 +159,8 @@ impl Compiler<'_> {
             (Function::And, _) => Node::And(nodes),
             (Function::Or, _) => Node::Or(nodes),
             (Function::Coalesce, _) => Node::Coalesce(nodes),
+            (Function::Not, 1) => Node::Not(only(nodes)),
+            (Function::EffectiveBoolean, 1) => Node::Truth(only(nodes)),
             (Function::If, 3) => match <[Node; 3]>::try_from(nodes) {
                 Ok(parts) => Node::If(Box::new(parts)),
                 Err(_) => Node::Constant(Datum::Undefined),
@@ -238,11 +241,17 @@ impl Compiler<'_> {
             Node::Call(kernel, nodes) => Node::Call(kernel, all(nodes)),
             Node::And(nodes) => Node::And(all(nodes)),
             Node::Or(nodes) => Node::Or(all(nodes)),
+            Node::Not(node) => Node::Not(Box::new(self.once_per_value(*node))),
+            Node::Truth(node) => Node::Truth(Box::new(self.once_per_value(*node))),
             Node::Coalesce(nodes) => Node::Coalesce(all(nodes)),
             Node::List(nodes) => Node::List(all(nodes)),
             other => other,
         }
     }
+}
+
+fn only(mut nodes: Vec<Node>) -> Box<Node> {
+    Box::new(nodes.pop().unwrap_or(Node::Constant(Datum::Undefined)))
 }
 
 /// Returns whether the node gives one value for one row of columns, and notes the columns it reads.

@@ -23,7 +23,7 @@ impl Kernel {
     }
 
     fn with(run: Run) -> Kernel {
-        Kernel { run, ..Kernel::strict(logic::boolean) }
+        Kernel { run, ..Kernel::strict(logic::is_defined) }
     }
 
     /// Sees undefined arguments too.
@@ -65,15 +65,13 @@ impl Kernel {
         Kernel { shortcut: Some(Shortcut::Compute(compute)), ..self }
     }
 
-    /// Returns how `function` is computed. AND, OR, IF and COALESCE are nodes of their own; as
+    /// Returns how `function` is computed. AND, OR, NOT, IF and COALESCE are nodes of their own; as
     /// kernels they would evaluate too much.
     pub fn of(function: &Function) -> Kernel {
         use Function::*;
         match function {
             And | Or | Xor => Kernel::strict(logic::xor),
-            If | Coalesce => Kernel::strict(|_, _| Ok(Datum::Undefined)),
-            Not => Kernel::strict(logic::not),
-            EffectiveBoolean => Kernel::strict(logic::boolean),
+            If | Coalesce | Not | EffectiveBoolean => Kernel::strict(|_, _| Ok(Datum::Undefined)),
             IsDefined => Kernel::strict(logic::is_defined).lenient().ids(),
             SameTerm | SparqlEqual | CypherEqual | SparqlLess | SparqlLessOrEqual | CypherLess
             | CypherLessOrEqual | SparqlIn | CypherIn => comparing(function),

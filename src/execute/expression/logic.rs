@@ -1,4 +1,4 @@
-//! Three-valued logic: effective boolean values, NOT and XOR. AND and OR are nodes of their own.
+//! Three-valued logic: effective boolean values and XOR. AND, OR and NOT are nodes of their own.
 
 use super::column::Arguments;
 use super::datum::{Datum, Meaning};
@@ -17,17 +17,9 @@ pub(super) fn effective_boolean(datum: &Datum) -> Option<bool> {
     }
 }
 
-pub(super) fn not(arguments: &Arguments<'_>, _: &Context) -> Outcome {
-    Ok(effective_boolean(&arguments[0]).map(|value| !value).into())
-}
-
 pub(super) fn xor(arguments: &Arguments<'_>, _: &Context) -> Outcome {
     let truths = effective_boolean(&arguments[0]).zip(effective_boolean(&arguments[1]));
     Ok(truths.map(|(a, b)| a != b).into())
-}
-
-pub(super) fn boolean(arguments: &Arguments<'_>, _: &Context) -> Outcome {
-    Ok(effective_boolean(&arguments[0]).into())
 }
 
 pub(super) fn is_defined(arguments: &Arguments<'_>, _: &Context) -> Outcome {

@@ -23,6 +23,10 @@ pub enum Node {
     Call(Kernel, Vec<Node>),
     And(Vec<Node>),
     Or(Vec<Node>),
+    /// The effective boolean value.
+    Truth(Box<Node>),
+    /// The negation of the effective boolean value.
+    Not(Box<Node>),
     Coalesce(Vec<Node>),
     /// The condition, then and else; an undefined condition gives undefined.
     If(Box<[Node; 3]>),
@@ -102,6 +106,12 @@ impl Node {
             Node::Call(kernel, arguments) => kernel.evaluate(arguments, frame),
             Node::And(nodes) => connect(nodes, frame, false),
             Node::Or(nodes) => connect(nodes, frame, true),
+            Node::Truth(node) => truths(node, frame).map(Column::Booleans),
+            Node::Not(node) => {
+                let mut values = truths(node, frame)?;
+                values.iter_mut().for_each(|value| *value = value.map(|value| !value));
+                Ok(Column::Booleans(values))
+            }
             Node::Coalesce(nodes) => coalesce(nodes, frame),
             Node::If(parts) => choose(parts, frame),
             Node::Case { branches, otherwise } => case(branches, otherwise, frame),
@@ -138,7 +148,7 @@ impl Node {
                 .collect(),
             Node::Reduce { init, list, step } => vec![init, list, step],
             Node::Quantifier { list, condition, .. } => vec![list, condition],
-            Node::OncePerValue { node, .. } => vec![node],
+            Node::OncePerValue { node, .. } | Node::Truth(node) | Node::Not(node) => vec![node],
         }
     }
 }
@@ -266,6 +276,10 @@ impl Kernel {
     }
 }
 
+fn truths(node: &Node, frame: &Frame<'_>) -> Result<Vec<Option<bool>>, ExecuteError> {
+    node.evaluate(frame)?.into_booleans(frame.rows, frame.context)
+}
+
 /// AND (`decisive` false) and OR (`decisive` true): a decisive value decides, whatever the others
 /// are; later operands are evaluated only for rows that are still open.
 ///
@@ -333,7 +347,7 @@ fn coalesce<'a>(nodes: &[Node], frame: &Frame<'a>) -> Result<Column<'a>, Execute
 }
 
 fn choose<'a>(parts: &[Node; 3], frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
-    let conditions = parts[0].evaluate(frame)?.into_booleans(frame.rows, frame.context)?;
+    let conditions = truths(&parts[0], frame)?;
     let mut result = vec![Datum::Undefined; frame.rows];
     for (truth, node) in [(true, &parts[1]), (false, &parts[2])] {
         let rows: Vec<u32> = rows_where(&conditions, Some(truth));

@@ -59,6 +59,8 @@ pub struct BindMatcher {
 /// Fetched rows are dropped between left rows when they are more than this.
 const ROWS_KEPT: usize = 64 * BATCH_ROWS;
 const WINDOW_FIRST: usize = 64;
+/// So many keys are asked for before the query's limits are looked at again.
+const KEYS_A_CHECK: usize = 64;
 
 impl BindMatcher {
     /// # Panics
@@ -115,7 +117,9 @@ impl BindMatcher {
         if let Some(range) = self.ranges[number] {
             return Ok(range);
         }
-        self.context.check()?;
+        if number.is_multiple_of(KEYS_A_CHECK) {
+            self.context.check()?;
+        }
         let width = self.key_columns.len();
         let start = self.rows.rows();
         self.probe.probe(&self.keys[number * width..][..width], &mut self.rows)?;

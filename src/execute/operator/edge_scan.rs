@@ -552,6 +552,7 @@ fn edge_constant(plan: &EdgePlan, context: &Context) -> Result<Option<Option<Ter
     match &plan.edge {
         Slot::Constant(term) => Ok(Some(context.dataset.term_id(term)?)),
         Slot::Variable(_) => Ok(None),
+        Slot::Parameter(parameter) => Err(ExecuteError::unbound(parameter)),
     }
 }
 

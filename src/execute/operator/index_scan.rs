@@ -326,11 +326,13 @@ pub fn resolve(scan: &QuadScan, context: &Context) -> Result<Option<ResolvedScan
         (&scan.predicate, &mut pattern.predicate),
         (&scan.object, &mut pattern.object),
     ] {
-        if let Slot::Constant(term) = slot {
-            match context.dataset.term_id(term)? {
+        match slot {
+            Slot::Variable(_) => {}
+            Slot::Constant(term) => match context.dataset.term_id(term)? {
                 Some(id) => *place = Some(id),
                 None => return Ok(None),
-            }
+            },
+            Slot::Parameter(parameter) => return Err(ExecuteError::unbound(parameter)),
         }
     }
     Ok(Some(ResolvedScan { pattern, merges: scope.merges }))
@@ -568,5 +570,6 @@ pub fn describe_slot(slot: &Slot) -> String {
     match slot {
         Slot::Variable(variable) => format!("{variable:?}"),
         Slot::Constant(term) => term.to_string(),
+        Slot::Parameter(parameter) => format!("${}", parameter.name),
     }
 }

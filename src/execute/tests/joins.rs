@@ -79,6 +79,7 @@ fn naive_scan(scan: &QuadScan, dataset: &MemoryDataset) -> Vec<Row> {
                 bound = bound.and_then(|row| match slot {
                     Slot::Constant(term) => (dataset.term_id(term).unwrap() == Some(id)).then_some(row),
                     Slot::Variable(variable) => merge(&row, &Row::from([(*variable, id)])),
+                    Slot::Parameter(_) => unreachable!("none was drawn"),
                 });
             }
             rows.extend(bound);

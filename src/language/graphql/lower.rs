@@ -744,30 +744,26 @@ pub(super) fn term_of_id(id: &str) -> Option<Term> {
 
 fn id_of(node: &Slot) -> Expression {
     match node {
-        Slot::Variable(node) => Expression::call(Function::ElementId, [(*node).into()]),
         Slot::Constant(Term::NamedNode(node)) => {
             Expression::Constant(Value::String(node.as_str().to_owned()))
         }
         Slot::Constant(term) => Expression::Constant(Value::String(term.to_string())),
+        node => Expression::call(Function::ElementId, [node.expression()]),
     }
 }
 
 fn iri_of(node: &Slot) -> Expression {
     match node {
-        Slot::Variable(node) => Expression::call(Function::Str, [(*node).into()]),
         Slot::Constant(Term::NamedNode(node)) => {
             Expression::Constant(Value::String(node.as_str().to_owned()))
         }
         Slot::Constant(_) => Expression::Constant(Value::Null),
+        node => Expression::call(Function::Str, [node.expression()]),
     }
 }
 
 fn labels_of(node: &Slot) -> Expression {
-    let node = match node {
-        Slot::Variable(node) => Expression::Variable(*node),
-        Slot::Constant(term) => Expression::Constant(Value::Term(term.clone())),
-    };
-    Expression::call(Function::Labels, [node])
+    Expression::call(Function::Labels, [node.expression()])
 }
 
 /// Returns the shapes in the order of the selections that they were made from.

@@ -7,7 +7,7 @@ use spargebra::term::{NamedNodePattern, TermPattern, TriplePattern};
 
 use super::correlate::inject;
 use super::scope::Lowering;
-use super::term::{ground_term, slot_expression};
+use super::term::ground_term;
 use crate::model::Value;
 use crate::plan::{ApplyKind, Expression, Function, GraphSelector, LogicalPlan, Slot, Variable, VariableSet};
 
@@ -271,8 +271,7 @@ impl TripleTests {
                         LogicalPlan::Extend { input: Box::new(plan), variable, expression }
                     }
                     part => {
-                        let condition =
-                            Expression::call(Function::SameTerm, [slot_expression(&part), expression]);
+                        let condition = Expression::call(Function::SameTerm, [part.expression(), expression]);
                         LogicalPlan::Filter { input: Box::new(plan), condition }
                     }
                 };

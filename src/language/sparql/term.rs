@@ -138,13 +138,6 @@ pub fn constant(term: impl Into<Term>) -> Expression {
     Expression::Constant(Value::Term(term.into()))
 }
 
-pub fn slot_expression(slot: &Slot) -> Expression {
-    match slot {
-        Slot::Variable(variable) => Expression::Variable(*variable),
-        Slot::Constant(term) => constant(term.clone()),
-    }
-}
-
 /// Makes the test that two things are one term.
 pub fn same_term(variable: Variable, other: Expression) -> Expression {
     Expression::call(crate::plan::Function::SameTerm, [Expression::Variable(variable), other])

@@ -105,6 +105,7 @@ impl PathProbe {
                 Ok(Some(self.context.values.id_of_term(term, self.context.dataset.as_ref())?))
             }
             Slot::Variable(variable) => Ok(self.given(*variable, key)),
+            Slot::Parameter(parameter) => Err(ExecuteError::unbound(parameter)),
         }
     }
 
@@ -267,9 +268,9 @@ impl EdgeCondition {
         let entries: Vec<(String, Expression)> = match properties {
             Expression::Map(entries) => entries.clone(),
             Expression::Constant(Value::Map(map)) => constants(map),
-            Expression::Parameter(name) => match context.parameters.get(name) {
+            Expression::Parameter(parameter) => match context.parameters.get(&parameter.name) {
                 Some(Value::Map(map)) => constants(map),
-                _ => return Err(ExecuteError::Plan(format!("parameter ${name} is no map"))),
+                _ => return Err(ExecuteError::Plan(format!("parameter ${} is no map", parameter.name))),
             },
             _ => return Err(ExecuteError::Plan("the properties of a path are no map".to_owned())),
         };

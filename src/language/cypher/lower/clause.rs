@@ -135,7 +135,7 @@ impl Lowerer<'_> {
         self.may_have_changed |= signature.writes;
         let mut arguments: Vec<Expression> = match &call.arguments {
             Some(arguments) => arguments.iter().map(|argument| self.expression(argument, rows)).collect(),
-            None => signature.arguments.iter().map(|(name, _)| Expression::Parameter(name.clone())).collect(),
+            None => signature.arguments.iter().map(|(name, _)| Expression::parameter(name)).collect(),
         };
         arguments.resize(signature.arguments.len(), Expression::Constant(Value::Null));
         let fields: Vec<(String, String)> = match &call.yields {

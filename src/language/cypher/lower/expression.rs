@@ -20,7 +20,7 @@ impl Lowerer<'_> {
             Integer(value) => constant(Value::Integer(*value)),
             Float(value) => constant(Value::Float(*value)),
             String(value) => constant(Value::String(value.clone())),
-            Parameter(name) => Expression::Parameter(name.clone()),
+            Parameter(name) => Expression::parameter(name),
             Variable(name) => match rows.scope.get(name) {
                 Some(binding) => binding.variable.into(),
                 None => constant(Value::Null),
