@@ -32,7 +32,7 @@ pub struct Hosted {
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
-    plans: PlanCache,
+    pub(super) plans: PlanCache,
     /// The workspaces of the node, this one among them.
     siblings: Weak<Siblings>,
     pub(super) replica: Option<Replica>,
@@ -147,6 +147,9 @@ impl Hosted {
             Language::SparqlUpdate => None,
             Language::SparqlQuery | Language::Cypher => {
                 let session = session(request, settings, Arc::default());
+                if self.plans.writes(request, &session) {
+                    return Ok(None);
+                }
                 let planned = self.plans.plan(request, &session, &**dataset)?;
                 if planned.writes() && planned.explain.is_none() {
                     return Ok(None);

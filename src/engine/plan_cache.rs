@@ -25,15 +25,13 @@ pub(super) struct PlanCache {
     plans: Cache<Key, Arc<Planned>>,
 }
 
-/// What a plan is looked up by; whether it still is right, [`Planned::is_for`] tells.
+/// What a plan is looked up by; whether it still is right, [`Planned::is_for`] and [`Facts::hold`] tell.
 #[derive(PartialEq, Eq, Hash)]
 struct Key {
     is_cypher: bool,
     text: String,
     default_graph: GraphSelector,
     named_graphs: Option<Vec<NamedNode>>,
-    /// A transaction that has written promises nothing; its plans would push the others out.
-    has_facts: bool,
 }
 
 /// A query or Cypher statement, optimised for all requests that differ in the values of some parameters only.
@@ -73,26 +71,38 @@ impl PlanCache {
         session: &Session,
         dataset: &dyn Dataset,
     ) -> Result<Arc<Planned>, EngineError> {
-        let schema = dataset.schema()?;
-        let key = Key {
+        let key = Key::of(request, session);
+        if request.explain.is_none()
+            && let Some(planned) = self.plans.get(&key)
+            && planned.is_for(request, session)
+            && planned.facts.as_ref().map_or(Ok(true), |facts| facts.hold(dataset))?
+        {
+            return Ok(planned);
+        }
+        let session = Session { schema: dataset.schema()?, ..session.clone() };
+        let planned = Arc::new(Planned::new(request, &session, dataset)?);
+        if planned.explain.is_none() && key.text.len() <= TEXT_BYTES_MAX && !planned.is_passing() {
+            self.plans.insert(key, Arc::clone(&planned));
+        }
+        Ok(planned)
+    }
+
+    /// Returns whether a request is known to write, whatever the data.
+    pub fn writes(&self, request: &Request, session: &Session) -> bool {
+        let planned = self.plans.get(&Key::of(request, session));
+        request.explain.is_none()
+            && planned.is_some_and(|planned| planned.writes() && planned.is_for(request, session))
+    }
+}
+
+impl Key {
+    fn of(request: &Request, session: &Session) -> Key {
+        Key {
             is_cypher: request.language == Language::Cypher,
             text: request.text.clone(),
             default_graph: session.default_graph.clone(),
             named_graphs: session.named_graphs.clone(),
-            has_facts: !schema.predicates.is_empty(),
-        };
-        if request.explain.is_none()
-            && let Some(planned) = self.plans.get(&key)
-            && planned.is_for(request, session, dataset, &schema)
-        {
-            return Ok(planned);
         }
-        let session = Session { schema, ..session.clone() };
-        let planned = Arc::new(Planned::new(request, &session, dataset)?);
-        if planned.explain.is_none() && key.text.len() <= TEXT_BYTES_MAX {
-            self.plans.insert(key, Arc::clone(&planned));
-        }
-        Ok(planned)
     }
 }
 
@@ -133,14 +143,14 @@ impl Planned {
         query
     }
 
-    /// Returns whether planning this request would come to a plan with the same rows.
-    fn is_for(
-        &self,
-        request: &Request,
-        session: &Session,
-        dataset: &dyn Dataset,
-        schema: &Arc<Schema>,
-    ) -> bool {
+    /// Returns whether it was made where nothing is promised, as in a transaction that has written: it should not take
+    /// the place of a better one.
+    fn is_passing(&self) -> bool {
+        self.facts.as_ref().is_some_and(|facts| facts.schema.predicates.is_empty())
+    }
+
+    /// Returns whether it is right for a request as long as its facts hold.
+    fn is_for(&self, request: &Request, session: &Session) -> bool {
         let given = &request.parameters;
         self.kinds.iter().all(|(name, kind)| {
             given.get(name).is_some_and(|value| match self.fixed.get(name) {
@@ -148,21 +158,21 @@ impl Planned {
                 None => ParameterKind::of(value) == *kind,
             })
         }) && self.vocabulary == session.vocabulary
-            && self.facts.as_ref().is_none_or(|facts| facts.hold(dataset, schema))
     }
 }
 
 impl Facts {
-    fn hold(&self, dataset: &dyn Dataset, schema: &Arc<Schema>) -> bool {
-        if Arc::ptr_eq(&self.schema, schema) {
-            return true;
+    fn hold(&self, dataset: &dyn Dataset) -> Result<bool, EngineError> {
+        let schema = dataset.schema()?;
+        if Arc::ptr_eq(&self.schema, &schema) {
+            return Ok(true);
         }
         let statistics = dataset.statistics();
         let (less, more) = (self.quads.min(statistics.quads), self.quads.max(statistics.quads));
-        more / GROWTH_MAX <= less
+        Ok(more / GROWTH_MAX <= less
             && self.has_named_graphs == (statistics.named_graphs > 0)
             && schema.predicates.len() + schema.classes.len() <= FACTS_MAX
-            && self.schema.promises_like(schema)
+            && self.schema.promises_like(&schema))
     }
 }
 
@@ -222,4 +232,105 @@ fn reads_graph(plan: &LogicalPlan) -> bool {
         matches!(plan, QuadScan(_) | EdgeScan(_) | Path(_) | MultiwayJoin(_) | Repeat(_))
     };
     is_scan(plan) || plan.inputs().into_iter().any(reads_graph)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::{Answer, Engine, WorkspaceSettings};
+    use crate::model::Value;
+
+    fn engine() -> Engine {
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
+        engine
+    }
+
+    fn ask(engine: &Engine, text: &str, parameters: &[(&str, Value)]) -> Vec<Vec<Value>> {
+        let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let request = Request { parameters, may_write: true, ..Request::new(Language::Cypher, text, 0) };
+        let Answer::Rows(mut rows) = engine.run(&request).unwrap().answer else { unreachable!() };
+        let mut all = Vec::new();
+        while let Some(some) = rows.next_values().unwrap() {
+            all.extend(some);
+        }
+        all
+    }
+
+    fn kept(engine: &Engine) -> usize {
+        engine.hosted(None).unwrap().plans.plans.len()
+    }
+
+    const NAMED: &str = "MATCH (n:A {key: $key}) RETURN n.name AS name ORDER BY name";
+
+    #[test]
+    fn one_plan_serves_all_values_of_a_kind() {
+        let engine = engine();
+        ask(&engine, "UNWIND range(0, 99) AS k CREATE (:A {key: k, name: 'n' + k})", &[]);
+        let before = kept(&engine);
+        for key in [7, 99, 0, -1, 1 << 40] {
+            let expected = if (0..100).contains(&key) {
+                vec![vec![Value::String(format!("n{key}"))]]
+            } else {
+                Vec::new()
+            };
+            assert_eq!(ask(&engine, NAMED, &[("key", Value::Integer(key))]), expected);
+        }
+        assert_eq!(kept(&engine), before + 1);
+        assert!(ask(&engine, NAMED, &[("key", Value::String("7".to_owned()))]).is_empty());
+        assert!(ask(&engine, NAMED, &[("key", Value::Null)]).is_empty());
+        assert_eq!(ask(&engine, NAMED, &[("key", Value::Float(7.0))]).len(), 1);
+        assert_eq!(ask(&engine, NAMED, &[("key", Value::Integer(7))]).len(), 1);
+    }
+
+    #[test]
+    fn what_a_write_disproves_is_planned_anew() {
+        let engine = engine();
+        ask(&engine, "CREATE (:A {key: 7, name: 'integer'})", &[]);
+        let seven = [("key", Value::Integer(7))];
+        assert_eq!(ask(&engine, NAMED, &seven).len(), 1);
+        // Until now whole numbers were looked up as such alone.
+        ask(&engine, "CREATE (:A {key: 7.0, name: 'float'})", &[]);
+        assert_eq!(ask(&engine, NAMED, &seven).len(), 2);
+        let nodes = "MATCH (a)-[:R]->(b) RETURN b.name";
+        assert!(ask(&engine, nodes, &[]).is_empty());
+        ask(&engine, "MATCH (a:A), (b:A) WHERE a.name < b.name CREATE (a)-[:R]->(b)", &[]);
+        assert_eq!(ask(&engine, nodes, &[]).len(), 1);
+    }
+
+    #[test]
+    fn limits_and_strings_are_those_of_the_request() {
+        let engine = engine();
+        ask(&engine, "UNWIND ['a', 'b', 'c'] AS n CREATE (:A {key: n, name: n})", &[]);
+        for limit in [1, 3, 0, 2] {
+            let rows = ask(&engine, "MATCH (n:A) RETURN n LIMIT $limit", &[("limit", Value::Integer(limit))]);
+            assert_eq!(rows.len() as i64, limit);
+        }
+        for name in ["a", "c", "b"] {
+            let name = Value::String(name.to_owned());
+            assert_eq!(ask(&engine, NAMED, &[("key", name.clone())]), [[name]]);
+        }
+        let list =
+            |names: &[&str]| Value::List(names.iter().map(|n| Value::String((*n).to_owned())).collect());
+        for names in [&["a", "b"][..], &["c"], &[]] {
+            let rows = ask(&engine, "MATCH (n:A) WHERE n.name IN $names RETURN n", &[("names", list(names))]);
+            assert_eq!(rows.len(), names.len());
+        }
+    }
+
+    #[test]
+    fn writes_are_planned_once_and_see_their_values() {
+        let engine = engine();
+        let create = "CREATE (n:A {key: $key}) SET n.name = $name";
+        for (key, name) in [(1, "x"), (2, "y"), (3, "z")] {
+            ask(&engine, create, &[("key", Value::Integer(key)), ("name", Value::String(name.to_owned()))]);
+        }
+        let merge = "MERGE (n:A {key: $key}) ON MATCH SET n.name = 'met' ON CREATE SET n.name = 'new'";
+        ask(&engine, merge, &[("key", Value::Integer(2))]);
+        ask(&engine, merge, &[("key", Value::Integer(4))]);
+        let rows = ask(&engine, "MATCH (n:A) RETURN n.key, n.name ORDER BY n.key", &[]);
+        let names: Vec<&Value> = rows.iter().map(|row| &row[1]).collect();
+        let expected = ["x", "met", "z", "new"].map(|name| Value::String(name.to_owned()));
+        assert_eq!(names, expected.iter().collect::<Vec<_>>());
+    }
 }

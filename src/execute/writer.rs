@@ -148,9 +148,7 @@ impl Writer {
         let node = self.intern(&self.context.mint()?.into())?;
         self.summary.nodes_created += 1;
         self.set_labels(node, labels)?;
-        for (key, value) in properties {
-            self.set_property(node, key, *value)?;
-        }
+        self.give_properties(node, properties)?;
         self.loose.push(node);
         Ok(node)
     }
@@ -190,8 +188,7 @@ impl Writer {
         let quad = Quad { subject: start, predicate, object: end, graph: self.graph };
         let is_new = self.insert(quad)?;
         self.summary.relationships_created += 1;
-        let properties: Vec<_> = properties.iter().filter(|(_, value)| !value.is_undefined()).collect();
-        if is_new && properties.is_empty() {
+        if is_new && properties.iter().all(|(_, value)| value.is_undefined()) {
             return Ok(self.context.values.intern(Local::Relationship { quad, edge: None }));
         }
         if !is_new && self.reifiers(&quad)?.is_empty() {
@@ -200,9 +197,7 @@ impl Writer {
         }
         let edge = self.intern(&self.context.mint()?.into())?;
         self.insert_reifier(edge, quad)?;
-        for (key, value) in properties {
-            self.set_property(edge, key, *value)?;
-        }
+        self.give_properties(edge, properties)?;
         Ok(self.context.values.intern(Local::Relationship { quad, edge: Some(edge) }))
     }
 
@@ -277,6 +272,25 @@ impl Writer {
                 "only nodes and relationships have properties that can be set",
             )),
         }
+    }
+
+    /// Sets the properties of what was made just now, and has none.
+    fn give_properties(
+        &mut self,
+        subject: TermId,
+        properties: &[(String, TermId)],
+    ) -> Result<(), ExecuteError> {
+        for (place, (key, value)) in properties.iter().enumerate() {
+            if properties[..place].iter().any(|(earlier, _)| earlier == key) {
+                self.set_property(subject, key, *value)?;
+            } else if !value.is_undefined() {
+                let predicate = self.intern(&self.context.vocabulary.iri(key).into())?;
+                let object = self.storable(*value)?;
+                self.insert(Quad { subject, predicate, object, graph: self.graph })?;
+                self.summary.properties_set += 1;
+            }
+        }
+        Ok(())
     }
 
     fn set_property(&mut self, subject: TermId, key: &str, value: TermId) -> Result<(), ExecuteError> {
