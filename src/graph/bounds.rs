@@ -122,7 +122,7 @@ impl Bounds {
         let mut words = Vec::new();
         for ((place, out), _) in out.iter_mut().enumerate().zip(wanted).filter(|(_, wanted)| **wanted) {
             words.clear();
-            append_ranges(piece, place, ranges, &mut words)?;
+            piece.append_ranges(place, ranges, &mut words)?;
             if let Some(kept) = &kept {
                 let mut kept = kept.iter();
                 words.retain(|_| kept.next() == Some(&true));
@@ -166,15 +166,6 @@ impl Bounds {
     }
 }
 
-fn append_ranges(
-    piece: &Piece<'_>,
-    place: usize,
-    ranges: &[Range<usize>],
-    out: &mut Vec<u64>,
-) -> Result<(), Malformed> {
-    ranges.iter().try_for_each(|range| piece.append(place, range.clone(), out))
-}
-
 /// Leaves those rows of `ranges` in `kept`, which are all at first, that satisfy `is_wanted` in a place.
 fn keep(
     kept: &mut Option<Vec<bool>>,
@@ -187,7 +178,7 @@ fn keep(
         return Ok(());
     }
     let mut values = Vec::new();
-    append_ranges(piece, place, ranges, &mut values)?;
+    piece.append_ranges(place, ranges, &mut values)?;
     let kept = kept.get_or_insert_with(|| vec![true; values.len()]);
     kept.iter_mut().zip(values).for_each(|(keep, value)| *keep &= is_wanted(value));
     Ok(())

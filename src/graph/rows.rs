@@ -150,12 +150,17 @@ impl Piece<'_> {
         Piece { columns: columns.collect(), rows: self.rows }
     }
 
-    /// Appends what some rows have in a place.
+    /// Appends what ascending ranges of rows have in a place.
     ///
     /// # Errors
     /// If the column was not asked for, or is malformed.
-    pub fn append(&self, place: usize, rows: Range<usize>, out: &mut Vec<u64>) -> Result<(), Malformed> {
-        self.column(place)?.append(rows, out)
+    pub fn append_ranges(
+        &self,
+        place: usize,
+        ranges: &[Range<usize>],
+        out: &mut Vec<u64>,
+    ) -> Result<(), Malformed> {
+        self.column(place)?.append_ranges(ranges, out)
     }
 
     /// As [`Column::runs`].
@@ -325,7 +330,7 @@ mod tests {
             let piece = block.piece(index, |_| true).unwrap();
             for place in 0..N {
                 let mut found = Vec::new();
-                piece.append(place, 0..piece.rows(), &mut found).unwrap();
+                piece.append_ranges(place, &[0..piece.rows()], &mut found).unwrap();
                 assert_eq!(found, expected.iter().map(|row| row[place]).collect::<Vec<_>>());
             }
             assert_eq!(block.first_of(index), Some(&wide(&expected[0])));

@@ -101,7 +101,9 @@ mod tests {
                 TermId::from_f64(f64::from(mantissa) / 10f64.powi(scale)).map(TermId::to_bits)
             }),
         ];
-        let values = proptest::collection::vec(value, 1..300);
+        let even = (any::<u64>(), 0u64..3, 1u64..300)
+            .prop_map(|(first, step, count)| (0..count).map(|n| first.wrapping_add(n * step)).collect());
+        let values = prop_oneof![proptest::collection::vec(value, 1..300), even];
         (values, any::<bool>(), 1usize..4).prop_map(|(mut values, sorted, repeat)| {
             if sorted {
                 values.sort_unstable();
@@ -130,6 +132,9 @@ mod tests {
             let mut some = Vec::new();
             column.append(rows.clone(), &mut some).unwrap();
             prop_assert_eq!(&some, &values[rows.clone()]);
+            let mut all = Vec::new();
+            column.append_ranges(&[0..a.min(b), a.min(b)..a.min(b), rows.clone(), a.max(b)..values.len()], &mut all).unwrap();
+            prop_assert_eq!(&all, &values);
             if values.is_sorted() {
                 let value = *of.get(&values);
                 for (low, high) in [(value, value), (value, value.saturating_add(3)), (value.saturating_sub(3), value), (0, u64::MAX)] {

@@ -153,6 +153,26 @@ impl<'a> Column<'a> {
         Ok(())
     }
 
+    /// As [`Column::append`], of ascending ranges of rows, of which there may be many.
+    pub fn append_ranges(&self, ranges: &[Range<usize>], out: &mut Vec<u64>) -> Result<(), Malformed> {
+        match &self.coding {
+            Coding::Constant(value) => {
+                out.resize(out.len() + ranges.iter().map(Range::len).sum::<usize>(), *value);
+            }
+            Coding::Runs { heads, ends } if self.values.get().is_none() => {
+                let mut run = 0;
+                for range in ranges {
+                    run = run_after(ends, run, range.start);
+                    each_run_from(heads, ends, run, range.clone(), &mut |value, rows| {
+                        out.resize(out.len() + rows, value);
+                    });
+                }
+            }
+            _ => ranges.iter().try_for_each(|range| self.append(range.clone(), out))?,
+        }
+        Ok(())
+    }
+
     /// Hands the values of some rows to `visit`, with how many rows on end have each.
     pub fn runs(&self, rows: Range<usize>, visit: &mut dyn FnMut(u64, usize)) -> Result<(), Malformed> {
         match &self.coding {
@@ -242,7 +262,29 @@ fn sum(first: u64, steps: &mut [u64]) {
 }
 
 fn each_run(heads: &[u64], ends: &[u16], rows: Range<usize>, visit: &mut dyn FnMut(u64, usize)) {
-    let first_run = ends.partition_point(|end| usize::from(*end) <= rows.start);
+    each_run_from(heads, ends, run_after(ends, 0, rows.start), rows, visit);
+}
+
+/// Returns the first run from `run` on that ends after a row; it is taken to be near.
+fn run_after(ends: &[u16], run: usize, row: usize) -> usize {
+    let is_before = |end: &u16| usize::from(*end) <= row;
+    let (mut from, mut step) = (run, 1);
+    while ends.get(from + step - 1).is_some_and(is_before) {
+        from += step;
+        step *= 2;
+    }
+    let near = ends.get(from..ends.len().min(from + step)).unwrap_or_default();
+    from + near.partition_point(is_before)
+}
+
+/// Hands on the runs of some rows, the first of which is in `first_run`.
+fn each_run_from(
+    heads: &[u64],
+    ends: &[u16],
+    first_run: usize,
+    rows: Range<usize>,
+    visit: &mut dyn FnMut(u64, usize),
+) {
     let mut begin = rows.start;
     for (head, end) in heads.iter().zip(ends).skip(first_run) {
         let until = usize::from(*end).min(rows.end);
