@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 
 use super::cursor::Malformed;
 use super::manifest::RowEntry;
-use super::rows::{Piece, Row, WIDTH_MAX};
+use super::rows::{ColumnSet, Piece, Row, WIDTH_MAX};
 use crate::dataset::Runs;
 use crate::model::{GraphFilter, Permutation, QuadPattern, TermId};
 
@@ -94,6 +94,12 @@ impl Bounds {
     /// Returns whether all rows from low to high match.
     pub fn is_exact(&self) -> bool {
         self.residual.is_empty() && self.graph == GraphFilter::All
+    }
+
+    /// Returns what is looked at of a piece in which rows are searched for, to get those places of them that are wanted.
+    pub fn columns(&self, wanted: &[bool]) -> ColumnSet {
+        let searched = self.open_place().unwrap_or(self.graph_place);
+        ColumnSet::of(|place| place <= searched || wanted.get(place) == Some(&true) || self.asks(place))
     }
 
     /// Returns whether matching looks at a place, past the prefix.

@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::bounds::Bounds;
 use super::cursor::Malformed;
 use super::manifest::{RowEntry, Section};
-use super::rows::{Piece, Row, WIDTH_MAX};
+use super::rows::{ColumnSet, Piece, Row, WIDTH_MAX};
 use super::run::Run;
 use super::scan::{AnyBlock, Visit, corrupt, edge_positions, in_order};
 use crate::batch::{BATCH_ROWS, Batch};
@@ -24,6 +24,8 @@ pub struct KeyScan {
     section: Section,
     bounds: Bounds,
     wanted: Vec<bool>,
+    /// What is read of a piece.
+    columns: ColumnSet,
     keys: Keys,
     /// Blocks with their place in the section.
     asked: VecDeque<(usize, AnyBlock)>,
@@ -41,7 +43,8 @@ struct Keys {
 impl KeyScan {
     pub fn begin(run: Run, section: Section, bounds: Bounds, wanted: Vec<bool>, keys: &[TermId]) -> KeyScan {
         let keys = Keys::new(&bounds, keys);
-        KeyScan { run, section, bounds, wanted, keys, asked: VecDeque::new(), rest: None }
+        let columns = bounds.columns(&wanted);
+        KeyScan { run, section, bounds, wanted, columns, keys, asked: VecDeque::new(), rest: None }
     }
 
     /// Appends rows to `out` until there are enough or none are left; returns how many.
@@ -73,7 +76,7 @@ impl KeyScan {
             if past.is_some_and(|past| (index, at) <= past) {
                 return Err(corrupt(id, "its rows are out of order"));
             }
-            let (piece, key) = (self.run.piece(id, rows, at)?, self.keys.next);
+            let (piece, key) = (self.run.piece(id, rows, at, self.columns)?, self.keys.next);
             let malformed = |error| DatasetError::from(rows.corrupt(error));
             let (ranges, goes_on) = self.keys.take(&self.bounds, &piece, next).map_err(malformed)?;
             count += visit(&self.bounds, &piece, &ranges, &self.wanted).map_err(malformed)?;

@@ -68,6 +68,26 @@ pub struct Piece<'a> {
     rows: usize,
 }
 
+/// Some of the columns of a piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ColumnSet {
+    /// The bit of each is its place in the sort key.
+    bits: u8,
+}
+
+impl ColumnSet {
+    pub const ALL: ColumnSet = ColumnSet { bits: u8::MAX };
+
+    pub fn of(is_wanted: impl Fn(usize) -> bool) -> ColumnSet {
+        let places = (0..WIDTH_MAX).filter(|place| is_wanted(*place));
+        ColumnSet { bits: places.fold(0, |bits, place| bits | 1 << place) }
+    }
+
+    pub fn contains(self, place: usize) -> bool {
+        self.bits >> place & 1 == 1
+    }
+}
+
 impl RowBlock {
     pub fn rows(&self) -> usize {
         self.rows

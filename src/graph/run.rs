@@ -16,7 +16,7 @@ use super::key_scan::{NamedEdges, blocks_of_keys};
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
 };
-use super::rows::{BLOCK_ROWS, Piece, RowBlock, WIDTH_MAX};
+use super::rows::{BLOCK_ROWS, ColumnSet, Piece, RowBlock, WIDTH_MAX};
 use super::scan::{EdgeScan, RunScan};
 use super::term_key::DICTIONARY_KINDS;
 use super::term_key::term_key;
@@ -48,7 +48,7 @@ struct Inner {
     reified: Vec<TermId>,
     schema: OnceLock<Arc<Schema>>,
     /// The pieces that lookups decoded last.
-    pieces: Cache<(BlockId, usize), Arc<Piece<'static>>, PieceBytes>,
+    pieces: Cache<PieceKey, Arc<Piece<'static>>, PieceBytes>,
     /// The ids of the IRIs that were asked for last: every plan names its predicates several times.
     names: Cache<NamedNode, Option<TermId>>,
 }
@@ -538,21 +538,24 @@ impl Run {
         let before = blocks.clone().skip(1).filter_map(|index| entries.get(index.checked_sub(1)?));
         let spanned: u64 = before.map(|entry| u64::from(entry.rows)).sum();
         let [first_id, end_id] = ends.as_slice() else { return Ok(None) };
-        let below = first.rank(&bounds.low, false, |index| self.piece(*first_id, first, index))? as u64;
-        let rank = end.rank(&bounds.high, true, |index| self.piece(*end_id, end, index))?;
+        let below = first
+            .rank(&bounds.low, false, |index| self.piece(*first_id, first, index, ColumnSet::ALL))?
+            as u64;
+        let rank = end.rank(&bounds.high, true, |index| self.piece(*end_id, end, index, ColumnSet::ALL))?;
         let through = spanned + rank as u64;
         Ok(Some(through.saturating_sub(below)))
     }
 
-    /// Returns a piece of a block; for lookups, which come back to the same ones.
+    /// Returns some columns of a piece of a block; for lookups, which come back to the same ones.
     pub(super) fn piece(
         &self,
         id: BlockId,
         block: &RowBlock,
         index: usize,
+        columns: ColumnSet,
     ) -> Result<Arc<Piece<'static>>, BlockError> {
-        let read = || Ok(Arc::new(block.piece(index, |_| true)?.into_owned()));
-        self.inner.pieces.get_or_insert_with(&(id, index), read)
+        let read = || Ok(Arc::new(block.piece(index, |place| columns.contains(place))?.into_owned()));
+        self.inner.pieces.get_or_insert_with(&(id, index, columns), read)
     }
 
     /// Guesses from the statistics alone.
@@ -609,11 +612,14 @@ const COUNTED_ROWS_MAX: u64 = 2048;
 /// A prefetch does not ask for more blocks than this; the scans ask for the rest as they go.
 const PREFETCH_BLOCKS_MAX: usize = 64;
 
+/// The block, the place of the piece in it, and what was read of it.
+type PieceKey = (BlockId, usize, ColumnSet);
+
 #[derive(Clone)]
 struct PieceBytes;
 
-impl Weighter<(BlockId, usize), Arc<Piece<'static>>> for PieceBytes {
-    fn weight(&self, _: &(BlockId, usize), piece: &Arc<Piece<'static>>) -> u64 {
+impl Weighter<PieceKey, Arc<Piece<'static>>> for PieceBytes {
+    fn weight(&self, _: &PieceKey, piece: &Arc<Piece<'static>>) -> u64 {
         piece.weight_bytes() as u64
     }
 }

@@ -170,7 +170,7 @@ impl RowScan {
                 || rows.first_of(self.piece + 1).map_or(is_last_block, |next| *next > self.bounds.high);
             let malformed = |error| DatasetError::from(rows.corrupt(error));
             count += if is_end {
-                let piece = self.run.piece(*id, rows, self.piece)?;
+                let piece = self.run.piece(*id, rows, self.piece, self.bounds.columns(&self.wanted))?;
                 let within = piece.within(&self.bounds.low, &self.bounds.high).map_err(malformed)?;
                 visit(&self.bounds, &piece, &[within], &self.wanted).map_err(malformed)?
             } else {
