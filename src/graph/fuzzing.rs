@@ -200,7 +200,9 @@ fn rows_of(block: &RowBlock, index: usize) -> Result<Vec<Row>, BlockError> {
     let mut column = Vec::new();
     for place in 0..block.width() {
         column.clear();
-        piece.append_ranges(place, &[0..piece.rows()], &mut column).map_err(|error| block.corrupt(error))?;
+        piece
+            .append_ranges(place, std::slice::from_ref(&(0..piece.rows())), &mut column)
+            .map_err(|error| block.corrupt(error))?;
         rows.iter_mut().zip(&column).for_each(|(row, id)| row[place] = *id);
     }
     Ok(rows)

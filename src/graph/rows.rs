@@ -350,7 +350,7 @@ mod tests {
             let piece = block.piece(index, |_| true).unwrap();
             for place in 0..N {
                 let mut found = Vec::new();
-                piece.append_ranges(place, &[0..piece.rows()], &mut found).unwrap();
+                piece.append_ranges(place, std::slice::from_ref(&(0..piece.rows())), &mut found).unwrap();
                 assert_eq!(found, expected.iter().map(|row| row[place]).collect::<Vec<_>>());
             }
             assert_eq!(block.first_of(index), Some(&wide(&expected[0])));
