@@ -147,13 +147,9 @@ impl Hosted {
             Language::SparqlUpdate => None,
             Language::SparqlQuery | Language::Cypher => {
                 let session = session(request, settings, Arc::default());
-                if self.plans.writes(request, &session) {
+                let Some(planned) = self.plans.to_read(request, &session, &**dataset)? else {
                     return Ok(None);
-                }
-                let planned = self.plans.plan(request, &session, &**dataset)?;
-                if planned.writes() && planned.explain.is_none() {
-                    return Ok(None);
-                }
+                };
                 let session = Session { default_graph: planned.default_graph.clone(), ..session };
                 let context = self.reading_context(request, &session, dataset.clone())?;
                 let query = planned.bind(&request.parameters);
@@ -420,7 +416,7 @@ impl Write {
                 Answer::Updated { summary, graph_existed }
             }
             Statement::Cypher => {
-                let planned = hosted.plans.plan(request, session, &**transaction)?;
+                let planned = hosted.plans.to_write(request, session, &**transaction)?;
                 let context = self.context(planned.default_graph.clone(), transaction);
                 // All rows are pulled before the commit: a failure on the way must leave no trace.
                 let rows = execute::execute(&planned.bind(&request.parameters), context)?;
@@ -527,13 +523,12 @@ impl From<WorkspaceError> for EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Engine, WorkspaceSettings};
+    use crate::engine::Engine;
     use crate::language::cypher;
 
     #[test]
     fn every_procedure_that_the_language_knows_can_be_called() {
-        let engine = Engine::in_memory();
-        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
+        let engine = Engine::with_workspace();
         for (name, signature) in cypher::built_in_procedures() {
             let arguments = vec!["null"; signature.arguments.len()].join(", ");
             let text = format!("CALL `{name}`({arguments})").replace('.', "`.`");

@@ -141,6 +141,14 @@ impl Engine {
         Ok(Engine { keyring: Some(Mutex::new(keyring)), ..engine })
     }
 
+    /// Makes one in memory, with an empty workspace.
+    #[cfg(test)]
+    fn with_workspace() -> Engine {
+        let engine = Engine::in_memory();
+        engine.create_workspace("w", WorkspaceSettings::default(), 0).expect("the name is free");
+        engine
+    }
+
     /// Makes an engine whose data ends with it.
     pub fn in_memory() -> Engine {
         let author = SecretKey::generate();

@@ -10,7 +10,9 @@ use crate::dataset::Dataset;
 use crate::language::{cypher, sparql};
 use crate::model::{Map, NamedNode, Vocabulary};
 use crate::optimize::{optimize, wants_values};
-use crate::plan::{self, GraphSelector, LogicalPlan, ParameterKind, Query, Schema, Session, Statement};
+use crate::plan::{
+    self, Expression, GraphSelector, LogicalPlan, ParameterKind, Query, Schema, Session, Statement,
+};
 
 const PLANS_MAX: usize = 512;
 /// A longer text is not kept.
@@ -64,17 +66,52 @@ impl Default for PlanCache {
 }
 
 impl PlanCache {
-    /// Returns the plan of a request in SPARQL's query language or Cypher; `session` without facts.
-    pub fn plan(
+    /// Returns the plan of a request in SPARQL's query language or Cypher, `session` without facts; `None` if it writes
+    /// and is not only to be explained.
+    pub fn to_read(
+        &self,
+        request: &Request,
+        session: &Session,
+        dataset: &dyn Dataset,
+    ) -> Result<Option<Arc<Planned>>, EngineError> {
+        let key = Key::of(request, session);
+        let kept = self.kept(&key, request, session);
+        // Whether it writes does not hang on the data.
+        if kept.as_ref().is_some_and(|planned| planned.writes()) {
+            return Ok(None);
+        }
+        let planned = self.plan(key, kept, request, session, dataset)?;
+        Ok((!planned.writes() || planned.explain.is_some()).then_some(planned))
+    }
+
+    /// As [`PlanCache::to_read`], of a request that may write.
+    pub fn to_write(
         &self,
         request: &Request,
         session: &Session,
         dataset: &dyn Dataset,
     ) -> Result<Arc<Planned>, EngineError> {
         let key = Key::of(request, session);
-        if request.explain.is_none()
-            && let Some(planned) = self.plans.get(&key)
-            && planned.is_for(request, session)
+        let kept = self.kept(&key, request, session);
+        self.plan(key, kept, request, session, dataset)
+    }
+
+    /// Returns the plan that is kept for a request, whatever the data.
+    fn kept(&self, key: &Key, request: &Request, session: &Session) -> Option<Arc<Planned>> {
+        let planned = self.plans.get(key).filter(|_| request.explain.is_none())?;
+        planned.is_for(request, session).then_some(planned)
+    }
+
+    /// Returns the plan that is kept, if its facts hold, or else makes one.
+    fn plan(
+        &self,
+        key: Key,
+        kept: Option<Arc<Planned>>,
+        request: &Request,
+        session: &Session,
+        dataset: &dyn Dataset,
+    ) -> Result<Arc<Planned>, EngineError> {
+        if let Some(planned) = kept
             && planned.facts.as_ref().map_or(Ok(true), |facts| facts.hold(dataset))?
         {
             return Ok(planned);
@@ -85,13 +122,6 @@ impl PlanCache {
             self.plans.insert(key, Arc::clone(&planned));
         }
         Ok(planned)
-    }
-
-    /// Returns whether a request is known to write, whatever the data.
-    pub fn writes(&self, request: &Request, session: &Session) -> bool {
-        let planned = self.plans.get(&Key::of(request, session));
-        request.explain.is_none()
-            && planned.is_some_and(|planned| planned.writes() && planned.is_for(request, session))
     }
 }
 
@@ -225,26 +255,20 @@ fn compile(request: &Request, session: &Session) -> Result<Compiled, EngineError
     Ok(Compiled { query, explain, default_graph: compiled.graph })
 }
 
-/// Returns whether a plan scans anything.
+/// Returns whether a plan, or one in its expressions, scans anything.
 fn reads_graph(plan: &LogicalPlan) -> bool {
-    let is_scan = |plan: &LogicalPlan| {
-        use LogicalPlan::*;
-        matches!(plan, QuadScan(_) | EdgeScan(_) | Path(_) | MultiwayJoin(_) | Repeat(_))
-    };
-    is_scan(plan) || plan.inputs().into_iter().any(reads_graph)
+    use LogicalPlan::*;
+    let has_plan = |expression: &Expression| expression.any(&|part| matches!(part, Expression::Exists(_)));
+    matches!(plan, QuadScan(_) | EdgeScan(_) | Path(_) | MultiwayJoin(_) | Repeat(_))
+        || plan.expressions().into_iter().any(has_plan)
+        || plan.inputs().into_iter().any(reads_graph)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Answer, Engine, WorkspaceSettings};
+    use crate::engine::{Answer, Engine};
     use crate::model::Value;
-
-    fn engine() -> Engine {
-        let engine = Engine::in_memory();
-        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
-        engine
-    }
 
     fn ask(engine: &Engine, text: &str, parameters: &[(&str, Value)]) -> Vec<Vec<Value>> {
         let parameters = parameters.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
@@ -265,7 +289,7 @@ mod tests {
 
     #[test]
     fn one_plan_serves_all_values_of_a_kind() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         ask(&engine, "UNWIND range(0, 99) AS k CREATE (:A {key: k, name: 'n' + k})", &[]);
         let before = kept(&engine);
         for key in [7, 99, 0, -1, 1 << 40] {
@@ -285,13 +309,19 @@ mod tests {
 
     #[test]
     fn what_a_write_disproves_is_planned_anew() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         ask(&engine, "CREATE (:A {key: 7, name: 'integer'})", &[]);
         let seven = [("key", Value::Integer(7))];
         assert_eq!(ask(&engine, NAMED, &seven).len(), 1);
+        // Its one pattern stands in an expression.
+        let exists = "PREFIX : <https://reefloom.org/data#>
+            ASK { FILTER EXISTS { ?n :key ?key ; :name 'float' FILTER(?key = 7) } }";
+        let exists = || engine.run(&Request::new(Language::SparqlQuery, exists, 0)).unwrap().answer;
+        assert!(matches!(exists(), Answer::Boolean(false)));
         // Until now whole numbers were looked up as such alone.
         ask(&engine, "CREATE (:A {key: 7.0, name: 'float'})", &[]);
         assert_eq!(ask(&engine, NAMED, &seven).len(), 2);
+        assert!(matches!(exists(), Answer::Boolean(true)));
         let nodes = "MATCH (a)-[:R]->(b) RETURN b.name";
         assert!(ask(&engine, nodes, &[]).is_empty());
         ask(&engine, "MATCH (a:A), (b:A) WHERE a.name < b.name CREATE (a)-[:R]->(b)", &[]);
@@ -300,7 +330,7 @@ mod tests {
 
     #[test]
     fn limits_and_strings_are_those_of_the_request() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         ask(&engine, "UNWIND ['a', 'b', 'c'] AS n CREATE (:A {key: n, name: n})", &[]);
         for limit in [1, 3, 0, 2] {
             let rows = ask(&engine, "MATCH (n:A) RETURN n LIMIT $limit", &[("limit", Value::Integer(limit))]);
@@ -320,7 +350,7 @@ mod tests {
 
     #[test]
     fn writes_are_planned_once_and_see_their_values() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         let create = "CREATE (n:A {key: $key}) SET n.name = $name";
         for (key, name) in [(1, "x"), (2, "y"), (3, "z")] {
             ask(&engine, create, &[("key", Value::Integer(key)), ("name", Value::String(name.to_owned()))]);

@@ -151,14 +151,8 @@ fn run_again(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::{Answer, Engine, Language, WorkspaceSettings};
+    use crate::engine::{Answer, Engine, Language};
     use crate::model::Value;
-
-    fn engine() -> Engine {
-        let engine = Engine::in_memory();
-        engine.create_workspace("w", WorkspaceSettings::default(), 0).unwrap();
-        engine
-    }
 
     fn begin(engine: &Engine) -> OpenTransaction {
         OpenTransaction::begin(engine.hosted(None).unwrap(), None, true).unwrap()
@@ -177,7 +171,7 @@ mod tests {
 
     #[test]
     fn its_own_changes_are_seen_and_others_are_not() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         let mut transaction = begin(&engine);
         transaction.run(&cypher("CREATE (:A)")).unwrap();
         let early = transaction.run(&cypher(COUNT)).unwrap();
@@ -193,7 +187,7 @@ mod tests {
 
     #[test]
     fn of_two_that_read_the_second_is_refused_and_a_dropped_one_leaves_nothing() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         let (mut first, mut second, mut third) = (begin(&engine), begin(&engine), begin(&engine));
         for transaction in [&mut first, &mut second, &mut third] {
             transaction.run(&cypher(COUNT)).unwrap();
@@ -207,7 +201,7 @@ mod tests {
 
     #[test]
     fn what_only_wrote_is_run_again_unless_it_would_change_something_else() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         engine.run(&cypher("CREATE (:A {n: 0})")).unwrap();
         let add = "MATCH (n:A) SET n.n = n.n + 1";
         let (mut first, mut second, mut third) = (begin(&engine), begin(&engine), begin(&engine));
@@ -223,7 +217,7 @@ mod tests {
 
     #[test]
     fn a_failed_one_cannot_be_committed_and_a_reading_one_cannot_write() {
-        let engine = engine();
+        let engine = Engine::with_workspace();
         let mut transaction = begin(&engine);
         transaction.run(&cypher("CREATE (:A)")).unwrap();
         assert!(transaction.run(&cypher("UNWIND [1, 0] AS n CREATE (:A {n: 1 / n})")).is_err());

@@ -48,11 +48,6 @@ impl Parameter {
     pub fn new(name: impl Into<String>) -> Parameter {
         Parameter { name: name.into(), sample: None }
     }
-
-    /// Returns the kind that the values have; `None` if nothing is known of them.
-    pub fn kind(&self) -> Option<ParameterKind> {
-        ParameterKind::of(self.sample.as_ref()?)
-    }
 }
 
 impl PartialEq for Parameter {
