@@ -197,12 +197,13 @@ impl Gatherer<'_> {
         Ok((kind as u64) << 60 | u64::from(number))
     }
 
-    /// Adds a quad whose triple a node reifies, and quads of that node: keys and values of an edge. IRIs are
-    /// asked about as by [`Gatherer::insert_plain`].
+    /// Adds a quad whose triple a blank node reifies, and quads of that node: keys and values of an edge. IRIs are
+    /// asked about as by [`Gatherer::insert_plain`]. The label of `reifier`, of which the first part is put before
+    /// the other, stands in nothing else that is gathered.
     pub fn insert_edge(
         &mut self,
         quad: &PlainQuad<'_>,
-        reifier: PlainNode<'_>,
+        reifier: [&str; 2],
         properties: &[(&str, PlainTerm<'_>)],
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
@@ -218,7 +219,7 @@ impl Gatherer<'_> {
     fn put_edge(
         &mut self,
         quad: &PlainQuad<'_>,
-        reifier: PlainNode<'_>,
+        [prefix, label]: [&str; 2],
         properties: &[(&str, PlainTerm<'_>)],
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
@@ -232,7 +233,9 @@ impl Gatherer<'_> {
             return Err(Refused::Term);
         }
         let triple = self.interner.insert_triple_key(&self.key, [subject, predicate, object]);
-        let reifier = self.plain(PlainTerm::Node(reifier), is_valid)?;
+        self.key.clear();
+        let kind = put_plain_key(&mut self.key, PlainTerm::Node(PlainNode::Blank(prefix, label)));
+        let reifier = (kind as u64) << 60 | u64::from(self.interner.push_key(&self.key));
         let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
         self.rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {

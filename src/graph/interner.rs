@@ -25,6 +25,8 @@ pub struct Interner {
     triples: Vec<TripleParts>,
     /// An open-addressing table of numbers, by hash of the key.
     slots: Vec<u64>,
+    /// How many slots are taken.
+    slots_taken: usize,
     hasher: RandomState,
     scratch: Vec<u8>,
 }
@@ -35,6 +37,7 @@ impl Default for Interner {
             keys: Keys::default(),
             triples: Vec::new(),
             slots: vec![EMPTY; 64],
+            slots_taken: 0,
             hasher: RandomState::default(),
             scratch: Vec::new(),
         }
@@ -108,7 +111,7 @@ impl Interner {
     /// Returns the number of a key, and whether it is new; a new one is asked about first, and is not
     /// inserted if `accept` refuses it.
     pub fn insert_key_if(&mut self, key: &[u8], accept: impl FnOnce(&[u8]) -> bool) -> Option<(u32, bool)> {
-        if self.keys.len() * 2 >= self.slots.len() {
+        if self.slots_taken * 2 >= self.slots.len() {
             self.grow();
         }
         let mask = self.slots.len() - 1;
@@ -124,11 +127,18 @@ impl Interner {
         if !accept(key) {
             return None;
         }
+        let number = self.push_key(key);
+        self.slots[slot] = hash >> 32 << 32 | u64::from(number);
+        self.slots_taken += 1;
+        Some((number, true))
+    }
+
+    /// Returns the number of a key that was not inserted before, and never will be again.
+    pub fn push_key(&mut self, key: &[u8]) -> u32 {
         let number = u32::try_from(self.keys.len()).expect("fewer than 2^32 terms fit into memory");
         assert!(number != EMPTY as u32, "fewer than 2^32 terms fit into memory");
-        self.slots[slot] = hash >> 32 << 32 | u64::from(number);
         self.keys.push(key);
-        Some((number, true))
+        number
     }
 
     /// Doubles the table; the halves of the hashes that it holds say where to.

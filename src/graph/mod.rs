@@ -21,6 +21,7 @@ mod layer;
 mod manifest;
 mod output;
 mod part;
+mod row_file;
 mod row_sort;
 mod rows;
 mod run;

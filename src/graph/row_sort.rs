@@ -3,10 +3,11 @@
 
 use super::WriteError;
 use super::layer::RowStream;
-use crate::block::{BlockError, Scratch, ScratchFile};
+use super::row_file::{GROUP_ROWS, RowFile};
+use crate::block::Scratch;
 
 /// How many rows travel together.
-const ROWS_AT_ONCE: usize = 2048;
+const ROWS_AT_ONCE: usize = GROUP_ROWS;
 
 /// Takes rows in any order.
 pub struct RowSorter<'a, const N: usize> {
@@ -22,7 +23,7 @@ pub struct RowSorter<'a, const N: usize> {
 /// Sorted rows: some in memory, some in scratch space.
 enum Piece<const N: usize> {
     Memory(Vec<[u64; N]>),
-    Scratch { file: Box<dyn ScratchFile>, rows: u64 },
+    Scratch(RowFile<N>),
 }
 
 impl<'a, const N: usize> RowSorter<'a, N> {
@@ -64,9 +65,9 @@ impl<'a, const N: usize> RowSorter<'a, N> {
     }
 
     fn lay_down(&mut self) -> Result<(), WriteError> {
-        let mut file = self.scratch.create().map_err(BlockError::from)?;
-        put_rows(&mut *file, &self.rows)?;
-        self.pieces.push(Piece::Scratch { file, rows: self.rows.len() as u64 });
+        let mut file = RowFile::create(self.scratch)?;
+        file.append(&self.rows)?;
+        self.pieces.push(Piece::Scratch(file));
         self.rows.clear();
         Ok(())
     }
@@ -83,7 +84,7 @@ impl<'a, const N: usize> RowSorter<'a, N> {
 /// Takes rows that come sorted, as one piece.
 pub struct RowRun<'a, const N: usize> {
     sorter: RowSorter<'a, N>,
-    laid_down: Option<(Box<dyn ScratchFile>, u64)>,
+    laid_down: Option<RowFile<N>>,
 }
 
 impl<'a, const N: usize> RowRun<'a, N> {
@@ -102,15 +103,11 @@ impl<'a, const N: usize> RowRun<'a, N> {
     }
 
     fn lay_down(&mut self) -> Result<(), WriteError> {
-        let (file, count) = match &mut self.laid_down {
-            Some(laid_down) => laid_down,
-            None => {
-                let file = self.sorter.scratch.create().map_err(BlockError::from)?;
-                self.laid_down.insert((file, 0))
-            }
+        let file = match &mut self.laid_down {
+            Some(file) => file,
+            None => self.laid_down.insert(RowFile::create(self.sorter.scratch)?),
         };
-        put_rows(&mut **file, &self.sorter.rows)?;
-        *count += self.sorter.rows.len() as u64;
+        file.append(&self.sorter.rows)?;
         self.sorter.rows.clear();
         Ok(())
     }
@@ -121,7 +118,7 @@ impl<'a, const N: usize> RowRun<'a, N> {
         }
         let laid_down = self.laid_down.take();
         let mut sorted = self.sorter.into_sorted();
-        sorted.pieces.extend(laid_down.map(|(file, rows)| Piece::Scratch { file, rows }));
+        sorted.pieces.extend(laid_down.map(Piece::Scratch));
         Ok(sorted)
     }
 }
@@ -153,7 +150,7 @@ impl<const N: usize> SortedRows<N> {
     pub fn len_max(&self) -> u64 {
         let lens = self.pieces.iter().map(|piece| match piece {
             Piece::Memory(rows) => rows.len() as u64,
-            Piece::Scratch { rows, .. } => *rows,
+            Piece::Scratch(file) => file.len(),
         });
         lens.sum()
     }
@@ -162,9 +159,9 @@ impl<const N: usize> SortedRows<N> {
     pub fn lay_down(&mut self, scratch: &dyn Scratch) -> Result<(), WriteError> {
         for piece in &mut self.pieces {
             if let Piece::Memory(rows) = piece {
-                let mut file = scratch.create().map_err(BlockError::from)?;
-                put_rows(&mut *file, rows)?;
-                *piece = Piece::Scratch { file, rows: rows.len() as u64 };
+                let mut file = RowFile::create(scratch)?;
+                file.append(rows)?;
+                *piece = Piece::Scratch(file);
             }
         }
         Ok(())
@@ -175,7 +172,7 @@ impl<const N: usize> SortedRows<N> {
         for piece in &self.pieces {
             let rest = match piece {
                 Piece::Memory(rows) => Rest::Memory(rows),
-                Piece::Scratch { file, rows } => Rest::Scratch { file: &**file, next: 0, end: *rows },
+                Piece::Scratch(file) => Rest::Scratch { file, next: 0 },
             };
             let mut input = RowInput { rest, rows: Vec::new(), at: 0 };
             if input.refill()? {
@@ -187,20 +184,11 @@ impl<const N: usize> SortedRows<N> {
     }
 }
 
-fn put_rows<const N: usize>(file: &mut dyn ScratchFile, rows: &[[u64; N]]) -> Result<(), WriteError> {
-    let mut bytes = Vec::with_capacity(ROWS_AT_ONCE * size_of::<[u64; N]>());
-    for chunk in rows.chunks(ROWS_AT_ONCE) {
-        bytes.clear();
-        bytes.extend(chunk.as_flattened().iter().flat_map(|word| word.to_le_bytes()));
-        file.append(&bytes).map_err(BlockError::from)?;
-    }
-    Ok(())
-}
-
 /// What is left of a piece.
 enum Rest<'a, const N: usize> {
     Memory(&'a [[u64; N]]),
-    Scratch { file: &'a dyn ScratchFile, next: u64, end: u64 },
+    /// From a group on.
+    Scratch { file: &'a RowFile<N>, next: usize },
 }
 
 struct RowInput<'a, const N: usize> {
@@ -229,22 +217,13 @@ impl<const N: usize> RowInput<'_, N> {
                 self.rows.extend_from_slice(next);
                 *rest = after;
             }
-            Rest::Scratch { file, next, end } => {
-                let count = (*end - *next).min(ROWS_AT_ONCE as u64);
-                let row_bytes = size_of::<[u64; N]>();
-                let mut bytes = vec![0; count as usize * row_bytes];
-                file.read_at(*next * row_bytes as u64, &mut bytes).map_err(BlockError::from)?;
-                *next += count;
-                self.rows.extend(bytes.chunks_exact(row_bytes).map(read_row::<N>));
+            Rest::Scratch { file, next } => {
+                file.read(*next, &mut self.rows)?;
+                *next += 1;
             }
         }
         Ok(!self.rows.is_empty())
     }
-}
-
-fn read_row<const N: usize>(bytes: &[u8]) -> [u64; N] {
-    let (words, _) = bytes.as_chunks::<8>();
-    std::array::from_fn(|place| u64::from_le_bytes(words[place]))
 }
 
 /// Merges pieces; drops repetitions.

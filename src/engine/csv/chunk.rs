@@ -35,6 +35,23 @@ impl Chunk {
         let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
         &self.text[start..self.ends[index] as usize]
     }
+
+    /// Returns a chunk of these rows, in this order: so that what is used together lies together.
+    pub fn pick(&self, rows: &[u32]) -> Chunk {
+        let mut picked = Chunk { columns: self.columns, ..Chunk::default() };
+        picked.ends.reserve(rows.len() * self.columns);
+        for row in rows {
+            let row = *row as usize;
+            let first = row * self.columns;
+            let start = if first == 0 { 0 } else { self.ends[first - 1] };
+            let ends = &self.ends[first..first + self.columns];
+            let at = picked.text.len() as u32;
+            picked.ends.extend(ends.iter().map(|end| end - start + at));
+            picked.text.push_str(&self.text[start as usize..ends.last().map_or(start, |end| *end) as usize]);
+            picked.lines.push(self.lines[row]);
+        }
+        picked
+    }
 }
 
 /// What is wrong with a row: its line, and why.
@@ -193,6 +210,16 @@ mod tests {
         let row = |line, a: &str, b: &str| (line, vec![a.to_owned(), b.to_owned()]);
         assert_eq!(rows, [row(1, "a", "b"), row(2, "c\nc", "d \"d\""), row(5, "e", ""), row(9, "i", "ö")]);
         assert_eq!(bad, [6, 7]);
+    }
+
+    #[test]
+    fn rows_are_picked_in_any_order() {
+        let mut table = Table::new("a,\nbb,c\n,ddd\n".as_bytes(), b',');
+        let chunk = table.next_chunk(2, 100, |_| {}).unwrap().unwrap();
+        let picked = chunk.pick(&[2, 0, 1]);
+        let row = |row| (picked.line(row), picked.cell(row, 0), picked.cell(row, 1));
+        assert_eq!([row(0), row(1), row(2)], [(3, "", "ddd"), (1, "a", ""), (2, "bb", "c")]);
+        assert_eq!(picked.rows(), 3);
     }
 
     #[test]

@@ -196,7 +196,7 @@ impl TableLayout {
 }
 
 /// Rows for one thread to turn into quads.
-pub struct Work {
+struct Work {
     chunk: Arc<Chunk>,
     /// The rows of the chunk, as they are to be written.
     order: Arc<[u32]>,
@@ -204,6 +204,15 @@ pub struct Work {
     end: usize,
     /// How many rows of the file come before the chunk.
     first_number: u64,
+}
+
+impl Work {
+    /// Returns the rows in their order, with the one before and the one after, and the place of the first.
+    fn rows_and_neighbours(&self) -> (Chunk, usize) {
+        let first = self.start.saturating_sub(1);
+        let end = self.order.len().min(self.end + 1);
+        (self.chunk.pick(&self.order[first..end]), first)
+    }
 }
 
 fn write_rows(
@@ -215,9 +224,11 @@ fn write_rows(
     loop {
         let next = work.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(work) = next else { break };
+        let (rows, first) = work.rows_and_neighbours();
         for at in work.start..work.end {
-            if let Err(message) = writer.write(&work, at, &mut gatherer)? {
-                faults.note(work.chunk.line(work.order[at] as usize), message);
+            let row = at - first;
+            if let Err(message) = writer.write(&rows, row, work.first_number + at as u64, &mut gatherer)? {
+                faults.note(rows.line(row), message);
             }
         }
     }

@@ -3,7 +3,7 @@
 use super::cell::CellType;
 use super::chunk::Chunk;
 use super::header::{Column, Header, Property, TableRows};
-use super::{CsvSyntax, TableContext, Work};
+use super::{CsvSyntax, TableContext};
 use crate::engine::lines::is_valid;
 use crate::execute::expression::list_of_literals;
 use crate::graph::{Gatherer, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
@@ -150,13 +150,13 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Writes the row that is the `at`th of a piece of work.
-    pub fn write(&self, work: &Work, at: usize, gatherer: &mut Gatherer<'_>) -> Written {
+    /// Writes a row, the `number`th of its file as they are written. Relationships that are alike are neighbours.
+    pub fn write(&self, chunk: &Chunk, row: usize, number: u64, gatherer: &mut Gatherer<'_>) -> Written {
         let written = match &self.rows {
             RowKind::Nodes { id, iri_start, labels } => {
-                self.write_node(&work.chunk, work.order[at] as usize, (*id, iri_start), labels, gatherer)
+                self.write_node(chunk, row, (*id, iri_start), labels, gatherer)
             }
-            RowKind::Relationships { .. } => self.write_relationship(work, at, gatherer),
+            RowKind::Relationships { .. } => self.write_relationship(chunk, row, number, gatherer),
         };
         match written {
             Ok(()) => Ok(Ok(())),
@@ -219,11 +219,16 @@ impl<'a> RowWriter<'a> {
         Ok(())
     }
 
-    fn write_relationship(&self, work: &Work, at: usize, gatherer: &mut Gatherer<'_>) -> Result<(), BadRow> {
+    fn write_relationship(
+        &self,
+        chunk: &Chunk,
+        row: usize,
+        number: u64,
+        gatherer: &mut Gatherer<'_>,
+    ) -> Result<(), BadRow> {
         let RowKind::Relationships { start, end, type_column, predicate, has_properties } = &self.rows else {
             return Ok(());
         };
-        let (chunk, row) = (&work.chunk, work.order[at] as usize);
         let subject = self.node_iri(chunk.cell(row, start.0), start.0, &start.1)?;
         let object = self.node_iri(chunk.cell(row, end.0), end.0, &end.1)?;
         let named = type_column.map(|column| chunk.cell(row, column).trim()).filter(|name| !name.is_empty());
@@ -236,24 +241,23 @@ impl<'a> RowWriter<'a> {
             object: PlainTerm::Node(PlainNode::Iri(&object)),
             graph: self.graph,
         };
-        if !has_properties && !self.has_twin(work, at) {
+        if !has_properties && !self.has_twin(chunk, row) {
             return Ok(gatherer.insert_plain(&quad, &is_valid)?);
         }
         let values = self.values(chunk, row)?;
         let properties: Vec<_> = values.iter().map(|(predicate, value)| (*predicate, value.term())).collect();
-        let label = format!("e{:09x}", work.first_number + at as u64);
-        let reifier = PlainNode::Blank(self.blank_prefix, &label);
+        let label = format!("e{number:09x}");
+        let reifier = [self.blank_prefix, label.as_str()];
         Ok(gatherer.insert_edge(&quad, reifier, &properties, &is_valid)?)
     }
 
-    /// Returns whether a neighbour in the order is a relationship of the same ends and type.
-    fn has_twin(&self, work: &Work, at: usize) -> bool {
-        let key = |at: usize| {
-            let row = work.order[at] as usize;
-            let ends = self.header.ends().map(|ends| ends.map(|column| work.chunk.cell(row, column)));
-            (ends, self.header.type_cell(&work.chunk, row))
+    /// Returns whether a neighbour is a relationship of the same ends and type.
+    fn has_twin(&self, chunk: &Chunk, row: usize) -> bool {
+        let key = |row: usize| {
+            let ends = self.header.ends().map(|ends| ends.map(|column| chunk.cell(row, column)));
+            (ends, self.header.type_cell(chunk, row))
         };
-        at > 0 && key(at - 1) == key(at) || at + 1 < work.order.len() && key(at + 1) == key(at)
+        row > 0 && key(row - 1) == key(row) || row + 1 < chunk.rows() && key(row + 1) == key(row)
     }
 
     fn node_iri(&self, id: &str, column: usize, iri_start: &str) -> Result<String, BadRow> {
