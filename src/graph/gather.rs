@@ -50,6 +50,7 @@ impl<'a> Gathering<'a> {
             gathering: self,
             interner: Interner::default(),
             rows: Vec::new(),
+            reifier_rows: Vec::new(),
             counted: 0,
             key: Vec::new(),
         }
@@ -117,6 +118,8 @@ pub struct Gatherer<'a> {
     gathering: &'a Gathering<'a>,
     interner: Interner,
     rows: Vec<[u64; 4]>,
+    /// The rows of reifiers, which mostly come sorted, as others do: mixed they would not.
+    reifier_rows: Vec<[u64; 4]>,
     /// How many of the rows were counted.
     counted: usize,
     key: Vec<u8>,
@@ -207,13 +210,14 @@ impl Gatherer<'_> {
         properties: &[(&str, PlainTerm<'_>)],
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
-        let start = self.rows.len();
+        let (start, of_reifiers) = (self.rows.len(), self.reifier_rows.len());
         let rows = self.put_edge(quad, reifier, properties, is_valid);
         if rows.is_err() {
             self.rows.truncate(start);
+            self.reifier_rows.truncate(of_reifiers);
         }
         rows?;
-        self.pushed(start).map_err(Refused::Write)
+        self.pushed(start + of_reifiers).map_err(Refused::Write)
     }
 
     fn put_edge(
@@ -237,28 +241,32 @@ impl Gatherer<'_> {
         let kind = put_plain_key(&mut self.key, PlainTerm::Node(PlainNode::Blank(prefix, label)));
         let reifier = (kind as u64) << 60 | u64::from(self.interner.push_key(&self.key));
         let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
-        self.rows.push([reifier, reifies, triple.to_bits(), graph]);
+        self.reifier_rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {
             let key = self.plain(PlainTerm::Node(PlainNode::Iri(key)), is_valid)?;
             let value = self.plain(*value, is_valid)?;
-            self.rows.push([reifier, key, value, graph]);
+            self.reifier_rows.push([reifier, key, value, graph]);
         }
         Ok(())
     }
 
     fn push(&mut self, row: [u64; 4]) -> Result<(), WriteError> {
         self.rows.push(row);
-        self.pushed(self.rows.len() - 1)
+        self.pushed(self.len() - 1)
     }
 
-    /// Looks at memory from time to time; the rows from `start` on are new.
-    fn pushed(&mut self, start: usize) -> Result<(), WriteError> {
+    fn len(&self) -> usize {
+        self.rows.len() + self.reifier_rows.len()
+    }
+
+    /// Looks at memory from time to time; there were `before` rows.
+    fn pushed(&mut self, before: usize) -> Result<(), WriteError> {
         const ROWS_BETWEEN: usize = 1024;
-        if self.rows.len() / ROWS_BETWEEN == start / ROWS_BETWEEN {
+        if self.len() / ROWS_BETWEEN == before / ROWS_BETWEEN {
             return Ok(());
         }
         self.count();
-        let rows_bytes = self.rows.capacity() * size_of::<[u64; 4]>();
+        let rows_bytes = (self.rows.capacity() + self.reifier_rows.capacity()) * size_of::<[u64; 4]>();
         if self.interner.memory_bytes() + rows_bytes > self.gathering.memory_bytes {
             self.end_part(true)?;
         }
@@ -266,14 +274,17 @@ impl Gatherer<'_> {
     }
 
     fn count(&mut self) {
-        let fresh = self.rows.len() - self.counted;
-        self.counted = self.rows.len();
+        let fresh = self.len() - self.counted;
+        self.counted = self.len();
         self.gathering.quads.fetch_add(fresh as u64, Ordering::Relaxed);
     }
 
     fn end_part(&mut self, lay_down: bool) -> Result<(), WriteError> {
         let interner = std::mem::take(&mut self.interner);
-        let rows = std::mem::take(&mut self.rows);
+        // Blank nodes come before IRIs.
+        let mut rows = std::mem::take(&mut self.reifier_rows);
+        rows.append(&mut self.rows);
+        self.rows = Vec::new();
         self.counted = 0;
         self.gathering.add(interner, rows, lay_down)
     }
@@ -281,7 +292,7 @@ impl Gatherer<'_> {
     /// Hands over what was gathered last.
     pub fn finish(mut self) -> Result<(), WriteError> {
         self.count();
-        if self.rows.is_empty() { Ok(()) } else { self.end_part(false) }
+        if self.len() == 0 { Ok(()) } else { self.end_part(false) }
     }
 }
 

@@ -59,7 +59,8 @@ impl<const N: usize> RowFile<N> {
         // The last value may be read as eight bytes.
         let mut bytes = vec![0; group.bytes as usize + 8];
         self.file.read_at(group.offset, &mut bytes[..group.bytes as usize]).map_err(BlockError::from)?;
-        let damaged = || BlockError::Io(std::io::Error::other("scratch space does not hold what was laid down"));
+        let damaged =
+            || BlockError::Io(std::io::Error::other("scratch space does not hold what was laid down"));
         decode(&bytes, group.rows as usize, rows).ok_or_else(damaged)?;
         Ok(true)
     }
@@ -143,7 +144,8 @@ mod tests {
 
     #[test]
     fn neighbours_take_few_bytes() {
-        let rows: Vec<[u64; 4]> = (0..5000).map(|n| [1 << 60 | n / 7, 2 << 60, (n % 3) << 60 | n, 0]).collect();
+        let rows: Vec<[u64; 4]> =
+            (0..5000).map(|n| [1 << 60 | n / 7, 2 << 60, (n % 3) << 60 | n, 0]).collect();
         let mut file = RowFile::create(&MemoryScratch).unwrap();
         file.append(&rows).unwrap();
         let bytes: u32 = file.groups.iter().map(|group| group.bytes).sum();

@@ -188,7 +188,10 @@ impl<const N: usize> SortedRows<N> {
 enum Rest<'a, const N: usize> {
     Memory(&'a [[u64; N]]),
     /// From a group on.
-    Scratch { file: &'a RowFile<N>, next: usize },
+    Scratch {
+        file: &'a RowFile<N>,
+        next: usize,
+    },
 }
 
 struct RowInput<'a, const N: usize> {

@@ -246,7 +246,7 @@ impl<'a> RowWriter<'a> {
         }
         let values = self.values(chunk, row)?;
         let properties: Vec<_> = values.iter().map(|(predicate, value)| (*predicate, value.term())).collect();
-        let label = format!("e{number:09x}");
+        let label = edge_label(number);
         let reifier = [self.blank_prefix, label.as_str()];
         Ok(gatherer.insert_edge(&quad, reifier, &properties, &is_valid)?)
     }
@@ -264,7 +264,8 @@ impl<'a> RowWriter<'a> {
         if id.is_empty() {
             return Err(BadRow::Cell(format!("{} holds no id", self.place(column))));
         }
-        let mut iri = iri_start.to_owned();
+        let mut iri = String::with_capacity(iri_start.len() + id.len());
+        iri.push_str(iri_start);
         push_node_id(&mut iri, id);
         Ok(iri)
     }
@@ -310,6 +311,17 @@ impl<'a> RowWriter<'a> {
     }
 }
 
+/// Returns the label of an edge, whose order is that of the numbers, as far as there are 2^36.
+fn edge_label(number: u64) -> String {
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(9);
+    let mut label = String::with_capacity(17);
+    label.push('e');
+    label.extend(
+        (0..digits).rev().filter_map(|place| char::from_digit((number >> (place * 4) & 15) as u32, 16)),
+    );
+    label
+}
+
 fn node(iri: &str) -> PlainTerm<'_> {
     PlainTerm::Node(PlainNode::Iri(iri))
 }
@@ -323,5 +335,17 @@ enum BadRow {
 impl From<Refused> for BadRow {
     fn from(refused: Refused) -> BadRow {
         BadRow::Refused(refused)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_of_edges_are_numbers_in_order() {
+        for number in [0, 1, 0xABC, (1 << 36) - 1, 1 << 36, u64::MAX] {
+            assert_eq!(edge_label(number), format!("e{number:09x}"));
+        }
     }
 }

@@ -17,8 +17,8 @@ struct Shape {
     first: u64,
     min: u64,
     max: u64,
-    /// How many steps to the next value there are of each width, and how many that fall.
-    steps: [usize; 65],
+    /// The bits of all steps to a next value that is no less.
+    rise_bits: u64,
     falls: usize,
     runs: usize,
 }
@@ -26,33 +26,30 @@ struct Shape {
 impl Shape {
     fn of(values: &[u64]) -> Shape {
         let first = values.first().copied().unwrap_or_default();
-        let mut shape = Shape { first, min: first, max: first, steps: [0; 65], falls: 0, runs: 1 };
-        let mut previous = first;
-        for value in values.iter().skip(1) {
-            shape.min = shape.min.min(*value);
-            shape.max = shape.max.max(*value);
-            shape.runs += usize::from(*value != previous);
-            let of_width = value.checked_sub(previous).map(|step| usize::from(width_of(step)));
-            match of_width.and_then(|width| shape.steps.get_mut(width)) {
-                Some(count) => *count += 1,
-                None => shape.falls += 1,
-            }
-            previous = *value;
+        let mut shape = Shape { first, min: first, max: first, rise_bits: 0, falls: 0, runs: 1 };
+        for (value, next) in values.iter().zip(values.iter().skip(1)) {
+            let falls = next < value;
+            shape.min = shape.min.min(*next);
+            shape.max = shape.max.max(*next);
+            shape.rise_bits |= if falls { 0 } else { next.wrapping_sub(*value) };
+            shape.falls += usize::from(falls);
+            shape.runs += usize::from(next != value);
         }
         shape
     }
 
     /// Returns the width of the largest step up.
     fn step_width(&self) -> u8 {
-        self.steps.iter().rposition(|count| *count > 0).unwrap_or_default() as u8
+        width_of(self.rise_bits)
     }
 
     /// Returns the width of steps with which a sawtooth takes about the fewest bits, and how many teeth it then has.
-    fn teeth(&self, count: usize) -> (u8, usize) {
+    fn teeth(&self, values: &[u64]) -> (u8, usize) {
+        let count = values.len();
         let tooth_bits = usize::from(width_of(self.max - self.min)) + TOOTH_LENGTH_BITS;
         let mut teeth = count;
         let mut best = (usize::MAX, 0, count);
-        for (width, steps) in (0u8..).zip(&self.steps) {
+        for (width, steps) in (0u8..).zip(steps_of_widths(values)) {
             teeth -= steps;
             let bits = (count - teeth) * usize::from(width) + teeth * tooth_bits;
             if bits < best.0 {
@@ -89,10 +86,13 @@ pub(super) fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
         // The first argument is the least that a coding can take: most need not be tried.
         let never_falls = shape.falls == 0;
         best.offer(12 + shape.flat_min(shape.runs, never_falls), |out| run_length(out, values));
-        let distinct = if never_falls { shape.runs } else { distinct_count(values) };
+        let firsts = (!never_falls).then(|| Firsts::of(values));
+        let distinct = firsts.as_ref().map_or(shape.runs, |firsts| firsts.distinct.len());
         let indices = packed_len(values.len(), width_of(distinct as u64 - 1));
-        best.offer(3 + shape.flat_min(distinct, true) + indices, |out| dictionary(out, values));
-        let (width, teeth) = shape.teeth(values.len());
+        best.offer(3 + shape.flat_min(distinct, true) + indices, |out| {
+            dictionary(out, values, firsts.unwrap_or_else(|| Firsts::of(values)));
+        });
+        let (width, teeth) = shape.teeth(values);
         let steps = packed_len(values.len() - teeth, width);
         best.offer(22 + steps + packed_len(teeth, 1), |out| sawtooth(out, values, width));
         if depth < DEPTH_SPLIT && shape.min >> TAG_SHIFT != shape.max >> TAG_SHIFT {
@@ -110,29 +110,60 @@ pub(super) fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
     }
 }
 
-/// Returns how many distinct values there are; sorting them to find out would cost many times as much.
-fn distinct_count(values: &[u64]) -> usize {
-    const SLOT_BITS: u32 = 11;
-    const { assert!(COLUMN_VALUES_MAX * 2 <= 1 << SLOT_BITS && COLUMN_VALUES_MAX < u16::MAX as usize) };
-    // Of each distinct value the place of the first, from 1 on.
-    let mut places = [0u16; 1 << SLOT_BITS];
-    let mut count = 0;
-    for (place, value) in (1u16..).zip(values) {
-        let home = value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS);
-        let slots = (home as usize..1 << SLOT_BITS).chain(0..home as usize);
-        for slot in slots {
-            let Some(first) = places.get_mut(slot) else { break };
-            if *first == 0 {
-                *first = place;
-                count += 1;
-                break;
-            }
-            if values.get(usize::from(*first) - 1) == Some(value) {
-                break;
+/// Returns how many steps up there are of each width, none included.
+fn steps_of_widths(values: &[u64]) -> [usize; 65] {
+    // Two counts by turns: steps are mostly of one width, and a count would wait for the one before.
+    let mut counts = [[0; 65]; 2];
+    let mut count = |turn: usize, value: u64, next: u64| {
+        let width = next.checked_sub(value).map(|step| usize::from(width_of(step)));
+        let counts = counts.get_mut(turn);
+        if let Some(count) = width.zip(counts).and_then(|(width, counts)| counts.get_mut(width)) {
+            *count += 1;
+        }
+    };
+    for (place, (value, next)) in values.iter().zip(values.iter().skip(1)).enumerate() {
+        count(place % 2, *value, *next);
+    }
+    let [mut sums, others] = counts;
+    sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
+    sums
+}
+
+/// Where the values of a column stand first.
+struct Firsts {
+    /// For each value, the place of the first that is equal.
+    of_each: Vec<u16>,
+    /// The place of the first of each distinct value, ascending.
+    distinct: Vec<u16>,
+}
+
+impl Firsts {
+    /// By hashing: sorting would cost many times as much.
+    fn of(values: &[u64]) -> Firsts {
+        const SLOT_BITS: u32 = 11;
+        const SLOTS: usize = 1 << SLOT_BITS;
+        const { assert!(COLUMN_VALUES_MAX * 2 <= SLOTS && COLUMN_VALUES_MAX < u16::MAX as usize) };
+        // Of each distinct value the place of the first, from 1 on.
+        let mut slots = [0u16; SLOTS];
+        let mut firsts =
+            Firsts { of_each: Vec::with_capacity(values.len()), distinct: Vec::with_capacity(values.len()) };
+        for (place, value) in (0u16..).zip(values) {
+            let mut slot = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS)) as usize;
+            while let Some(taken) = slots.get_mut(slot) {
+                if *taken == 0 {
+                    *taken = place + 1;
+                    firsts.distinct.push(place);
+                }
+                let first = *taken - 1;
+                if values.get(usize::from(first)) == Some(value) {
+                    firsts.of_each.push(first);
+                    break;
+                }
+                slot = (slot + 1) % SLOTS;
             }
         }
+        firsts
     }
-    count
 }
 
 /// The shortest coding so far; `None` stands for the flat one.
@@ -146,7 +177,7 @@ impl Best {
         if len_min >= self.len {
             return;
         }
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(self.len);
         encode(&mut bytes);
         if bytes.len() < self.len {
             *self = Best { len: bytes.len(), bytes: Some(bytes) };
@@ -185,15 +216,25 @@ fn run_length(out: &mut Vec<u8>, values: &[u64]) {
     encode(out, &lengths, DEPTH_FLAT);
 }
 
-fn dictionary(out: &mut Vec<u8>, values: &[u64]) {
-    let mut distinct = values.to_vec();
-    distinct.sort_unstable();
-    distinct.dedup();
+fn dictionary(out: &mut Vec<u8>, values: &[u64], firsts: Firsts) {
+    let value_at = |place: u16| values.get(usize::from(place)).copied().unwrap_or_default();
+    let mut distinct: Vec<(u64, u16)> =
+        firsts.distinct.iter().map(|place| (value_at(*place), *place)).collect();
+    distinct.sort_unstable_by_key(|(value, _)| *value);
+    // By the place of the first value that is equal.
+    let mut ranks = vec![0u64; values.len()];
+    for (rank, (_, place)) in (0..).zip(&distinct) {
+        if let Some(to) = ranks.get_mut(usize::from(*place)) {
+            *to = rank;
+        }
+    }
     out.push(DICTIONARY);
     put_u16(out, distinct.len() as u16);
+    let width = width_of(distinct.len() as u64 - 1);
+    let distinct: Vec<u64> = distinct.into_iter().map(|(value, _)| value).collect();
     encode(out, &distinct, DEPTH_FLAT);
-    let indices = values.iter().map(|value| distinct.partition_point(|other| other < value) as u64);
-    pack(out, indices, width_of(distinct.len() as u64 - 1));
+    let rank = |place: &u16| ranks.get(usize::from(*place)).copied().unwrap_or_default();
+    pack(out, firsts.of_each.iter().map(rank), width);
 }
 
 /// Sorted lists one after another, such as the subjects of each object: where each begins, and steps within them. A
