@@ -68,7 +68,19 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads an unsigned LEB128 number of at most 64 bits, in its shortest form.
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, Malformed> {
+        // Most are one byte.
+        if let Some((byte, rest)) = self.rest.split_first()
+            && *byte < 0x80
+        {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, Malformed> {
         let mut value = 0u64;
         for shift in (0..64).step_by(7) {
             let byte = self.u8()?;
@@ -89,6 +101,7 @@ impl<'a> Cursor<'a> {
 
     /// Reads a varint that counts things of at least `item_bytes_min` bytes each, all of them still
     /// ahead: so what is allocated for them is bounded by what was read.
+    #[inline]
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, Malformed> {
         let count = self.varint()?;
         let most = self.remaining() / item_bytes_min.max(1);
@@ -99,6 +112,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// Reads a byte string: its length as a varint, then its bytes.
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], Malformed> {
         let len = self.count(1)?;
         self.take(len)

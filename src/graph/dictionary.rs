@@ -188,7 +188,7 @@ impl DictionaryBlock {
 
     /// Starts to read terms; cheapest at ascending places.
     pub fn walk(&self) -> TermWalk<'_> {
-        TermWalk { block: self, bucket: None, next: 0, key: Vec::new() }
+        TermWalk { block: self, cursor: Cursor::new(&self.body), next: 0, key: Vec::new() }
     }
 
     /// Returns where `key` is.
@@ -197,14 +197,14 @@ impl DictionaryBlock {
         let mut probe = Vec::new();
         while low < high {
             let middle = (low + high) / 2;
-            self.bucket(middle)?.advance(&mut probe)?;
+            advance(&mut self.bucket(middle)?, 0, &mut probe)?;
             if probe.as_slice() <= key { low = middle + 1 } else { high = middle }
         }
         let Some(bucket_index) = low.checked_sub(1) else { return Ok(Place::Before(0)) };
         let mut bucket = self.bucket(bucket_index)?;
         let begin = bucket_index * BUCKET_TERMS;
         for index in begin..self.count.min(begin + BUCKET_TERMS) {
-            bucket.advance(&mut probe)?;
+            advance(&mut bucket, index, &mut probe)?;
             match probe.as_slice().cmp(key) {
                 std::cmp::Ordering::Less => {}
                 std::cmp::Ordering::Equal => return Ok(Place::At(index)),
@@ -219,17 +219,18 @@ impl DictionaryBlock {
         walk(&self.body, self.count, |_, key| visit(key))
     }
 
-    fn bucket(&self, index: usize) -> Result<Bucket<'_>, Malformed> {
+    /// Returns where a bucket begins.
+    fn bucket(&self, index: usize) -> Result<Cursor<'_>, Malformed> {
         let start = self.buckets.get(index).map(|start| *start as usize);
         let rest = start.and_then(|start| self.body.get(start..));
-        Ok(Bucket { cursor: Cursor::new(rest.ok_or(Malformed("a bucket is missing"))?), is_first: true })
+        Ok(Cursor::new(rest.ok_or(Malformed("a bucket is missing"))?))
     }
 }
 
 /// Reads terms of one block, going on from the one before where it can.
 pub struct TermWalk<'a> {
     block: &'a DictionaryBlock,
-    bucket: Option<Bucket<'a>>,
+    cursor: Cursor<'a>,
     /// The place after the one whose key is at hand.
     next: usize,
     key: Vec<u8>,
@@ -256,43 +257,31 @@ impl TermWalk<'_> {
         if index >= self.block.count {
             return Ok(None);
         }
-        let is_ahead =
-            index + 1 >= self.next && index / BUCKET_TERMS == self.next.saturating_sub(1) / BUCKET_TERMS;
-        let mut bucket = match self.bucket.take().filter(|_| is_ahead) {
-            Some(bucket) => bucket,
-            None => {
-                self.next = index - index % BUCKET_TERMS;
-                self.block.bucket(index / BUCKET_TERMS)?
-            }
-        };
+        let start = index - index % BUCKET_TERMS;
+        // From the key at hand the way leads on, but not into another bucket, where a shorter one begins.
+        if index + 1 < self.next || self.next < start {
+            self.cursor = self.block.bucket(index / BUCKET_TERMS)?;
+            self.next = start;
+        }
         while self.next <= index {
-            bucket.advance(&mut self.key)?;
+            advance(&mut self.cursor, self.next, &mut self.key)?;
             self.next += 1;
         }
-        self.bucket = Some(bucket);
         Ok(Some(&self.key))
     }
 }
 
-/// Reads the terms of one bucket, from its first on.
-struct Bucket<'a> {
-    cursor: Cursor<'a>,
-    is_first: bool,
-}
-
-impl Bucket<'_> {
-    /// Makes `key` the next one; it must hold the one before.
-    fn advance(&mut self, key: &mut Vec<u8>) -> Result<(), Malformed> {
-        let shared = if self.is_first { 0 } else { self.cursor.varint()? };
-        self.is_first = false;
-        let suffix = self.cursor.bytes()?;
-        match usize::try_from(shared) {
-            Ok(shared) if shared <= key.len() => key.truncate(shared),
-            _ => return Err(Malformed("a term shares more than there is")),
-        }
-        key.extend_from_slice(suffix);
-        Ok(())
+/// Makes `key` that of the term at `index`; it must hold the one before, and the cursor stand behind that.
+#[inline]
+fn advance(cursor: &mut Cursor<'_>, index: usize, key: &mut Vec<u8>) -> Result<(), Malformed> {
+    let shared = if index.is_multiple_of(BUCKET_TERMS) { 0 } else { cursor.varint()? };
+    let suffix = cursor.bytes()?;
+    match usize::try_from(shared) {
+        Ok(shared) if shared <= key.len() => key.truncate(shared),
+        _ => return Err(Malformed("a term shares more than there is")),
     }
+    key.extend_from_slice(suffix);
+    Ok(())
 }
 
 /// Checks the whole body, its order included, and returns where its buckets begin.
@@ -333,11 +322,9 @@ fn find_buckets(body: &[u8], count: usize) -> Result<Vec<u32>, Malformed> {
 }
 
 fn walk(body: &[u8], count: usize, mut visit: impl FnMut(usize, &[u8])) -> Result<(), Malformed> {
-    let mut bucket = Bucket { cursor: Cursor::new(body), is_first: true };
-    let mut key = Vec::new();
+    let (mut cursor, mut key) = (Cursor::new(body), Vec::new());
     for index in 0..count {
-        bucket.is_first = index.is_multiple_of(BUCKET_TERMS);
-        bucket.advance(&mut key)?;
+        advance(&mut cursor, index, &mut key)?;
         visit(index, &key);
     }
     Ok(())

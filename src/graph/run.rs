@@ -240,8 +240,9 @@ impl Run {
         let inner = &*self.inner;
         let mut sought: Vec<(u64, usize)> = Vec::new();
         for (id, index) in ids {
-            let rank = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
-            sought.push((rank.ok_or(DatasetError::UnknownId(id))?.rank, index));
+            let term = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
+            let Some(term) = term else { return Err(DatasetError::UnknownId(id)) };
+            sought.push((term.rank, index));
         }
         if !sought.is_sorted() {
             sought.sort_unstable();
