@@ -12,8 +12,8 @@
 //!    scalar ones are left to move.
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
-//!    two alternate until neither finds anything. `strings` and `numbers`: what the data's schema proves to
-//!    be an equality of terms becomes one, and sinks too. `decorrelate`: a filter by whether a subplan has
+//!    two alternate until neither finds anything. `strings`, `numbers` and `members`: what the data's schema proves to
+//!    be an equality of terms, or with one of a few terms, becomes one, and sinks too. `decorrelate`: a filter by whether a subplan has
 //!    rows is a semi-join or an anti-join, if the subplan needs the row for no more.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
@@ -40,6 +40,7 @@ mod flatten;
 mod implied;
 mod join_order;
 mod limit;
+mod members;
 mod numbers;
 mod outer;
 mod prune;
@@ -103,7 +104,8 @@ fn improve(
     let mut plan = exists::extract(plan, variables);
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
-        plan = filter::push(numbers::settle(strings::settle(plan, dataset)?, dataset)?);
+        plan = members::settle(numbers::settle(strings::settle(plan, dataset)?, dataset)?, dataset)?;
+        plan = filter::push(plan);
         plan = decorrelate::to_joins(plan);
         let (next, changed) = outer::to_joins(plan);
         plan = next;

@@ -21,7 +21,7 @@ pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, D
         return Ok(plan);
     }
     let schema = dataset.schema()?;
-    Ok(rewrite(plan, &schema))
+    Ok(rewrite_before_writes(plan, &mut |plan| look_up(plan, &schema)))
 }
 
 fn compares_numbers(plan: &LogicalPlan) -> bool {
@@ -63,10 +63,13 @@ impl Number {
     }
 }
 
-/// Returns whether a filter of a plan compares with a number that a request brings, and might be a lookup if it were
-/// known.
+/// Returns whether a filter of a plan compares with a number, or looks into a list, that a request brings, and might be
+/// a lookup if it were known.
 pub fn wants_values(plan: &LogicalPlan) -> bool {
     let is_open = |conjunct: &Expression| match conjunct {
+        Expression::Call(Function::CypherIn, sides) => {
+            matches!(sides.as_slice(), [Expression::Variable(_), Expression::Parameter(_)])
+        }
         Expression::Call(Function::CypherEqual | Function::SparqlEqual, sides) => {
             sides.iter().any(|side| matches!(side, Expression::Variable(_)))
                 && sides.iter().any(is_numeric_parameter)
@@ -82,20 +85,27 @@ fn is_numeric_parameter(expression: &Expression) -> bool {
         if matches!(parameter.sample, Some(Value::Integer(_) | Value::Float(_))))
 }
 
-fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
+/// Rewrites all of a plan that runs before anything is written, inputs first.
+pub(super) fn rewrite_before_writes(
+    plan: LogicalPlan,
+    rewrite: &mut dyn FnMut(LogicalPlan) -> LogicalPlan,
+) -> LogicalPlan {
     match plan {
         // What comes after a write reads what was written, and so does what writes once for each row.
         LogicalPlan::Apply { input, subplan, kind } if input.writes() || subplan.writes() => {
-            LogicalPlan::Apply { input: Box::new(rewrite(*input, schema)), subplan, kind }
+            LogicalPlan::Apply { input: Box::new(rewrite_before_writes(*input, rewrite)), subplan, kind }
         }
         LogicalPlan::Merge { input, pattern, create, on_match, on_create } => LogicalPlan::Merge {
-            input: Box::new(rewrite(*input, schema)),
+            input: Box::new(rewrite_before_writes(*input, rewrite)),
             pattern,
             create,
             on_match,
             on_create,
         },
-        plan => look_up(plan.map_inputs(&mut |input| rewrite(input, schema)), schema),
+        plan => {
+            let plan = plan.map_inputs(&mut |input| rewrite_before_writes(input, rewrite));
+            rewrite(plan)
+        }
     }
 }
 
@@ -125,13 +135,25 @@ fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
 }
 
 /// Returns what is known of the predicate whose objects are the variable.
-fn info<'a>(scan: &QuadScan, variable: Variable, schema: &'a Schema) -> Option<&'a PredicateInfo> {
+pub(super) fn info<'a>(scan: &QuadScan, variable: Variable, schema: &'a Schema) -> Option<&'a PredicateInfo> {
     match &scan.predicate {
         Slot::Constant(Term::NamedNode(predicate)) if scan.object == Slot::Variable(variable) => {
             schema.predicates.get(predicate)
         }
         _ => None,
     }
+}
+
+/// Returns all terms that are equal to a constant number among the objects of a predicate; `None` if that is not
+/// known, or it is no number.
+pub(super) fn terms_equal_to(value: &Value, info: &PredicateInfo) -> Option<Vec<Value>> {
+    let number = match value {
+        Value::Integer(value) => Number::Integer(*value),
+        Value::Float(value) => Number::Double(*value),
+        _ => return None,
+    };
+    let known = |form: Expression| form.known().cloned();
+    forms(number, info)?.into_iter().map(known).collect()
 }
 
 /// Returns all terms that are equal to a number among the objects of a predicate; `None` if that is not known.

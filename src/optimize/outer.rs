@@ -80,6 +80,10 @@ fn rejects_null(condition: &Expression, variable: Variable) -> bool {
         Expression::Call(Function::And, arguments) => arguments.iter().any(|a| rejects_null(a, variable)),
         Expression::Call(Function::Or, arguments) => arguments.iter().all(|a| rejects_null(a, variable)),
         Expression::Call(Function::IsDefined, arguments) => arguments.iter().any(|a| propagates(a, variable)),
+        // Of an empty list it is false, which negated would be true.
+        Expression::Call(Function::CypherIn, arguments) => {
+            arguments.first().is_some_and(|first| propagates(first, variable))
+        }
         condition => propagates(condition, variable),
     }
 }

@@ -48,7 +48,8 @@ fn rewrite(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
     plan
 }
 
-fn has_plain_strings(scan: &QuadScan, schema: &Schema) -> bool {
+/// Returns whether no object of the scan is a string with a language.
+pub(super) fn has_plain_strings(scan: &QuadScan, schema: &Schema) -> bool {
     let Slot::Constant(Term::NamedNode(predicate)) = &scan.predicate else { return false };
     let is_tagged = |datatype: &NamedNode| {
         [

@@ -5,6 +5,7 @@
 mod extremes;
 mod foreach;
 mod load_csv;
+mod members;
 mod plans;
 mod quantified_paths;
 mod reduce;
