@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn neighbours_take_few_bytes() {
         let rows: Vec<[u64; 4]> =
-            (0..5000).map(|n| [1 << 60 | n / 7, 2 << 60, (n % 3) << 60 | n, 0]).collect();
+            (0..5000).map(|n| [(1 << 60) | (n / 7), 2 << 60, ((n % 3) << 60) | n, 0]).collect();
         let mut file = RowFile::create(&MemoryScratch).unwrap();
         file.append(&rows).unwrap();
         let bytes: u32 = file.groups.iter().map(|group| group.bytes).sum();

@@ -1,4 +1,8 @@
-//! `JoinTable`: rows at hand, hashed by the variables that they share with the rows that probe them.
+//! `JoinTable`: rows at hand, found by the variables that they share with the rows that probe them.
+//!
+//! They are hashed, but not before it is needed: where they come sorted by the one variable that is shared, and so do the
+//! rows that probe them, both are walked side by side. The edges of a predicate and the properties of those edges are
+//! mostly so, though nothing promises it.
 //!
 //! Undefined is compatible with anything, so rows with an undefined join column cannot be found by
 //! hash alone. Where both sides always bind their join columns, one index answers; else rows with a
@@ -6,6 +10,7 @@
 
 use std::sync::Arc;
 
+use super::index_scan::first_not;
 use super::row_index::{Chain, HashFilter};
 use super::{RowIndex, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
@@ -30,6 +35,9 @@ pub struct JoinTable {
     shared: Vec<(usize, usize)>,
     /// Those of `shared` that neither side leaves undefined.
     certain: Vec<(usize, usize)>,
+    /// The only shared columns, if they are certain and the rows are sorted by theirs.
+    sorted: Option<(usize, usize)>,
+    is_hashed: bool,
     /// Rows whose shared columns are all defined, by all of them.
     full: RowIndex,
     full_filter: HashFilter,
@@ -37,10 +45,27 @@ pub struct JoinTable {
     loose: RowIndex,
     /// All rows by the certain columns, for left rows with a hole; made when one comes.
     all: Option<RowIndex>,
-    probe: Option<ProbeState>,
+    probe: Option<Probe>,
 }
 
-struct ProbeState {
+enum Probe {
+    Hashed(HashedProbe),
+    Sorted(SortedProbe),
+}
+
+/// Left rows that are sorted by the only shared column, as the table is.
+struct SortedProbe {
+    left: Arc<Batch>,
+    columns: (usize, usize),
+    once: bool,
+    row: usize,
+    /// The first row of the table that is not below the left row's.
+    at: usize,
+    /// How many matches of the left row were handed out.
+    told: usize,
+}
+
+struct HashedProbe {
     left: Arc<Batch>,
     full_hashes: Vec<u64>,
     certain_hashes: Vec<u64>,
@@ -74,40 +99,67 @@ impl JoinTable {
             .copied()
             .filter(|(l, r)| left.is_defined(left.variables()[*l]) && is_full(rows.column(*r)))
             .collect();
+        let sorted = match (shared.as_slice(), certain.as_slice()) {
+            ([pair], [_]) if rows.column(pair.1).is_sorted() => Some(*pair),
+            _ => None,
+        };
+        JoinTable {
+            rows,
+            shared,
+            certain,
+            sorted,
+            is_hashed: false,
+            full: RowIndex::default(),
+            full_filter: HashFilter::with_capacity(0),
+            loose: RowIndex::default(),
+            all: None,
+            probe: None,
+        }
+    }
+
+    fn hash(&mut self) {
+        if std::mem::replace(&mut self.is_hashed, true) {
+            return;
+        }
+        let rows = &self.rows;
+        let is_full = |column: &[TermId]| column.iter().all(|id| !id.is_undefined());
         let holes: Vec<usize> =
-            shared.iter().map(|(_, r)| *r).filter(|r| !is_full(rows.column(*r))).collect();
-        let hashes = hash_rows(&columns(&rows, shared.iter().map(|(_, r)| *r)), rows.rows());
+            self.shared.iter().map(|(_, r)| *r).filter(|r| !is_full(rows.column(*r))).collect();
+        let hashes = hash_rows(&columns(rows, self.shared.iter().map(|(_, r)| *r)), rows.rows());
         let mut full = RowIndex::with_capacity(rows.rows());
         let mut full_filter = HashFilter::with_capacity(rows.rows());
-        let mut loose = RowIndex::default();
         let certain_hashes = match holes.is_empty() {
             true => Vec::new(),
-            false => hash_rows(&columns(&rows, certain.iter().map(|(_, r)| *r)), rows.rows()),
+            false => hash_rows(&columns(rows, self.certain.iter().map(|(_, r)| *r)), rows.rows()),
         };
         // Backwards, so that chains yield rows in order.
         for row in (0..rows.rows()).rev() {
             if holes.iter().any(|column| rows.column(*column)[row].is_undefined()) {
-                loose.insert(certain_hashes[row], row as u32);
+                self.loose.insert(certain_hashes[row], row as u32);
             } else {
                 full.insert(hashes[row], row as u32);
                 full_filter.insert(hashes[row]);
             }
         }
-        JoinTable { rows, shared, certain, full, full_filter, loose, all: None, probe: None }
+        (self.full, self.full_filter) = (full, full_filter);
     }
 
     pub fn rows(&self) -> &Batch {
         &self.rows
     }
 
-    /// Returns the bytes that the indices take.
+    /// Returns the bytes that the indices take, or will take.
     pub fn index_bytes(&self) -> usize {
-        self.full.len() * (RowIndex::ENTRY_BYTES + HashFilter::HASH_BYTES)
-            + self.loose.len() * RowIndex::ENTRY_BYTES
+        self.rows.rows() * (RowIndex::ENTRY_BYTES + HashFilter::HASH_BYTES)
     }
 
     /// Starts to look up the rows of `left`; with `once`, at most one match for each.
     pub fn start(&mut self, left: Arc<Batch>, once: bool) {
+        if let Some(probe) = self.sorted_probe(&left, once) {
+            self.probe = Some(Probe::Sorted(probe));
+            return;
+        }
+        self.hash();
         let maybe: Vec<usize> = self
             .shared
             .iter()
@@ -135,14 +187,49 @@ impl JoinTable {
             Vec::new()
         };
         let state =
-            ProbeState { left, full_hashes, certain_hashes, has_hole, once, row: 0, step: Step::Begin };
-        self.probe = Some(state);
+            HashedProbe { left, full_hashes, certain_hashes, has_hole, once, row: 0, step: Step::Begin };
+        self.probe = Some(Probe::Hashed(state));
+    }
+
+    /// Returns how the rows of `left` are walked beside the table's, if both are sorted and not too much of the table
+    /// lies between them.
+    fn sorted_probe(&self, left: &Arc<Batch>, once: bool) -> Option<SortedProbe> {
+        // To leap over so many costs about what a lookup does.
+        const ROWS_BETWEEN_MAX: usize = 256;
+        let columns = self.sorted?;
+        let (own, theirs) = (left.column(columns.0), self.rows.column(columns.1));
+        let (first, last) = (own.first()?, own.last()?);
+        if !own.is_sorted() {
+            return None;
+        }
+        let at = theirs.partition_point(|id| id < first);
+        let beyond = theirs.get(at + ROWS_BETWEEN_MAX * own.len());
+        let is_dense = beyond.is_none_or(|id| id > last);
+        is_dense.then(|| SortedProbe { left: left.clone(), columns, once, row: 0, at, told: 0 })
     }
 
     /// Returns more pairs, left rows ascending; `None` when all rows were looked up.
     pub fn next_pairs(&mut self, context: &Context) -> Result<Option<Pairs>, ExecuteError> {
-        let Some(mut state) = self.probe.take() else { return Ok(None) };
         let mut pairs = Pairs::default();
+        let Some(mut probe) = self.probe.take() else { return Ok(None) };
+        match &mut probe {
+            Probe::Hashed(state) => self.follow_all(state, &mut pairs, context)?,
+            Probe::Sorted(walk) => walk.pairs(&self.rows, &mut pairs),
+        }
+        if pairs.left.is_empty() {
+            return Ok(None);
+        }
+        self.probe = Some(probe);
+        Ok(Some(pairs))
+    }
+
+    /// Appends pairs until there are enough, or no more left rows.
+    fn follow_all(
+        &self,
+        state: &mut HashedProbe,
+        pairs: &mut Pairs,
+        context: &Context,
+    ) -> Result<(), ExecuteError> {
         let is_plain = state.has_hole.is_none() && self.loose.len() == 0;
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
             if is_plain && matches!(state.step, Step::Begin) {
@@ -153,19 +240,15 @@ impl JoinTable {
                     break;
                 }
             }
-            self.advance(&mut state, &mut pairs, context)?;
+            self.advance(state, pairs, context)?;
         }
-        if pairs.left.is_empty() {
-            return Ok(None);
-        }
-        self.probe = Some(state);
-        Ok(Some(pairs))
+        Ok(())
     }
 
     /// Follows one chain until it ends or enough pairs are found.
     fn advance(
         &self,
-        state: &mut ProbeState,
+        state: &mut HashedProbe,
         pairs: &mut Pairs,
         context: &Context,
     ) -> Result<(), ExecuteError> {
@@ -247,6 +330,28 @@ impl JoinTable {
     }
 }
 
+impl SortedProbe {
+    /// Appends pairs until there are enough, or no more left rows.
+    fn pairs(&mut self, table: &Batch, pairs: &mut Pairs) {
+        let (own, theirs) = (self.left.column(self.columns.0), table.column(self.columns.1));
+        while let Some(key) = own.get(self.row)
+            && pairs.left.len() < PAIRS_AT_ONCE
+        {
+            self.at += first_not(&theirs[self.at..], |id| id < key);
+            let room = if self.once { 1 } else { PAIRS_AT_ONCE - pairs.left.len() };
+            let first = self.at + self.told;
+            let matches = theirs[first..].iter().take(room).take_while(|id| *id == key).count();
+            pairs.left.resize(pairs.left.len() + matches, self.row as u32);
+            pairs.right.extend(first as u32..(first + matches) as u32);
+            if matches == room && !self.once {
+                self.told += matches;
+            } else {
+                (self.row, self.told) = (self.row + 1, 0);
+            }
+        }
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Follow {
     /// The chain is at its end.
@@ -259,4 +364,71 @@ enum Follow {
 
 fn columns(batch: &Batch, indices: impl Iterator<Item = usize>) -> Vec<&[TermId]> {
     indices.map(|index| batch.column(index)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::MemoryDataset;
+    use crate::plan::Variable;
+    use proptest::prelude::*;
+
+    const KEY: Variable = Variable(0);
+
+    fn column(numbers: &[u16]) -> Batch {
+        let ids = numbers.iter().map(|number| TermId::from_i64((*number).into()).unwrap()).collect();
+        Batch::new(vec![ids], numbers.len())
+    }
+
+    /// Returns the pairs of a table and left rows, and whether both were walked side by side.
+    fn pairs(left: &[u16], right: &[u16], once: bool) -> (Vec<(u32, u32)>, bool) {
+        let mut layout = Layout::default();
+        layout.push(KEY, true);
+        let context = Context::new(Arc::new(MemoryDataset::new()));
+        let mut table = JoinTable::build(column(right), &layout, &layout);
+        table.start(Arc::new(column(left)), once);
+        let is_walked = matches!(table.probe, Some(Probe::Sorted(_)));
+        let mut all = Vec::new();
+        while let Some(pairs) = table.next_pairs(&context).unwrap() {
+            all.extend(pairs.left.into_iter().zip(pairs.right));
+        }
+        (all, is_walked)
+    }
+
+    fn expected(left: &[u16], right: &[u16], once: bool) -> Vec<(u32, u32)> {
+        let of_row = |(row, key): (u32, &u16)| {
+            let matches = (0..).zip(right).filter(|(_, other)| *other == key).map(|(other, _)| (row, other));
+            matches.take(if once { 1 } else { usize::MAX }).collect::<Vec<_>>()
+        };
+        (0..).zip(left).flat_map(of_row).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn sorted_or_not_the_pairs_are_the_same(
+            mut left in proptest::collection::vec(0u16..300, 1..200),
+            mut right in proptest::collection::vec(0u16..300, 0..400),
+            sorted: [bool; 2],
+            once: bool,
+        ) {
+            if sorted[0] { left.sort_unstable() }
+            if sorted[1] { right.sort_unstable() }
+            let (found, is_walked) = pairs(&left, &right, once);
+            prop_assert_eq!(found, expected(&left, &right, once));
+            prop_assert!(!is_walked || left.is_sorted() && right.is_sorted());
+        }
+    }
+
+    #[test]
+    fn many_matches_come_a_part_at_a_time() {
+        let (mut left, right) = (vec![2; 40], vec![2; PAIRS_AT_ONCE + 7]);
+        left[0] = 1;
+        let (found, is_walked) = pairs(&left, &right, false);
+        assert!(is_walked);
+        assert!(found == expected(&left, &right, false));
+        assert!(pairs(&left, &right, true).0 == expected(&left, &right, true));
+        // Few left rows among many others are looked up.
+        let right: Vec<u16> = (0..10_000).collect();
+        assert_eq!(pairs(&[5, 9000], &right, false), (vec![(0, 5), (1, 9000)], false));
+    }
 }

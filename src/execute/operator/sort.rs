@@ -9,7 +9,7 @@ use super::{BoxOperator, Operator, bytes_of, drain};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::expression::{self, Compiled};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
-use crate::model::TermId;
+use crate::model::{TermId, TermKind};
 use crate::plan::SortOrder;
 
 /// A compiled sort key.
@@ -141,10 +141,20 @@ fn sort_rows(
     context: &Context,
     wanted: Option<usize>,
 ) -> Result<Vec<u32>, ExecuteError> {
+    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
+    let wanted = wanted.filter(|wanted| *wanted < order.len());
     let mut ranks = Vec::with_capacity(keys.len());
     for key in keys {
         let ids = key.expression.evaluate(rows, context)?;
         ranks.push((rank(&ids, key.order, context)?, key.descending));
+        // By the first key alone most rows may be out: the others are not looked at for those.
+        if let (Some(wanted), [(first, descending)]) = (wanted, ranks.as_slice())
+            && keys.len() > 1
+            && let Some(some) = may_be_among(first, *descending, wanted)
+        {
+            let sorted = sort_rows(&rows.gather(&some), keys, context, Some(wanted))?;
+            return Ok(sorted.into_iter().map(|row| some[row as usize]).collect());
+        }
     }
     let compare = |a: &u32, b: &u32| {
         for (ranks, descending) in &ranks {
@@ -157,8 +167,7 @@ fn sort_rows(
         // Rows that compare equal stay in order, also where only some are kept.
         a.cmp(b)
     };
-    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
-    if let Some(wanted) = wanted.filter(|wanted| *wanted < order.len()) {
+    if let Some(wanted) = wanted {
         order.select_nth_unstable_by(wanted, compare);
         order.truncate(wanted);
     }
@@ -166,9 +175,23 @@ fn sort_rows(
     Ok(order)
 }
 
-/// Returns the place of each id among the distinct ids, so that sorting compares plain numbers.
-/// Ids that the order holds equal get one place.
-fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u32>, ExecuteError> {
+/// Returns the rows that may be among the first `wanted` by a key that more may follow; `None` if all may.
+fn may_be_among(ranks: &[u64], descending: bool, wanted: usize) -> Option<Vec<u32>> {
+    let turned = |rank: &u64| if descending { u64::MAX - rank } else { *rank };
+    let mut places: Vec<u64> = ranks.iter().map(turned).collect();
+    let (_, last, _) = places.select_nth_unstable(wanted.checked_sub(1)?);
+    let last = *last;
+    let some: Vec<u32> =
+        (0..).zip(ranks).filter(|(_, rank)| turned(rank) <= last).map(|(row, _)| row).collect();
+    (some.len() < ranks.len()).then_some(some)
+}
+
+/// Returns numbers that are in the order of the ids' values, so that sorting compares plain numbers.
+/// Ids that the order holds equal get one number.
+fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u64>, ExecuteError> {
+    if are_in_order(ids, context) {
+        return Ok(ids.iter().map(|id| id.to_bits()).collect());
+    }
     let mut distinct: Vec<TermId> = ids.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
@@ -184,4 +207,46 @@ fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u32>,
         places.insert(distinct[*id as usize], place);
     }
     Ok(ids.iter().map(|id| places[id]).collect())
+}
+
+/// Returns whether the ids are in the order of their values, whichever language orders those: if all are integers, or
+/// all are strings of a base that has them by code point.
+fn are_in_order(ids: &[TermId], context: &Context) -> bool {
+    let all = |kind: TermKind| {
+        let of_kind = TermId::all_of(kind);
+        ids.iter().all(|id| of_kind.contains(id))
+    };
+    match ids.first().map(|id| id.kind()) {
+        Some(TermKind::Integer) => all(TermKind::Integer),
+        Some(TermKind::String) if context.dataset.has_sorted_strings() => {
+            all(TermKind::String)
+                && ids.iter().all(|id| id.as_dictionary().is_some_and(|term| term.layer == 0))
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_left_out_is_not_among_the_first(ranks: Vec<u8>, descending: bool, wanted in 1usize..20) {
+            let ranks: Vec<u64> = ranks.into_iter().map(u64::from).collect();
+            prop_assume!(wanted < ranks.len());
+            let mut order: Vec<u32> = (0..ranks.len() as u32).collect();
+            order.sort_by_key(|row| if descending { -(ranks[*row as usize] as i64) } else { ranks[*row as usize] as i64 });
+            let last = ranks[order[wanted - 1] as usize];
+            let some = may_be_among(&ranks, descending, wanted).unwrap_or_else(|| (0..ranks.len() as u32).collect());
+            prop_assert!(some.is_sorted());
+            // All that are tied with the last one may be among them as well.
+            let expected = order.iter().filter(|row| {
+                let rank = ranks[**row as usize];
+                if descending { rank >= last } else { rank <= last }
+            });
+            prop_assert_eq!(some.len(), expected.count());
+        }
+    }
 }
