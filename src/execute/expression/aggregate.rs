@@ -8,7 +8,16 @@ use super::number::Number;
 use super::temporal::{self, Temporal};
 use super::{argument_error, arithmetic_error, kind_name, type_error};
 use crate::execute::{Context, ExecuteError};
-use crate::model::{Duration, TermId};
+use crate::model::{Duration, TermId, TermKind};
+
+/// Returns the numbers of ids, `None` for the undefined ones, if no id is anything else than one of these: they need no
+/// dictionary, nor to be laid out.
+pub fn inline_numbers(ids: &[TermId]) -> Option<impl Iterator<Item = Option<Number>>> {
+    let is_one = |id: &TermId| {
+        matches!(id.kind(), TermKind::Undefined | TermKind::Integer | TermKind::Decimal | TermKind::Double)
+    };
+    ids.iter().all(is_one).then(|| ids.iter().map(|id| Number::of_inline(*id)))
+}
 
 /// SPARQL's SUM and AVG of one group: exact over integers and decimals, undefined once a value is
 /// no number.
@@ -63,32 +72,39 @@ impl CypherSum {
     /// # Errors
     /// If it is neither number nor duration, or integers overflow.
     pub fn add(&mut self, value: &AggregateValue) -> Result<(), ExecuteError> {
-        self.count += 1;
         let datum = &value.0;
         if let Some(number) = datum.as_number() {
-            self.mean += (number.to_f64() - self.mean) / self.count as f64;
-            match number {
-                Number::Integer(value) => {
-                    self.integers = self
-                        .integers
-                        .checked_add(value)
-                        .ok_or_else(|| arithmetic_error("IntegerOverflow", "integer overflow"))?;
-                }
-                other => {
-                    self.has_floats = true;
-                    self.floats += other.to_f64();
-                }
-            }
-            return Ok(());
+            return self.add_number(number);
         }
         match datum.to_temporal() {
             Some(Temporal::Duration(duration)) => {
+                self.count += 1;
                 let sum = self.durations.unwrap_or_default();
                 self.durations = Some(temporal::add_durations(sum, duration)?);
                 Ok(())
             }
             _ => Err(type_error("InvalidArgumentType", format!("cannot sum {}", kind_name(datum)))),
         }
+    }
+
+    /// # Errors
+    /// If integers overflow.
+    pub fn add_number(&mut self, number: Number) -> Result<(), ExecuteError> {
+        self.count += 1;
+        self.mean += (number.to_f64() - self.mean) / self.count as f64;
+        match number {
+            Number::Integer(value) => {
+                self.integers = self
+                    .integers
+                    .checked_add(value)
+                    .ok_or_else(|| arithmetic_error("IntegerOverflow", "integer overflow"))?;
+            }
+            other => {
+                self.has_floats = true;
+                self.floats += other.to_f64();
+            }
+        }
+        Ok(())
     }
 
     pub fn sum(&self, context: &Context) -> Result<TermId, ExecuteError> {

@@ -33,7 +33,7 @@ mod term;
 mod value;
 
 pub use aggregate::{
-    AggregateValue, CypherSum, SparqlSum, aggregate_values, percentile_cont, percentile_disc,
+    AggregateValue, CypherSum, SparqlSum, aggregate_values, inline_numbers, percentile_cont, percentile_disc,
     standard_deviation,
 };
 pub use comparison::{cypher_equal_ids, sparql_equal_ids};

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::{BoxOperator, DistinctRows, Operator, bytes_of};
 use crate::batch::Batch;
 use crate::execute::expression::{
-    self, AggregateValue, Compiled, CypherSum, Key, SparqlSum, aggregate_values, percentile_cont,
-    percentile_disc, sort_keys, standard_deviation,
+    self, AggregateValue, Compiled, CypherSum, Key, SparqlSum, aggregate_values, inline_numbers,
+    percentile_cont, percentile_disc, sort_keys, standard_deviation,
 };
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
 use crate::model::{TermId, TermKind, Value};
@@ -270,15 +270,11 @@ impl Fold {
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
                 let has_sorted = context.dataset.has_sorted_strings();
-                let is_sorted = |id: TermId| {
-                    has_sorted
-                        && id.as_dictionary().is_some_and(|id| id.kind == TermKind::String && id.layer == 0)
-                };
                 let mut others = Vec::new();
                 for (group, id) in pairs() {
-                    match is_sorted(id) {
-                        true => best[group].offer_string(id, wanted),
-                        false => others.push((group, id)),
+                    match Sorted::of(id, has_sorted) {
+                        Some(kind) => best[group].offer_sorted(kind, id, wanted),
+                        None => others.push((group, id)),
                     }
                 }
                 let keys = sort_keys(&others.iter().map(|(_, id)| *id).collect::<Vec<_>>(), order, context)?;
@@ -289,11 +285,23 @@ impl Fold {
                 }
             }
             State::SparqlSum(sums) => {
+                if let Some(numbers) = inline_numbers(ids) {
+                    groups.iter().zip(numbers).for_each(|(group, number)| sums[*group as usize].add(number));
+                    return Ok(());
+                }
                 for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
                     sums[group].add(value.as_number());
                 }
             }
             State::CypherSum(sums) => {
+                if let Some(numbers) = inline_numbers(ids) {
+                    let defined =
+                        groups.iter().zip(numbers).filter_map(|(group, number)| Some((*group, number?)));
+                    for (group, number) in defined {
+                        sums[group as usize].add_number(number)?;
+                    }
+                    return Ok(());
+                }
                 for ((group, _), value) in pairs().zip(aggregate_values(ids, context)?) {
                     if value.is_defined() {
                         sums[group].add(&value)?;
@@ -338,11 +346,14 @@ impl Fold {
             State::One(ids) => Ok(std::mem::take(ids)),
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(Vec::new()) };
-                let (groups, ids): (Vec<&mut Best>, Vec<TermId>) =
-                    best.iter_mut().filter_map(|best| best.string.map(|id| (best, id))).unzip();
+                let of_group = |(group, best): (usize, &Best)| {
+                    best.sorted.into_iter().flatten().map(move |id| (group, id))
+                };
+                let (groups, ids): (Vec<usize>, Vec<TermId>) =
+                    best.iter().enumerate().flat_map(of_group).unzip();
                 let keys = sort_keys(&ids, order, context)?;
-                for ((best, id), key) in groups.into_iter().zip(ids).zip(keys) {
-                    best.offer(key, id, wanted);
+                for ((group, id), key) in groups.into_iter().zip(ids).zip(keys) {
+                    best[group].offer(key, id, wanted);
                 }
                 let ids = best.drain(..).map(|best| best.any.map_or(TermId::UNDEFINED, |(_, id)| id));
                 Ok(ids.collect())
@@ -399,8 +410,30 @@ impl Fold {
 struct Best {
     /// Of those that were decoded.
     any: Option<(Key, TermId)>,
-    /// Of the strings whose ids are in their order.
-    string: Option<TermId>,
+    /// Of each kind whose ids are in the order of their values.
+    sorted: [Option<TermId>; 3],
+}
+
+/// Kinds of ids that are in the order of their values.
+#[derive(Clone, Copy)]
+enum Sorted {
+    String,
+    Integer,
+    Double,
+}
+
+impl Sorted {
+    /// `has_strings` tells whether strings of the base are in their order.
+    fn of(id: TermId, has_strings: bool) -> Option<Sorted> {
+        match id.kind() {
+            TermKind::Integer => Some(Sorted::Integer),
+            TermKind::Double => Some(Sorted::Double),
+            TermKind::String if has_strings && id.as_dictionary().is_some_and(|id| id.layer == 0) => {
+                Some(Sorted::String)
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Best {
@@ -416,9 +449,10 @@ impl Best {
         }
     }
 
-    fn offer_string(&mut self, id: TermId, wanted: Ordering) {
-        if self.string.is_none_or(|best| id.cmp(&best) == wanted) {
-            self.string = Some(id);
+    fn offer_sorted(&mut self, kind: Sorted, id: TermId, wanted: Ordering) {
+        let best = &mut self.sorted[kind as usize];
+        if best.is_none_or(|best| id.cmp(&best) == wanted) {
+            *best = Some(id);
         }
     }
 }

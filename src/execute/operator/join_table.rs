@@ -231,6 +231,11 @@ impl JoinTable {
         context: &Context,
     ) -> Result<(), ExecuteError> {
         let is_plain = state.has_hole.is_none() && self.loose.len() == 0;
+        if let ([pair], [_], true, false) =
+            (self.shared.as_slice(), self.certain.as_slice(), is_plain, state.once)
+        {
+            return self.follow_plain(state, *pair, pairs, context);
+        }
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
             if is_plain && matches!(state.step, Step::Begin) {
                 let rest = &state.full_hashes[state.row..];
@@ -241,6 +246,44 @@ impl JoinTable {
                 }
             }
             self.advance(state, pairs, context)?;
+        }
+        Ok(())
+    }
+
+    /// As [`JoinTable::follow_all`], where one column that has no holes is all that is shared: the usual case.
+    fn follow_plain(
+        &self,
+        state: &mut HashedProbe,
+        (l, r): (usize, usize),
+        pairs: &mut Pairs,
+        context: &Context,
+    ) -> Result<(), ExecuteError> {
+        let (own, theirs) = (state.left.column(l), self.rows.column(r));
+        let mut steps = 0_usize;
+        while let Some(hash) = state.full_hashes.get(state.row) {
+            let mut chain = match state.step {
+                Step::Full(chain) => chain,
+                _ if !self.full_filter.may_hold(*hash) => {
+                    state.row += 1;
+                    continue;
+                }
+                _ => self.full.chain(*hash),
+            };
+            while let Some(candidate) = self.full.step(&mut chain) {
+                steps += 1;
+                if steps.is_multiple_of(STEPS_AT_ONCE) {
+                    context.check()?;
+                }
+                if theirs[candidate as usize] == own[state.row] {
+                    pairs.left.push(state.row as u32);
+                    pairs.right.push(candidate);
+                    if pairs.left.len() >= PAIRS_AT_ONCE {
+                        state.step = Step::Full(chain);
+                        return Ok(());
+                    }
+                }
+            }
+            (state.row, state.step) = (state.row + 1, Step::Begin);
         }
         Ok(())
     }

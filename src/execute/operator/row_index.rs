@@ -10,50 +10,52 @@ const MULTIPLIER: u64 = 0xf135_7aea_2e62_a9c5;
 pub struct RowIndex {
     /// Newest entry of each bucket.
     heads: Vec<u32>,
-    /// For each entry: the next one in its bucket, its hash and its row.
-    next: Vec<u32>,
-    hashes: Vec<u64>,
-    rows: Vec<u32>,
+    entries: Vec<Entry>,
+}
+
+/// A row; all that a step along a chain looks at, in one place.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The upper half of the hash.
+    hash: u32,
+    row: u32,
+    /// The next one in the bucket.
+    next: u32,
 }
 
 /// Where a walk along one chain stands.
 #[derive(Clone, Copy, Debug)]
 pub struct Chain {
     entry: u32,
-    hash: u64,
+    hash: u32,
 }
 
 impl RowIndex {
     pub fn with_capacity(rows: usize) -> RowIndex {
-        let mut index = RowIndex {
-            heads: Vec::new(),
-            next: Vec::with_capacity(rows),
-            hashes: Vec::with_capacity(rows),
-            rows: Vec::with_capacity(rows),
-        };
+        let mut index = RowIndex { heads: Vec::new(), entries: Vec::with_capacity(rows) };
         index.resize(rows);
         index
     }
 
     pub fn len(&self) -> usize {
-        self.rows.len()
+        self.entries.len()
     }
 
     /// Adds a row. Chains yield the rows added last first.
     pub fn insert(&mut self, hash: u64, row: u32) {
-        if self.rows.len() >= self.heads.len() {
-            self.resize(self.rows.len() * 2);
+        if self.entries.len() >= self.heads.len() {
+            self.resize(self.entries.len() * 2);
         }
+        let hash = upper(hash);
         let bucket = self.bucket(hash);
-        let entry = self.rows.len() as u32;
-        self.next.push(self.heads[bucket]);
-        self.hashes.push(hash);
-        self.rows.push(row);
+        let entry = self.entries.len() as u32;
+        self.entries.push(Entry { hash, row, next: self.heads[bucket] });
         self.heads[bucket] = entry;
     }
 
-    /// Starts at the rows whose hash is `hash`.
+    /// Starts at the rows whose hash is `hash`, or as good as.
     pub fn chain(&self, hash: u64) -> Chain {
+        let hash = upper(hash);
         let entry = if self.heads.is_empty() { NONE } else { self.heads[self.bucket(hash)] };
         Chain { entry, hash }
     }
@@ -61,32 +63,36 @@ impl RowIndex {
     /// Returns the next row of a chain.
     pub fn step(&self, chain: &mut Chain) -> Option<u32> {
         while chain.entry != NONE {
-            let entry = chain.entry as usize;
-            chain.entry = self.next[entry];
-            if self.hashes[entry] == chain.hash {
-                return Some(self.rows[entry]);
+            let entry = self.entries[chain.entry as usize];
+            chain.entry = entry.next;
+            if entry.hash == chain.hash {
+                return Some(entry.row);
             }
         }
         None
     }
 
     /// Returns the bytes that an entry costs.
-    pub const ENTRY_BYTES: usize = 24;
+    pub const ENTRY_BYTES: usize = size_of::<Entry>() + 8;
 
-    fn bucket(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & (self.heads.len() - 1)
+    fn bucket(&self, hash: u32) -> usize {
+        hash as usize & (self.heads.len() - 1)
     }
 
     fn resize(&mut self, rows: usize) {
         let buckets = rows.next_power_of_two().max(16);
         self.heads.clear();
         self.heads.resize(buckets, NONE);
-        for entry in 0..self.rows.len() {
-            let bucket = self.bucket(self.hashes[entry]);
-            self.next[entry] = self.heads[bucket];
-            self.heads[bucket] = entry as u32;
+        for index in 0..self.entries.len() {
+            let bucket = self.bucket(self.entries[index].hash);
+            self.entries[index].next = self.heads[bucket];
+            self.heads[bucket] = index as u32;
         }
     }
+}
+
+fn upper(hash: u64) -> u32 {
+    (hash >> 32) as u32
 }
 
 /// Which hashes there are, wrong about one of sixteen others at most: most rows that meet nothing are told so by one bit.
