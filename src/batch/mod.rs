@@ -102,6 +102,9 @@ impl Batch {
 
     /// Returns the rows at `indices`, in that order; an index may repeat.
     pub fn gather(&self, indices: &[u32]) -> Batch {
+        if let Some(rows) = consecutive(indices).filter(|rows| rows.end <= self.rows) {
+            return self.slice(rows.start, rows.len());
+        }
         let columns = self
             .columns
             .iter()
@@ -151,5 +154,37 @@ impl Batch {
     pub fn read_row(&self, index: usize, row: &mut Vec<TermId>) {
         row.clear();
         row.extend(self.columns.iter().map(|column| column[index]));
+    }
+}
+
+/// Returns the rows that indices are, if each is the one after the one before: what joins find one for one comes so.
+pub fn consecutive(indices: &[u32]) -> Option<Range<usize>> {
+    let first = *indices.first()?;
+    let are_consecutive = (first..).zip(indices).all(|(expected, index)| expected == *index);
+    are_consecutive.then(|| first as usize..first as usize + indices.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_gathered_in_any_order() {
+        let column =
+            |numbers: &[i64]| numbers.iter().map(|n| TermId::from_i64(*n).unwrap()).collect::<Vec<_>>();
+        let batch = Batch::new(vec![column(&[1, 2, 3, 4]), column(&[5, 6, 7, 8])], 4);
+        for (indices, range) in [
+            (vec![0, 1, 2, 3], Some(0..4)),
+            (vec![2, 3], Some(2..4)),
+            (vec![3], Some(3..4)),
+            (vec![1, 1], None),
+            (vec![3, 0], None),
+            (vec![], None),
+        ] {
+            assert_eq!(consecutive(&indices), range);
+            let expected = |place: i64| indices.iter().map(|row| i64::from(*row) + place).collect::<Vec<_>>();
+            let columns = vec![column(&expected(1)), column(&expected(5))];
+            assert_eq!(batch.gather(&indices), Batch::new(columns, indices.len()));
+        }
     }
 }

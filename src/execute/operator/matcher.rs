@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{BoxOperator, JoinTable, Operator, Pairs, drain};
-use crate::batch::Batch;
+use crate::batch::{Batch, consecutive};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
 use crate::plan::Variable;
@@ -173,9 +173,13 @@ impl JoinShape {
                 }
             }
         }
+        let matches = consecutive(&pairs.right);
         for theirs in &self.append {
             let theirs = right.column(*theirs);
-            columns.push(pairs.right.iter().map(|row| theirs[*row as usize]).collect());
+            columns.push(match &matches {
+                Some(rows) => theirs[rows.clone()].to_vec(),
+                None => pairs.right.iter().map(|row| theirs[*row as usize]).collect(),
+            });
         }
         Batch::new(columns, pairs.left.len())
     }
