@@ -13,7 +13,8 @@
 //! 4. `filter`: conjunctions split and sink; equalities with a constant sink into scans. `outer`:
 //!    a left join whose null rows a filter rejects is a join, which lets more filters sink; so the
 //!    two alternate until neither finds anything. `strings`, `numbers` and `members`: what the data's schema proves to
-//!    be an equality of terms, or with one of a few terms, becomes one, and sinks too. `decorrelate`: a filter by whether a subplan has
+//!    be an equality of terms, or with one of a few terms, becomes one, and sinks too; `value_joins`: so does an equality
+//!    of two parts that share nothing, which is a join then. `decorrelate`: a filter by whether a subplan has
 //!    rows is a semi-join or an anti-join, if the subplan needs the row for no more.
 //! 5. `flatten`: optional parts, computed columns and projections rise out of joins, so that one
 //!    list of relations is left to order.
@@ -45,6 +46,7 @@ mod numbers;
 mod outer;
 mod prune;
 mod strings;
+mod value_joins;
 
 pub use numbers::wants_values;
 
@@ -105,7 +107,7 @@ fn improve(
     for _ in 0..ROUNDS_MAX {
         plan = constants::fold(filter::push(plan));
         plan = members::settle(numbers::settle(strings::settle(plan, dataset)?, dataset)?, dataset)?;
-        plan = filter::push(plan);
+        plan = filter::push(value_joins::settle(plan, dataset)?);
         plan = decorrelate::to_joins(plan);
         let (next, changed) = outer::to_joins(plan);
         plan = next;

@@ -40,6 +40,9 @@ pub enum Function {
     SparqlIn,
     /// `x IN list` by CypherEqual.
     CypherIn,
+    /// The one term among integers in their canonical form, plain strings and nodes that equals a value by CypherEqual;
+    /// undefined if there is none.
+    LookupTerm,
 
     // Arithmetic. Sparql*: XSD promotion over integer, decimal, float, double (and date arithmetic).
     SparqlAdd,

@@ -1,6 +1,6 @@
 //! What is in a list, or equal to one of several constants, is the same whether it is looked up or compared.
 
-use reefloom::engine::{Answer, Request};
+use reefloom::engine::{Answer, Explain, Request};
 use reefloom::model::Value;
 
 use super::World;
@@ -90,4 +90,53 @@ fn lists_of_requests_are_not_mixed_up() {
     assert_eq!(asked(&[400]), ["400.0"]);
     world
         .check("CREATE (i:Item {n: 500}) WITH i MATCH (j:Item) WHERE j.n IN [500, 501] RETURN j.n", &["500"]);
+}
+
+/// Values of two parts that share nothing are compared as if each pair of rows were.
+#[test]
+fn rows_are_looked_up_as_they_are_compared() {
+    let world = World::new(ITEMS);
+    let lists = [
+        "[5, 6.0, 7.5, '5', null, true]",
+        "['i5', 'i6', 5, date('2020-01-01'), [5], {n: 5}]",
+        "[9007199254740993, 9007199254740992.0, -0.0, 0, -1]",
+        "[5, 5, 5.0]",
+        "[]",
+    ];
+    for folded in [false, true] {
+        if folded {
+            world.engine.hosted(None).unwrap().optimize(None).unwrap();
+        }
+        for property in ["n", "name", "size", "mixed", "absent"] {
+            for list in lists {
+                let found = world.rows(&format!(
+                    "UNWIND {list} AS x MATCH (i:Item {{{property}: x}}) RETURN x, i.n AS n ORDER BY n, toString(x)"
+                ));
+                let compared = world.rows(&format!(
+                    "UNWIND {list} AS x MATCH (i:Item) WITH x, i WHERE any(e IN [x] WHERE e = i.{property}) RETURN x, i.n AS n ORDER BY n, toString(x)"
+                ));
+                assert_eq!(found, compared, "{property} {list}");
+            }
+        }
+        world.check(
+            "UNWIND [{a: 5, b: 6}, {a: 6, b: 5}, {a: 5, b: null}, {a: 5}] AS row MATCH (a:Item {n: row.a})-[r:NEXT]->(b:Item {n: row.b}) RETURN a.n, b.n, r.n",
+            &["5 | 6 | 5", "5 | 6 | 6", "6 | 5 | 7"],
+        );
+        world.check("MATCH (t:Thing), (i:Item) WHERE i.n = t.n RETURN i.n", &["5"]);
+        world.check("MATCH (a:Item), (b:Item) WHERE a.name = b.name AND a.n < b.n RETURN count(*)", &["750"]);
+    }
+    let plan = |text: &str| {
+        let mut request = world.request(text);
+        request.explain = Some(Explain::Plan);
+        request.parameters.insert("rows".to_owned(), Value::List(Vec::new()));
+        let Answer::Explanation(explanation) = world.engine.run(&request).unwrap().answer else {
+            panic!("a plan")
+        };
+        explanation.optimised_plan
+    };
+    let looked_up = plan("UNWIND $rows AS row MATCH (a:Item {n: row.a}), (b:Item {n: row.b}) RETURN a, b");
+    assert!(looked_up.contains("LookupTerm") && !looked_up.contains("CypherEqual"), "{looked_up}");
+    // Among doubles a number may stand in several forms.
+    let compared = plan("UNWIND $rows AS row MATCH (a:Item {size: row.a}) RETURN a");
+    assert!(compared.contains("CypherEqual"), "{compared}");
 }

@@ -252,6 +252,19 @@ pub(super) fn cypher_equal_row(arguments: &Arguments<'_>, _: &Context) -> Outcom
     Ok(cypher_equal(&arguments[0], &arguments[1]).into())
 }
 
+/// [`Function::LookupTerm`](crate::plan::Function::LookupTerm).
+pub(super) fn lookup_term(arguments: &Arguments<'_>, _: &Context) -> Outcome {
+    let value = &arguments[0];
+    if let Some(number) = value.as_number() {
+        return Ok(number.as_integer().map(Datum::integer).into());
+    }
+    if let Some(text) = value.as_text() {
+        return Ok(Datum::string(text));
+    }
+    let node = value.to_term().filter(|term| matches!(term, Term::NamedNode(_) | Term::BlankNode(_)));
+    Ok(node.map(Datum::term).into())
+}
+
 /// Cypher's `=` over deeply decoded data.
 pub(super) fn cypher_equal(a: &Datum, b: &Datum) -> Option<bool> {
     if a.is_undefined() || b.is_undefined() {

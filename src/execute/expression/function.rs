@@ -74,7 +74,7 @@ impl Kernel {
             If | Coalesce | Not | EffectiveBoolean => Kernel::strict(|_, _| Ok(Datum::Undefined)),
             IsDefined => Kernel::strict(logic::is_defined).lenient().ids(),
             SameTerm | SparqlEqual | CypherEqual | SparqlLess | SparqlLessOrEqual | CypherLess
-            | CypherLessOrEqual | SparqlIn | CypherIn => comparing(function),
+            | CypherLessOrEqual | SparqlIn | CypherIn | LookupTerm => comparing(function),
             SparqlAdd | SparqlSubtract | SparqlMultiply | SparqlDivide | CypherAdd | CypherSubtract
             | CypherMultiply | CypherDivide | CypherModulo | CypherPower | UnaryMinus | UnaryPlus => {
                 calculating(function)
@@ -129,6 +129,7 @@ fn comparing(function: &Function) -> Kernel {
             Kernel::strict(comparison::cypher_less_or_equal).deep().shortcut(comparison::less_or_equal_ids)
         }
         Function::SparqlIn => Kernel::strict(comparison::sparql_in).lenient(),
+        Function::LookupTerm => Kernel::strict(comparison::lookup_term).deep(),
         _ => Kernel::strict(comparison::cypher_in).deep().lenient(),
     }
 }

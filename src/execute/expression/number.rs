@@ -24,6 +24,16 @@ pub(super) enum Pair {
 }
 
 impl Number {
+    /// Returns the integer that equals the number exactly, if there is one.
+    pub(super) fn as_integer(self) -> Option<i64> {
+        let candidate = match self {
+            Number::Integer(value) => value,
+            Number::Decimal(value) => value.to_string().parse().ok()?,
+            other => other.to_f64() as i64,
+        };
+        (Number::Integer(candidate).compare_exactly(self) == Some(Ordering::Equal)).then_some(candidate)
+    }
+
     /// Returns the value of an inline id, if it is a number.
     pub(super) fn of_inline(id: TermId) -> Option<Number> {
         if let Some(value) = id.as_i64() {
