@@ -52,12 +52,20 @@ fn join(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
         let mut keys = conjuncts.iter().map(|conjunct| parts.key(conjunct, schema)).enumerate();
         keys.find_map(|(place, key)| Some((place, key?)))
     };
-    while let Some((place, (variable, value))) = next(&parts, &conjuncts) {
+    while let Some((place, key)) = next(&parts, &conjuncts) {
         conjuncts.remove(place);
-        parts.bind(variable, value);
+        parts.bind(key);
         is_changed = true;
     }
     conjoin(if is_changed { parts.joined() } else { *input }, conjuncts)
+}
+
+/// What a scan is to be looked up by.
+struct Key {
+    variable: Variable,
+    value: Expression,
+    /// The place of the scan.
+    scan: usize,
 }
 
 /// What is joined.
@@ -76,7 +84,7 @@ impl Parts {
     }
 
     /// Returns which variable of one group of parts must equal which value of another, and can be looked up.
-    fn key(&self, conjunct: &Expression, schema: &Schema) -> Option<(Variable, Expression)> {
+    fn key(&self, conjunct: &Expression, schema: &Schema) -> Option<Key> {
         let [first, second] = sides(conjunct)?;
         [(first, second), (second, first)].into_iter().find_map(|(key, value)| {
             let Expression::Variable(variable) = key else { return None };
@@ -84,9 +92,11 @@ impl Parts {
             let (own, own_parts) = self.connected(&Set::from_iter([*variable]));
             let is_apart = given.iter().all(|variable| !own.contains(&variable));
             let is_bound = !given.is_empty() && given.is_subset(&self.connected(&given).0);
-            let is_looked_up =
-                || own_parts.iter().any(|part| is_looked_up(&self.0[*part], *variable, schema));
-            (is_apart && is_bound && is_looked_up()).then(|| (*variable, value.clone()))
+            if !is_apart || !is_bound {
+                return None;
+            }
+            let scan = own_parts.into_iter().find(|part| is_looked_up(&self.0[*part], *variable, schema))?;
+            Some(Key { variable: *variable, value: value.clone(), scan })
         })
     }
 
@@ -110,16 +120,24 @@ impl Parts {
     }
 
     /// Adds to the parts that give a value the term that is looked up; rows without one are dropped.
-    fn bind(&mut self, variable: Variable, value: Expression) {
+    fn bind(&mut self, Key { variable, value, scan }: Key) {
         let (_, places) = self.connected(&value.variables());
-        let mut given = Parts::default();
-        for place in places.iter().rev() {
-            given.0.insert(0, self.0.remove(*place));
+        let (mut given, mut others) = (Parts::default(), Vec::new());
+        let mut scans = Vec::new();
+        for (place, part) in std::mem::take(&mut self.0).into_iter().enumerate() {
+            match places.contains(&place) {
+                true => given.0.push(part),
+                false if place == scan => scans.push(part),
+                false => others.push(part),
+            }
         }
         let expression = Expression::call(Function::LookupTerm, [value]);
         let found = LogicalPlan::Extend { input: Box::new(given.joined()), variable, expression };
         let is_defined = Expression::call(Function::IsDefined, [Expression::Variable(variable)]);
-        self.0.insert(0, conjoin(found, vec![is_defined]));
+        // Next to the scan: above a join with others the term would be computed for their rows too.
+        self.0.push(conjoin(found, vec![is_defined]));
+        self.0.extend(scans);
+        self.0.extend(others);
     }
 
     fn joined(self) -> LogicalPlan {
