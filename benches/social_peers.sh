@@ -4,7 +4,7 @@
 # hashes over all rows are equal.
 # usage: benches/social_peers.sh [SCALE]      SCALE: tiny, small or full (as a rule)      needs python3; installs PyPI `ladybug`, `neo4j` and
 # `numpy` into target/peers, and `grafeo`, where Python is 3.12 or later and the graph not the full one, which it does not master.
-# PYTHON names another python3, REEFLOOM_BINARY a binary to load and serve with instead of building one. TIMEOUT: seconds that a peer may
+# QUERIES names another file of queries, such as benches/social/more_queries.json. PYTHON names another python3, REEFLOOM_BINARY a binary to load and serve with instead of building one. TIMEOUT: seconds that a peer may
 # take for a query (180).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,6 +13,14 @@ bench=${REEFLOOM_BENCH:-../shared/bench}/social
 work=target/peers
 data=$work/social-$scale
 mkdir -p "$work"
+if [ -n "${QUERIES:-}" ]; then
+  # The runners read what lies beside them.
+  mkdir -p "$work/asked/social"
+  for file in "$bench"/*.py; do ln -sf "$(realpath "$file")" "$work/asked/social/"; done
+  ln -sf "$(realpath "$QUERIES")" "$work/asked/social/queries.json"
+  export REEFLOOM_BENCH=$PWD/$work/asked
+  bench=$REEFLOOM_BENCH/social
+fi
 python=$work/venv/bin/python
 is_new() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2> /dev/null; }
 if [ ! -x "$python" ]; then
