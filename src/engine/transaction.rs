@@ -186,6 +186,41 @@ mod tests {
     }
 
     #[test]
+    fn what_it_wrote_is_looked_up_in_whatever_form() {
+        let engine = Engine::with_workspace();
+        engine.run(&cypher("UNWIND range(1, 9) AS n CREATE (:A {n: n})")).unwrap();
+        let mut transaction = begin(&engine);
+        let found = |transaction: &mut OpenTransaction, values: &str| {
+            let text = format!("UNWIND {values} AS x MATCH (a:A {{n: x}}) RETURN count(a)");
+            let listed = format!("MATCH (a:A) WHERE a.n IN {values} RETURN count(a)");
+            let [one, other] = [text, listed].map(|text| count(transaction.run(&cypher(&text)).unwrap()));
+            assert_eq!(one, other, "{values}");
+            one
+        };
+        assert_eq!(found(&mut transaction, "[1, 2.0, 'x']"), Some(Value::Integer(2)));
+        transaction.run(&cypher("MATCH (a:A {n: 1}) SET a.n = 'x'")).unwrap();
+        assert_eq!(found(&mut transaction, "[1, 2.0, 'x']"), Some(Value::Integer(2)));
+        for (n, expected) in [("10", 2), ("2.0", 3), ("2.5", 3), ("9007199254740993", 3)] {
+            transaction.run(&cypher(&format!("CREATE (:A {{n: {n}}})"))).unwrap();
+            assert_eq!(found(&mut transaction, "[1, 2.0, 'x']"), Some(Value::Integer(expected)), "{n}");
+        }
+        assert_eq!(found(&mut transaction, "[2.5, 9007199254740993, 10.0]"), Some(Value::Integer(3)));
+        transaction.run(&cypher("MATCH (a:A) WHERE a.n > 2 DETACH DELETE a")).unwrap();
+        assert_eq!(found(&mut transaction, "[1, 2, 3, 'x']"), Some(Value::Integer(3)));
+        let plan = |transaction: &mut OpenTransaction| {
+            let explain = Some(crate::engine::Explain::Plan);
+            let request = Request { explain, ..cypher("MATCH (a:A {n: 2}) RETURN a") };
+            let Answer::Explanation(explanation) = transaction.run(&request).unwrap().answer else {
+                panic!("a plan")
+            };
+            explanation.optimised_plan
+        };
+        // Numbers of two types are looked up one by one.
+        assert!(!plan(&mut transaction).contains("Filter"), "{}", plan(&mut transaction));
+        transaction.commit(1).unwrap();
+    }
+
+    #[test]
     fn of_two_that_read_the_second_is_refused_and_a_dropped_one_leaves_nothing() {
         let engine = Engine::with_workspace();
         let (mut first, mut second, mut third) = (begin(&engine), begin(&engine), begin(&engine));

@@ -243,9 +243,18 @@ fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {
 
 /// Checks that what the statistics and the schema promise is so.
 fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
-    let (statistics, schema) = (dataset.statistics(), dataset.schema().unwrap());
+    let statistics = dataset.statistics();
     let rows = scan(model, &QuadPattern::default(), Permutation::Pso);
     assert_eq!(statistics.quads, rows.len() as u64);
+    for (name, quads) in check_schema(dataset) {
+        let predicate = dataset.term_id(&name.into()).unwrap().unwrap();
+        assert_eq!(statistics.predicates[&predicate].quads, quads.len() as u64);
+    }
+}
+
+/// Checks that what the schema promises is so; returns the quads of each predicate.
+fn check_schema(dataset: &dyn Dataset) -> BTreeMap<NamedNode, Vec<Quad>> {
+    let schema = dataset.schema().unwrap();
     assert!(schema.is_complete);
     let mut by_predicate: BTreeMap<NamedNode, Vec<Quad>> = BTreeMap::new();
     let mut scan = dataset.scan(&QuadPattern::default(), Permutation::Pso).unwrap();
@@ -311,9 +320,9 @@ fn check_facts(dataset: &dyn Dataset, model: &MemoryDataset) {
             quads.iter().map(|quad| [quad.subject, quad.predicate, quad.object, quad.graph]).collect();
         let is_reified = edged.iter().filter(|[_, predicate, ..]| *predicate == quads[0].predicate).eq(&own);
         assert!(is_reified || !dataset.is_reified(quads[0].predicate), "{name} is reified");
-        assert_eq!(statistics.predicates[&quads[0].predicate].quads, quads.len() as u64);
     }
     check_classes(dataset, &schema, &by_predicate);
+    by_predicate
 }
 
 /// Returns the quad of each edge.
@@ -385,9 +394,13 @@ fn run(steps: Vec<Step>, permutations: PermutationSet) {
                     let quad = model.remove(&name).unwrap();
                     assert!(transaction.remove(ids(&transaction, &quad)).unwrap());
                 }
+                // What it knows now is brought up to date later.
+                check_schema(&transaction);
+                check_schema(&*transaction.as_of_now());
             }
             step => {
                 check(&transaction, &memory(model));
+                check_schema(&transaction);
                 let commit = transaction.write("step", time).unwrap();
                 assert_eq!(transaction.publish().unwrap(), commit);
                 check_facts(&*workspace.snapshot(commit).unwrap(), &memory(model));

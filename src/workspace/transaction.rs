@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use super::change_set::Changes;
+use super::facts;
 use super::view::View;
 use super::{
     Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError,
@@ -32,13 +33,24 @@ struct State {
     changes: BTreeMap<Quad, bool>,
     /// Whether the view may differ from the parent's.
     is_changed: bool,
+    /// The schema that was asked for last; until then the parent's is what is known.
+    known: Option<KnownSchema>,
     written: Option<CommitId>,
+}
+
+/// The schema of an earlier state of a transaction.
+#[derive(Clone)]
+struct KnownSchema {
+    schema: Arc<Schema>,
+    view: View,
+    /// What was changed since, as [`State::changes`].
+    since: BTreeMap<Quad, bool>,
 }
 
 impl Transaction {
     pub(super) fn new(workspace: Workspace, branch: String, parent: Arc<Snapshot>) -> Transaction {
         let view = parent.view().clone();
-        let state = State { view, changes: BTreeMap::new(), is_changed: false, written: None };
+        let state = State { view, changes: BTreeMap::new(), is_changed: false, known: None, written: None };
         Transaction { workspace, branch, parent, state: RwLock::new(state) }
     }
 
@@ -65,11 +77,20 @@ impl Transaction {
 
     /// Returns the data as it stands now: what is changed later is not in it.
     pub fn as_of_now(&self) -> Arc<dyn Dataset> {
-        let (view, is_changed) = {
-            let state = self.read();
-            (state.view.clone(), state.is_changed)
+        /// What is changed beyond what the schema tells is copied; more than so much is told first.
+        const CHANGES_COPIED_MAX: usize = 256;
+        let state = {
+            let mut state = self.write_lock();
+            if state.changes_since_known().len() > CHANGES_COPIED_MAX {
+                // If it cannot be had just now, it is tried again when somebody asks for it.
+                let _ = state.schema(&self.parent);
+            }
+            let (known, changes) = match &state.known {
+                Some(known) => (Some(known.clone()), BTreeMap::new()),
+                None => (None, state.changes.clone()),
+            };
+            State { view: state.view.clone(), changes, is_changed: state.is_changed, known, written: None }
         };
-        let state = State { view, changes: BTreeMap::new(), is_changed, written: None };
         let (workspace, branch, parent) = (self.workspace.clone(), self.branch.clone(), self.parent.clone());
         Arc::new(Transaction { workspace, branch, parent, state: RwLock::new(state) })
     }
@@ -198,21 +219,53 @@ impl Pending {
 
 impl State {
     fn changes(&self) -> Changes {
-        let side = |wanted: bool| {
-            let quads = self.changes.iter().filter(move |(_, is_added)| **is_added == wanted);
-            quads.map(|(quad, _)| *quad).collect()
-        };
-        Changes { added: side(true), removed: side(false) }
+        changes_of(&self.changes)
     }
 
     /// Notes an effective change; undoing an earlier one leaves no trace.
     fn note(&mut self, quad: Quad, is_added: bool) {
         self.written = None;
         self.is_changed = true;
-        if self.changes.remove(&quad).is_none() {
-            self.changes.insert(quad, is_added);
+        for changes in
+            [&mut self.changes].into_iter().chain(self.known.as_mut().map(|known| &mut known.since))
+        {
+            if changes.remove(&quad).is_none() {
+                changes.insert(quad, is_added);
+            }
         }
     }
+
+    /// Returns what was changed since the schema was asked for last.
+    fn changes_since_known(&self) -> &BTreeMap<Quad, bool> {
+        self.known.as_ref().map_or(&self.changes, |known| &known.since)
+    }
+
+    /// Returns the schema of the view, brought up to date from the last that was known.
+    fn schema(&mut self, parent: &Snapshot) -> Result<Arc<Schema>, DatasetError> {
+        let (schema, before) = match &self.known {
+            Some(known) => (Arc::clone(&known.schema), known.view.clone()),
+            None => (parent.schema()?, parent.view().clone()),
+        };
+        let changes = changes_of(self.changes_since_known());
+        if changes.added.is_empty() && changes.removed.is_empty() {
+            return Ok(schema);
+        }
+        let adjusted = facts::adjust(&schema, &before, &self.view, &changes)?;
+        let schema = Arc::new(adjusted.schema);
+        if adjusted.is_final {
+            let (schema, view) = (Arc::clone(&schema), self.view.clone());
+            self.known = Some(KnownSchema { schema, view, since: BTreeMap::new() });
+        }
+        Ok(schema)
+    }
+}
+
+fn changes_of(changes: &BTreeMap<Quad, bool>) -> Changes {
+    let side = |wanted: bool| {
+        let quads = changes.iter().filter(move |(_, is_added)| **is_added == wanted);
+        quads.map(|(quad, _)| *quad).collect()
+    };
+    Changes { added: side(true), removed: side(false) }
 }
 
 impl Workspace {
@@ -318,13 +371,13 @@ impl Dataset for Transaction {
         self.parent.statistics()
     }
 
-    /// Returns the parent's schema as long as nothing was changed, and then the empty one, which promises nothing.
-    /// Whoever relies on it must know what reads before the statement writes.
+    /// Returns the schema of the data as they stand now. Whoever relies on it must know what reads before the
+    /// statement writes.
     fn schema(&self) -> Result<Arc<Schema>, DatasetError> {
-        match self.read().is_changed {
-            true => Ok(Arc::default()),
-            false => self.parent.schema(),
+        if !self.read().is_changed {
+            return self.parent.schema();
         }
+        self.write_lock().schema(&self.parent)
     }
 
     fn named_graphs(&self) -> Result<Vec<TermId>, DatasetError> {
