@@ -102,15 +102,12 @@ impl Batch {
 
     /// Returns the rows at `indices`, in that order; an index may repeat.
     pub fn gather(&self, indices: &[u32]) -> Batch {
-        if let Some(rows) = consecutive(indices).filter(|rows| rows.end <= self.rows) {
-            return self.slice(rows.start, rows.len());
-        }
-        let columns = self
-            .columns
-            .iter()
-            .map(|column| indices.iter().map(|index| column[*index as usize]).collect())
-            .collect();
-        Batch { columns, rows: indices.len() }
+        Batch { columns: gather_columns(self.columns.iter(), indices), rows: indices.len() }
+    }
+
+    /// Returns what the rows at `indices` have in some columns, in that order.
+    pub fn gather_columns(&self, columns: &[usize], indices: &[u32]) -> Vec<Vec<TermId>> {
+        gather_columns(columns.iter().map(|column| &self.columns[*column]), indices)
     }
 
     /// Keeps the rows for which `keep` says so.
@@ -157,8 +154,17 @@ impl Batch {
     }
 }
 
+fn gather_columns<'a>(columns: impl Iterator<Item = &'a Vec<TermId>>, indices: &[u32]) -> Vec<Vec<TermId>> {
+    let rows = consecutive(indices);
+    let gather = |column: &Vec<TermId>| match &rows {
+        Some(rows) => column[rows.clone()].to_vec(),
+        None => indices.iter().map(|index| column[*index as usize]).collect(),
+    };
+    columns.map(gather).collect()
+}
+
 /// Returns the rows that indices are, if each is the one after the one before: what joins find one for one comes so.
-pub fn consecutive(indices: &[u32]) -> Option<Range<usize>> {
+fn consecutive(indices: &[u32]) -> Option<Range<usize>> {
     let first = *indices.first()?;
     let are_consecutive = (first..).zip(indices).all(|(expected, index)| expected == *index);
     are_consecutive.then(|| first as usize..first as usize + indices.len())

@@ -1,8 +1,9 @@
 //! Membership in a list of constants, and the disjunction of equalities with constants: where the data's schema tells
 //! which terms are equal to each, a join with those, which a scan can look up.
 
+use super::by_schema;
 use super::filter::{conjoin, split};
-use super::numbers::{info, rewrite_before_writes, terms_equal_to};
+use super::numbers::{info, terms_equal_to};
 use super::strings::has_plain_strings;
 use crate::dataset::{Dataset, DatasetError};
 use crate::model::{Term, Value};
@@ -10,22 +11,17 @@ use crate::plan::{Expression, Function, LogicalPlan, QuadScan, Schema, Slot, Var
 
 /// Rewrites the filters of a plan that stand right above a scan, as far as nothing was written before them.
 pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
-    if !has_members(&plan) {
-        return Ok(plan);
-    }
-    let schema = dataset.schema()?;
-    Ok(rewrite_before_writes(plan, &mut |plan| look_up(plan, &schema)))
+    by_schema::rewrite(plan, dataset, &has_members, &look_up)
 }
 
 fn has_members(plan: &LogicalPlan) -> bool {
     let is_membership = |conjunct: &&Expression| Members::of(conjunct).is_some();
-    let here = match plan {
+    match plan {
         LogicalPlan::Filter { input, condition } if matches!(**input, LogicalPlan::QuadScan(_)) => {
             condition.conjuncts().iter().any(is_membership)
         }
         _ => false,
-    };
-    here || plan.inputs().into_iter().any(has_members)
+    }
 }
 
 /// What a variable must be equal to one of.

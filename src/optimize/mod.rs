@@ -29,6 +29,7 @@
 
 mod alias;
 mod bound;
+mod by_schema;
 mod canonical;
 mod constants;
 mod counts;

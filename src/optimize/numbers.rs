@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::by_schema;
 use super::constants::conjuncts_mut;
 use super::filter::conjoin;
 use crate::dataset::{Dataset, DatasetError};
@@ -17,16 +18,11 @@ const EXACT_MAX: u64 = 1 << 53;
 /// Rewrites the filters of a plan that stand right above a scan of one predicate, as far as nothing was written
 /// before them.
 pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
-    if !compares_numbers(&plan) {
-        return Ok(plan);
-    }
-    let schema = dataset.schema()?;
-    Ok(rewrite_before_writes(plan, &mut |plan| look_up(plan, &schema)))
+    by_schema::rewrite(plan, dataset, &compares_numbers, &look_up)
 }
 
 fn compares_numbers(plan: &LogicalPlan) -> bool {
     plan.expressions().into_iter().any(|expression| expression.any(&|part| compared(part).is_some()))
-        || plan.inputs().into_iter().any(compares_numbers)
 }
 
 /// Returns the variable and the number of an equality.
@@ -53,11 +49,18 @@ enum Number {
 impl Number {
     fn of(expression: &Expression) -> Option<Number> {
         match expression {
-            Expression::Constant(Value::Integer(value)) => Some(Number::Integer(*value)),
-            Expression::Constant(Value::Float(value)) => Some(Number::Double(*value)),
+            Expression::Constant(value) => Number::of_value(value),
             Expression::Parameter(parameter) if matches!(parameter.sample, Some(Value::Integer(_))) => {
                 Some(Number::Parameter(parameter.clone()))
             }
+            _ => None,
+        }
+    }
+
+    fn of_value(value: &Value) -> Option<Number> {
+        match value {
+            Value::Integer(value) => Some(Number::Integer(*value)),
+            Value::Float(value) => Some(Number::Double(*value)),
             _ => None,
         }
     }
@@ -83,30 +86,6 @@ pub fn wants_values(plan: &LogicalPlan) -> bool {
 fn is_numeric_parameter(expression: &Expression) -> bool {
     matches!(expression, Expression::Parameter(parameter)
         if matches!(parameter.sample, Some(Value::Integer(_) | Value::Float(_))))
-}
-
-/// Rewrites all of a plan that runs before anything is written, inputs first.
-pub(super) fn rewrite_before_writes(
-    plan: LogicalPlan,
-    rewrite: &mut dyn FnMut(LogicalPlan) -> LogicalPlan,
-) -> LogicalPlan {
-    match plan {
-        // What comes after a write reads what was written, and so does what writes once for each row.
-        LogicalPlan::Apply { input, subplan, kind } if input.writes() || subplan.writes() => {
-            LogicalPlan::Apply { input: Box::new(rewrite_before_writes(*input, rewrite)), subplan, kind }
-        }
-        LogicalPlan::Merge { input, pattern, create, on_match, on_create } => LogicalPlan::Merge {
-            input: Box::new(rewrite_before_writes(*input, rewrite)),
-            pattern,
-            create,
-            on_match,
-            on_create,
-        },
-        plan => {
-            let plan = plan.map_inputs(&mut |input| rewrite_before_writes(input, rewrite));
-            rewrite(plan)
-        }
-    }
 }
 
 fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {
@@ -147,13 +126,8 @@ pub(super) fn info<'a>(scan: &QuadScan, variable: Variable, schema: &'a Schema) 
 /// Returns all terms that are equal to a constant number among the objects of a predicate; `None` if that is not
 /// known, or it is no number.
 pub(super) fn terms_equal_to(value: &Value, info: &PredicateInfo) -> Option<Vec<Value>> {
-    let number = match value {
-        Value::Integer(value) => Number::Integer(*value),
-        Value::Float(value) => Number::Double(*value),
-        _ => return None,
-    };
     let known = |form: Expression| form.known().cloned();
-    forms(number, info)?.into_iter().map(known).collect()
+    forms(Number::of_value(value)?, info)?.into_iter().map(known).collect()
 }
 
 /// Returns all terms that are equal to a number among the objects of a predicate; `None` if that is not known.

@@ -3,31 +3,26 @@
 //!
 //! So are the rows of `UNWIND $rows AS row MATCH (n {key: row.key})` looked up one by one.
 
-use super::Set;
 use super::filter::{conjoin, split};
-use super::numbers::{info, rewrite_before_writes};
+use super::numbers::info;
+use super::{Set, by_schema};
 use crate::dataset::{Dataset, DatasetError};
 use crate::model::xsd;
 use crate::plan::{Expression, Function, LogicalPlan, PredicateInfo, Schema, Variable};
 
 /// Rewrites the filters of a plan that stand right above a join, as far as nothing was written before them.
 pub fn settle(plan: LogicalPlan, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
-    if !has_equalities(&plan) {
-        return Ok(plan);
-    }
-    let schema = dataset.schema()?;
-    Ok(rewrite_before_writes(plan, &mut |plan| join(plan, &schema)))
+    by_schema::rewrite(plan, dataset, &has_equalities, &join)
 }
 
 fn has_equalities(plan: &LogicalPlan) -> bool {
     let is_equality = |conjunct: &&Expression| sides(conjunct).is_some();
-    let here = match plan {
+    match plan {
         LogicalPlan::Filter { input, condition } => {
             matches!(**input, LogicalPlan::Join { .. }) && condition.conjuncts().iter().any(is_equality)
         }
         _ => false,
-    };
-    here || plan.inputs().into_iter().any(has_equalities)
+    }
 }
 
 fn sides(condition: &Expression) -> Option<[&Expression; 2]> {

@@ -32,8 +32,12 @@ impl Chunk {
 
     pub fn cell(&self, row: usize, column: usize) -> &str {
         let index = row * self.columns + column;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize };
-        &self.text[start..self.ends[index] as usize]
+        &self.text[self.start_of(index) as usize..self.ends[index] as usize]
+    }
+
+    /// Returns where a cell begins, counted over all rows.
+    fn start_of(&self, index: usize) -> u32 {
+        if index == 0 { 0 } else { self.ends[index - 1] }
     }
 
     /// Returns a chunk of these rows, in this order: so that what is used together lies together.
@@ -43,7 +47,7 @@ impl Chunk {
         for row in rows {
             let row = *row as usize;
             let first = row * self.columns;
-            let start = if first == 0 { 0 } else { self.ends[first - 1] };
+            let start = self.start_of(first);
             let ends = &self.ends[first..first + self.columns];
             let at = picked.text.len() as u32;
             picked.ends.extend(ends.iter().map(|end| end - start + at));

@@ -42,7 +42,7 @@ pub use datum::Decoded;
 pub use graph::{derived_iri, graph_filter};
 pub use list::{elements, map_entries};
 pub use number::Number;
-pub use order::{Key, sort_keys};
+pub use order::{Key, SortedKind, sort_keys};
 pub use spatial::Point;
 pub use temporal::{Temporal, TemporalKind};
 pub use value::{cypher_text, id_of_value, list_of_literals, names, storable_term, values_of_ids};

@@ -202,12 +202,12 @@ impl Kernel {
     ) -> Result<Column<'a>, ExecuteError> {
         let mut values = vec![None; ids.len()];
         let is_string = |row: &u32| ids[*row as usize].kind() == TermKind::String;
-        let (rows, rest): (Vec<u32>, Vec<u32>) = (0..ids.len() as u32).partition(is_string);
-        if rest.is_empty() {
+        if (0..ids.len() as u32).all(|row| is_string(&row)) {
             let strings = &mut |row: usize, text: &str| values[row] = Some(test(text));
             frame.context.dataset.strings(ids, strings)?;
             return Ok(Column::Booleans(values));
         }
+        let (rows, rest): (Vec<u32>, Vec<u32>) = (0..ids.len() as u32).partition(is_string);
         let strings: Vec<TermId> = rows.iter().map(|row| ids[*row as usize]).collect();
         frame.context.dataset.strings(&strings, &mut |index, text| {
             values[rows[index] as usize] = Some(test(text));

@@ -111,6 +111,30 @@ fn compare_terms(a: &Decoded, b: &Decoded) -> Ordering {
     term_text(&a.term).cmp(term_text(&b.term)).then_with(|| crate::model::compare_terms(&a.term, &b.term))
 }
 
+/// Kinds of ids that are in the order of their values, whichever language orders those.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum SortedKind {
+    /// Strings of a base that has them by code point.
+    String,
+    Integer,
+    /// Of which two forms may have one value.
+    Double,
+}
+
+impl SortedKind {
+    /// `has_strings` tells whether strings of the base are in their order.
+    pub fn of(id: TermId, has_strings: bool) -> Option<SortedKind> {
+        match id.kind() {
+            TermKind::Integer => Some(SortedKind::Integer),
+            TermKind::Double => Some(SortedKind::Double),
+            TermKind::String if has_strings && id.as_dictionary().is_some_and(|id| id.layer == 0) => {
+                Some(SortedKind::String)
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Returns the keys of ids, in their order; dictionary terms are fetched in one call.
 pub fn sort_keys(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<Key>, ExecuteError> {
     let mut data: Vec<Datum> = ids.iter().map(|id| Datum::of_id(*id)).collect();

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use super::{BoxOperator, DistinctRows, Operator, bytes_of};
 use crate::batch::Batch;
 use crate::execute::expression::{
-    self, AggregateValue, Compiled, CypherSum, Key, SparqlSum, aggregate_values, inline_numbers,
+    self, AggregateValue, Compiled, CypherSum, Key, SortedKind, SparqlSum, aggregate_values, inline_numbers,
     percentile_cont, percentile_disc, sort_keys, standard_deviation,
 };
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
-use crate::model::{TermId, TermKind, Value};
+use crate::model::{TermId, Value};
 use crate::plan::{Aggregate as AggregatePlan, AggregateFunction, SortOrder, Variable};
 
 pub struct Aggregate {
@@ -272,7 +272,7 @@ impl Fold {
                 let has_sorted = context.dataset.has_sorted_strings();
                 let mut others = Vec::new();
                 for (group, id) in pairs() {
-                    match Sorted::of(id, has_sorted) {
+                    match SortedKind::of(id, has_sorted) {
                         Some(kind) => best[group].offer_sorted(kind, id, wanted),
                         None => others.push((group, id)),
                     }
@@ -414,28 +414,6 @@ struct Best {
     sorted: [Option<TermId>; 3],
 }
 
-/// Kinds of ids that are in the order of their values.
-#[derive(Clone, Copy)]
-enum Sorted {
-    String,
-    Integer,
-    Double,
-}
-
-impl Sorted {
-    /// `has_strings` tells whether strings of the base are in their order.
-    fn of(id: TermId, has_strings: bool) -> Option<Sorted> {
-        match id.kind() {
-            TermKind::Integer => Some(Sorted::Integer),
-            TermKind::Double => Some(Sorted::Double),
-            TermKind::String if has_strings && id.as_dictionary().is_some_and(|id| id.layer == 0) => {
-                Some(Sorted::String)
-            }
-            _ => None,
-        }
-    }
-}
-
 impl Best {
     /// An undefined value stays the best.
     fn offer(&mut self, key: Key, id: TermId, wanted: Ordering) {
@@ -449,7 +427,7 @@ impl Best {
         }
     }
 
-    fn offer_sorted(&mut self, kind: Sorted, id: TermId, wanted: Ordering) {
+    fn offer_sorted(&mut self, kind: SortedKind, id: TermId, wanted: Ordering) {
         let best = &mut self.sorted[kind as usize];
         if best.is_none_or(|best| id.cmp(&best) == wanted) {
             *best = Some(id);

@@ -93,7 +93,6 @@ impl JoinTable {
             .enumerate()
             .filter_map(|(column, variable)| Some((column, right.column(*variable)?)))
             .collect();
-        let is_full = |column: &[TermId]| column.iter().all(|id| !id.is_undefined());
         let certain: Vec<(usize, usize)> = shared
             .iter()
             .copied()
@@ -122,7 +121,6 @@ impl JoinTable {
             return;
         }
         let rows = &self.rows;
-        let is_full = |column: &[TermId]| column.iter().all(|id| !id.is_undefined());
         let holes: Vec<usize> =
             self.shared.iter().map(|(_, r)| *r).filter(|r| !is_full(rows.column(*r))).collect();
         let hashes = hash_rows(&columns(rows, self.shared.iter().map(|(_, r)| *r)), rows.rows());
@@ -230,37 +228,36 @@ impl JoinTable {
         pairs: &mut Pairs,
         context: &Context,
     ) -> Result<(), ExecuteError> {
-        let is_plain = state.has_hole.is_none() && self.loose.len() == 0;
-        if let ([pair], [_], true, false) =
-            (self.shared.as_slice(), self.certain.as_slice(), is_plain, state.once)
-        {
-            return self.follow_plain(state, *pair, pairs, context);
+        if state.has_hole.is_none() && self.loose.len() == 0 {
+            let left = Arc::clone(&state.left);
+            return match (self.shared.as_slice(), self.certain.as_slice()) {
+                // The usual case: nothing but one column to compare, and no hole in it.
+                ([(l, r)], [_]) => {
+                    let (own, theirs) = (left.column(*l), self.rows.column(*r));
+                    self.follow_full(state, pairs, context, |row, other| own[row] == theirs[other])
+                }
+                _ => self
+                    .follow_full(state, pairs, context, |row, other| self.is_compatible(&left, row, other)),
+            };
         }
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
-            if is_plain && matches!(state.step, Step::Begin) {
-                let rest = &state.full_hashes[state.row..];
-                let alone = rest.iter().position(|hash| self.full_filter.may_hold(*hash));
-                state.row += alone.unwrap_or(rest.len());
-                if state.row == state.left.rows() {
-                    break;
-                }
-            }
             self.advance(state, pairs, context)?;
         }
         Ok(())
     }
 
-    /// As [`JoinTable::follow_all`], where one column that has no holes is all that is shared: the usual case.
-    fn follow_plain(
+    /// As [`JoinTable::follow_all`], where no row of either side has a hole.
+    fn follow_full(
         &self,
         state: &mut HashedProbe,
-        (l, r): (usize, usize),
         pairs: &mut Pairs,
         context: &Context,
+        is_match: impl Fn(usize, usize) -> bool,
     ) -> Result<(), ExecuteError> {
-        let (own, theirs) = (state.left.column(l), self.rows.column(r));
-        let mut steps = 0_usize;
-        while let Some(hash) = state.full_hashes.get(state.row) {
+        while let Some(hash) = state.full_hashes.get(state.row)
+            && pairs.left.len() < PAIRS_AT_ONCE
+        {
+            let row = state.row;
             let mut chain = match state.step {
                 Step::Full(chain) => chain,
                 _ if !self.full_filter.may_hold(*hash) => {
@@ -269,21 +266,11 @@ impl JoinTable {
                 }
                 _ => self.full.chain(*hash),
             };
-            while let Some(candidate) = self.full.step(&mut chain) {
-                steps += 1;
-                if steps.is_multiple_of(STEPS_AT_ONCE) {
-                    context.check()?;
-                }
-                if theirs[candidate as usize] == own[state.row] {
-                    pairs.left.push(state.row as u32);
-                    pairs.right.push(candidate);
-                    if pairs.left.len() >= PAIRS_AT_ONCE {
-                        state.step = Step::Full(chain);
-                        return Ok(());
-                    }
-                }
+            let is_match = |other| is_match(row, other);
+            match follow(&self.full, &mut chain, row, state.once, pairs, context, is_match)? {
+                Follow::More => state.step = Step::Full(chain),
+                _ => (state.row, state.step) = (row + 1, Step::Begin),
             }
-            (state.row, state.step) = (state.row + 1, Step::Begin);
         }
         Ok(())
     }
@@ -345,24 +332,7 @@ impl JoinTable {
         pairs: &mut Pairs,
         context: &Context,
     ) -> Result<Follow, ExecuteError> {
-        let mut steps = 0_usize;
-        while let Some(candidate) = index.step(chain) {
-            steps += 1;
-            if steps.is_multiple_of(STEPS_AT_ONCE) {
-                context.check()?;
-            }
-            if self.is_compatible(left, row, candidate as usize) {
-                pairs.left.push(row as u32);
-                pairs.right.push(candidate);
-                if once {
-                    return Ok(Follow::Enough);
-                }
-                if pairs.left.len() >= PAIRS_AT_ONCE {
-                    return Ok(Follow::More);
-                }
-            }
-        }
-        Ok(Follow::End)
+        follow(index, chain, row, once, pairs, context, |other| self.is_compatible(left, row, other))
     }
 
     fn is_compatible(&self, left: &Batch, row: usize, candidate: usize) -> bool {
@@ -371,6 +341,36 @@ impl JoinTable {
             a == b || a.is_undefined() || b.is_undefined()
         })
     }
+}
+
+/// Appends the pairs of a left row with the rows of a chain that match, until there are enough.
+fn follow(
+    index: &RowIndex,
+    chain: &mut Chain,
+    row: usize,
+    once: bool,
+    pairs: &mut Pairs,
+    context: &Context,
+    is_match: impl Fn(usize) -> bool,
+) -> Result<Follow, ExecuteError> {
+    let mut steps = 0_usize;
+    while let Some(candidate) = index.step(chain) {
+        steps += 1;
+        if steps.is_multiple_of(STEPS_AT_ONCE) {
+            context.check()?;
+        }
+        if is_match(candidate as usize) {
+            pairs.left.push(row as u32);
+            pairs.right.push(candidate);
+            if once {
+                return Ok(Follow::Enough);
+            }
+            if pairs.left.len() >= PAIRS_AT_ONCE {
+                return Ok(Follow::More);
+            }
+        }
+    }
+    Ok(Follow::End)
 }
 
 impl SortedProbe {
@@ -403,6 +403,11 @@ enum Follow {
     Enough,
     /// The chain may go on.
     More,
+}
+
+/// Returns whether no row has a hole in the column.
+fn is_full(column: &[TermId]) -> bool {
+    column.iter().all(|id| !id.is_undefined())
 }
 
 fn columns(batch: &Batch, indices: impl Iterator<Item = usize>) -> Vec<&[TermId]> {

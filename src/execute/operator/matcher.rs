@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::{BoxOperator, JoinTable, Operator, Pairs, drain};
-use crate::batch::{Batch, consecutive};
+use crate::batch::Batch;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
 use crate::plan::Variable;
@@ -173,14 +173,7 @@ impl JoinShape {
                 }
             }
         }
-        let matches = consecutive(&pairs.right);
-        for theirs in &self.append {
-            let theirs = right.column(*theirs);
-            columns.push(match &matches {
-                Some(rows) => theirs[rows.clone()].to_vec(),
-                None => pairs.right.iter().map(|row| theirs[*row as usize]).collect(),
-            });
-        }
+        columns.extend(right.gather_columns(&self.append, &pairs.right));
         Batch::new(columns, pairs.left.len())
     }
 

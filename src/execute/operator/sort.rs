@@ -7,9 +7,9 @@ use rustc_hash::FxHashMap;
 
 use super::{BoxOperator, Operator, bytes_of, drain};
 use crate::batch::{BATCH_ROWS, Batch};
-use crate::execute::expression::{self, Compiled};
+use crate::execute::expression::{self, Compiled, SortedKind};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
-use crate::model::{TermId, TermKind};
+use crate::model::TermId;
 use crate::plan::SortOrder;
 
 /// A compiled sort key.
@@ -141,8 +141,7 @@ fn sort_rows(
     context: &Context,
     wanted: Option<usize>,
 ) -> Result<Vec<u32>, ExecuteError> {
-    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
-    let wanted = wanted.filter(|wanted| *wanted < order.len());
+    let wanted = wanted.filter(|wanted| *wanted < rows.rows());
     let mut ranks = Vec::with_capacity(keys.len());
     for key in keys {
         let ids = key.expression.evaluate(rows, context)?;
@@ -167,6 +166,7 @@ fn sort_rows(
         // Rows that compare equal stay in order, also where only some are kept.
         a.cmp(b)
     };
+    let mut order: Vec<u32> = (0..rows.rows() as u32).collect();
     if let Some(wanted) = wanted {
         order.select_nth_unstable_by(wanted, compare);
         order.truncate(wanted);
@@ -209,21 +209,12 @@ fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u64>,
     Ok(ids.iter().map(|id| places[id]).collect())
 }
 
-/// Returns whether the ids are in the order of their values, whichever language orders those: if all are integers, or
-/// all are strings of a base that has them by code point.
+/// Returns whether the ids are in the order of their values, and values that are equal have one id.
 fn are_in_order(ids: &[TermId], context: &Context) -> bool {
-    let all = |kind: TermKind| {
-        let of_kind = TermId::all_of(kind);
-        ids.iter().all(|id| of_kind.contains(id))
-    };
-    match ids.first().map(|id| id.kind()) {
-        Some(TermKind::Integer) => all(TermKind::Integer),
-        Some(TermKind::String) if context.dataset.has_sorted_strings() => {
-            all(TermKind::String)
-                && ids.iter().all(|id| id.as_dictionary().is_some_and(|term| term.layer == 0))
-        }
-        _ => false,
-    }
+    let has_strings = context.dataset.has_sorted_strings();
+    let Some(first) = ids.first() else { return false };
+    let kind = SortedKind::of(*first, has_strings).filter(|kind| *kind != SortedKind::Double);
+    kind.is_some() && ids.iter().all(|id| SortedKind::of(*id, has_strings) == kind)
 }
 
 #[cfg(test)]
