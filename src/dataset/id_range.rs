@@ -1,4 +1,4 @@
-//! `IdRanges`: the ids outside of which a comparison with a constant cannot be true.
+//! `IdRanges`: the ids outside of which a comparison with a value cannot be true.
 //!
 //! Inline ids of one kind are in the order of their values, so that a scan that is sorted by them can pass over
 //! the rest. A range may hold ids for which the comparison fails, never lack one for which it holds.
@@ -10,7 +10,7 @@ use crate::model::{QuadPattern, Term, TermId, TermKind, Value, xsd};
 use crate::plan::{Expression, Function, Variable};
 
 /// Ranges of ids, ascending and apart from each other.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct IdRanges(Vec<RangeInclusive<TermId>>);
 
 /// How far a time without a zone may be from one in UTC (XPath and XQuery Functions 10.4, XML Schema 3.2.7.4).
@@ -78,6 +78,42 @@ enum Side {
 }
 
 impl IdRanges {
+    /// Returns the ids that may stand for a number: its value as a double, rounded if need be, and as an integer, if it is
+    /// one exactly.
+    pub fn of_number(integer: Option<i64>, float: f64) -> IdRanges {
+        if float.is_nan() {
+            return IdRanges(Vec::new());
+        }
+        let [low, high] = TermId::doubles_about(float);
+        let mut ranges = vec![TermId::all_of(TermKind::TypedLiteral)];
+        ranges.extend(integer.and_then(TermId::from_i64).map(|id| id..=id));
+        ranges.extend([TermId::all_of(TermKind::Decimal), low..=high]);
+        IdRanges(ranges)
+    }
+
+    /// Returns one id, unless there is none, and all ids of other kinds.
+    pub fn of_id_or_kinds(id: Option<TermId>, kinds: &[TermKind]) -> IdRanges {
+        let mut ranges: Vec<_> = kinds.iter().map(|kind| TermId::all_of(*kind)).collect();
+        ranges.extend(id.map(|id| id..=id));
+        ranges.sort_by_key(|range| *range.start());
+        IdRanges(ranges)
+    }
+
+    /// Returns the ids of all literals that a dataset may hold.
+    pub fn literals() -> IdRanges {
+        let [first, last] = [TermKind::String, TermKind::Time].map(TermId::all_of);
+        IdRanges(vec![*first.start()..=*last.end()])
+    }
+
+    /// Returns the least range that holds all of them.
+    pub fn hull(&self) -> Option<RangeInclusive<TermId>> {
+        Some(*self.0.first()?.start()..=*self.0.last()?.end())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &RangeInclusive<TermId>> {
+        self.0.iter()
+    }
+
     pub fn get(&self, index: usize) -> Option<&RangeInclusive<TermId>> {
         self.0.get(index)
     }

@@ -34,6 +34,15 @@ pub fn visit_strings(terms: &[Term], visit: &mut dyn FnMut(usize, &str)) {
     }
 }
 
+/// Which rows of a scan somebody looks at: by the id in the first place, in the order of the scan, that its pattern leaves
+/// open.
+#[derive(Clone, Copy, Debug)]
+pub enum Keys<'a> {
+    /// Sorted.
+    Listed(&'a [TermId]),
+    Within(&'a RangeInclusive<TermId>),
+}
+
 /// A graph as one snapshot of it: immutable, cheap to share, the same for the whole query.
 ///
 /// Implementations may block on blocks that are far away; callers run on query threads.
@@ -61,14 +70,13 @@ pub trait Dataset: Send + Sync {
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError>;
 
-    /// As [`Dataset::scan_places`], for somebody who looks only at the rows of `keys`: of sorted ids in the first
-    /// place, in the order of the scan, that the pattern leaves open. Other rows may still come.
+    /// As [`Dataset::scan_places`], for somebody who looks only at the rows of `keys`. Other rows may still come.
     fn scan_keys(
         &self,
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        _keys: &[TermId],
+        _keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         self.scan_places(pattern, permutation, places)
     }

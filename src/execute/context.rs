@@ -11,7 +11,7 @@ use super::constraint;
 use super::journal::Journal;
 use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
-use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
 use crate::model::{
     EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, Value,
     Vocabulary,
@@ -340,7 +340,7 @@ impl Dataset for Interning {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
+        keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         self.0.scan_keys(pattern, permutation, places, keys)
     }

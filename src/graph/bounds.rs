@@ -45,9 +45,13 @@ impl Bounds {
         Bounds { low, high, residual, graph: graph.clone(), graph_place }
     }
 
-    /// Narrows the second place, the first being bound and the second not.
+    /// Narrows the first place that is open.
     pub fn within(mut self, range: &RangeInclusive<TermId>) -> Bounds {
-        (self.low[1], self.high[1]) = (range.start().to_bits(), range.end().to_bits());
+        if let Some(place) = self.open_place() {
+            let ends = self.low.get_mut(place).zip(self.high.get_mut(place));
+            ends.into_iter()
+                .for_each(|(low, high)| (*low, *high) = (range.start().to_bits(), range.end().to_bits()));
+        }
         self
     }
 

@@ -23,7 +23,7 @@ use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, Decode, PlainBlock, SealedBlock,
 };
 use crate::crypto::{EpochKey, WorkspaceId};
-use crate::dataset::{Places, Scan};
+use crate::dataset::{Keys, Places, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphName, Literal, NamedNode, Permutation, PermutationSet, QuadPattern, Term,
     TermId, Triple, pg, rdf, xsd,
@@ -329,8 +329,11 @@ fn read_all(run: &Run) {
             let _ = run.terms(&ids);
             ids.sort_unstable();
             ids.dedup();
-            let mut keyed = run.scan_keys(&all, permutation, Places::ALL, &ids);
-            while let Ok(Some(_)) = keyed.next_batch() {}
+            let ends = ids.first().copied().unwrap_or_default()..=ids.last().copied().unwrap_or_default();
+            for keys in [Keys::Listed(&ids), Keys::Within(&ends)] {
+                let Ok(mut keyed) = run.scan_keys(&all, permutation, Places::ALL, keys) else { continue };
+                while let Ok(Some(_)) = keyed.next_batch() {}
+            }
             for id in ids.into_iter().take(50) {
                 let pattern = QuadPattern { subject: Some(id), object: Some(id), ..QuadPattern::default() };
                 let _ = (run.terms(&[id]), run.estimate(&pattern));

@@ -21,7 +21,7 @@ use super::scan::{EdgeScan, RunScan};
 use super::term_key::DICTIONARY_KINDS;
 use super::term_key::term_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
-use crate::dataset::{DatasetError, Places, Scan, Statistics};
+use crate::dataset::{DatasetError, Keys, Places, Scan, Statistics};
 use crate::model::{
     DictionaryId, EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, QuadPattern, Term,
     TermId, TermKind,
@@ -297,8 +297,8 @@ impl Run {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
-    ) -> RunScan {
+        keys: Keys<'_>,
+    ) -> Result<RunScan, DatasetError> {
         assert!(self.permutations().contains(permutation), "the run has no {permutation}");
         RunScan::of_keys(self.clone(), &self.narrowed(pattern), permutation, places, keys)
     }

@@ -14,7 +14,7 @@ use super::rows::{EdgeRowBlock, Piece, Row, RowBlock, WIDTH_MAX};
 use super::run::Run;
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::block::{BlockError, BlockId};
-use crate::dataset::{DatasetError, Places, Runs, Scan};
+use crate::dataset::{DatasetError, Keys, Places, Runs, Scan};
 use crate::model::{EdgePattern, GraphFilter, Permutation, QuadPattern, TermId};
 
 /// A scan asks for so many blocks at once in the end; it begins with few, since it may end early.
@@ -231,18 +231,23 @@ impl RunScan {
         Ok(RunScan { rows: QuadRows::Within(rows), permutation })
     }
 
-    /// As [`RunScan::begin`], with those rows alone that have one of `keys`, sorted, in the first open place.
+    /// As [`RunScan::begin`], with the rows of `keys` alone.
     pub(super) fn of_keys(
         run: Run,
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
-    ) -> RunScan {
-        let bounds = Bounds::of_quads(pattern, permutation);
+        keys: Keys<'_>,
+    ) -> Result<RunScan, DatasetError> {
+        let (bounds, section) = (Bounds::of_quads(pattern, permutation), Section::of(permutation));
         let wanted = wanted_columns(permutation, places);
-        let rows = KeyScan::begin(run, Section::of(permutation), bounds, wanted, keys);
-        RunScan { rows: QuadRows::OfKeys(rows), permutation }
+        let rows = match keys {
+            Keys::Listed(keys) => QuadRows::OfKeys(KeyScan::begin(run, section, bounds, wanted, keys)),
+            Keys::Within(range) => {
+                QuadRows::Within(RowScan::begin(run, section, bounds.within(range), wanted)?)
+            }
+        };
+        Ok(RunScan { rows, permutation })
     }
 }
 

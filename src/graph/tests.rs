@@ -13,7 +13,7 @@ use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, MemoryScratch, SealedBlock,
 };
 use crate::crypto::{EpochKey, WorkspaceId};
-use crate::dataset::{Dataset, MemoryDataset, Places, QuadIndex, Scan};
+use crate::dataset::{Dataset, Keys, MemoryDataset, Places, QuadIndex, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, PermutationSet, Quad,
     QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
@@ -338,7 +338,7 @@ fn exercise(run: &Run) {
             while let Ok(Some(batch)) = scan.next_batch() {
                 let mut keys = batch.column(permutation.positions()[0]).to_vec();
                 keys.dedup();
-                let mut keyed = run.scan_keys(&all, permutation, Places::ALL, &keys);
+                let mut keyed = run.scan_keys(&all, permutation, Places::ALL, Keys::Listed(&keys)).unwrap();
                 while let Ok(Some(_)) = keyed.next_batch() {}
                 let ids = batch.columns().concat();
                 let _ = run.terms(&ids);
@@ -509,11 +509,17 @@ fn rows_of_keys_are_those_that_a_scan_has_of_them() {
             keys.dedup();
             let mut expected = all.clone();
             expected.retain(|row| keys.binary_search(&row[open.unwrap()]).is_ok());
-            let mut scan = run.scan_keys(pattern, permutation, Places::ALL, &keys);
+            let mut scan = run.scan_keys(pattern, permutation, Places::ALL, Keys::Listed(&keys)).unwrap();
             assert_eq!(rows(&mut scan, 4), expected, "{pattern:?} {permutation:?} {step}");
+            let range = keys[keys.len() / 3]..=keys[keys.len() / 2];
+            let mut expected = all.clone();
+            expected.retain(|row| range.contains(&row[open.unwrap()]));
+            let mut scan = run.scan_keys(pattern, permutation, Places::ALL, Keys::Within(&range)).unwrap();
+            assert_eq!(rows(&mut scan, 4), expected, "{pattern:?} {permutation:?} {range:?}");
         }
     }
-    let nothing = run.scan_keys(&QuadPattern::default(), Permutation::Spo, Places::ALL, &[]);
+    let nothing =
+        run.scan_keys(&QuadPattern::default(), Permutation::Spo, Places::ALL, Keys::Listed(&[])).unwrap();
     assert_eq!(rows(&mut { nothing }, 4), Vec::<Vec<TermId>>::new());
 }
 

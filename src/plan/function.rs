@@ -199,6 +199,8 @@ pub enum Function {
     // The graph, Cypher. These read the dataset.
     /// A property of a node, relationship, map or temporal value, by constant key.
     Property(String),
+    /// The nodes, and reifiers, whose property `key` equals a value by CypherEqual: a list, each once, in no order.
+    WithProperty(String),
     /// All properties of a node or relationship as a map.
     Properties,
     Labels,

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::block::{BlockError, BlockId, BlockReader};
-use crate::dataset::{DatasetError, Places, Scan, Statistics};
+use crate::dataset::{DatasetError, Keys, Places, Scan, Statistics};
 use crate::graph::Run;
 use crate::model::{EdgePattern, GraphFilter, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
@@ -51,10 +51,10 @@ impl Base {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
-    ) -> Option<Box<dyn Scan>> {
-        let run = self.run.as_ref()?;
-        Some(Box::new(run.scan_keys(pattern, permutation, places, keys)))
+        keys: Keys<'_>,
+    ) -> Result<Option<Box<dyn Scan>>, DatasetError> {
+        let Some(run) = &self.run else { return Ok(None) };
+        Ok(Some(Box::new(run.scan_keys(pattern, permutation, places, keys)?)))
     }
 
     pub fn scan_edges(

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::tests::access;
 use super::*;
 use crate::blockstore::MemoryStore;
-use crate::dataset::{Dataset, DatasetMut, MemoryDataset, Places, Scan};
+use crate::dataset::{Dataset, DatasetMut, Keys, MemoryDataset, Places, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
     Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
@@ -211,12 +211,14 @@ fn check_rows_of_keys(both: [(&dyn Dataset, &QuadPattern); 2], permutation: Perm
         pattern
     };
     let key = dataset.term_id(&model.term(row[open]).unwrap()).unwrap().unwrap();
-    let keyed = dataset.scan_keys(pattern, permutation, Places::ALL, &[key]).unwrap();
     let wanted = of_key(pattern, key);
-    let rows = read(dataset, keyed, pattern, permutation);
-    let rows = rows.into_iter().filter(|(quad, _)| wanted.matches(quad)).map(|(_, text)| text);
-    let expected = scan(model, &of_key(of_model, row[open]), Permutation::Spo);
-    assert_eq!(rows.collect::<BTreeSet<_>>(), BTreeSet::from_iter(expected));
+    let expected = BTreeSet::from_iter(scan(model, &of_key(of_model, row[open]), Permutation::Spo));
+    for keys in [Keys::Listed(&[key]), Keys::Within(&(key..=key))] {
+        let keyed = dataset.scan_keys(pattern, permutation, Places::ALL, keys).unwrap();
+        let rows = read(dataset, keyed, pattern, permutation);
+        let rows = rows.into_iter().filter(|(quad, _)| wanted.matches(quad)).map(|(_, text)| text);
+        assert_eq!(rows.collect::<BTreeSet<_>>(), expected);
+    }
 }
 
 fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use imbl::{HashMap, OrdMap, OrdSet, Vector};
 
+use crate::dataset::Keys;
 use crate::model::{
     DictionaryId, Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind,
 };
@@ -271,23 +272,31 @@ impl QuadSet {
         self.cursor_of(pattern, permutation, None)
     }
 
-    /// As [`QuadSet::cursor`]. If `wanted`, sorted, is given, only over the quads that have one of these ids in the first
-    /// place, in the order of the permutation, that the pattern leaves open.
+    /// As [`QuadSet::cursor`], only over the quads of `wanted`, if it is given.
     pub fn cursor_of(
         &self,
         pattern: &QuadPattern,
         permutation: Permutation,
-        wanted: Option<&[TermId]>,
+        wanted: Option<Keys<'_>>,
     ) -> QuadCursor {
         debug_assert!(self.permutations.contains(permutation));
-        let (low, high) = bounds(pattern, permutation);
+        let (mut low, mut high) = bounds(pattern, permutation);
         let keys = self.trees[permutation as usize].clone();
-        let place = low.iter().zip(&high).position(|(low, high)| low != high).unwrap_or_default();
-        let wanted =
-            wanted.filter(|_| !keys.is_empty()).map(|ids| Wanted { place, ids: ids.to_vec(), next: 0 });
+        let open = low.iter().zip(&high).take(3).position(|(low, high)| low != high);
+        let wanted = match open.zip(wanted) {
+            Some((place, Keys::Listed(ids))) if !keys.is_empty() => {
+                Some(Wanted { place, ids: ids.to_vec(), next: 0 })
+            }
+            Some((place, Keys::Within(range))) => {
+                (low[place], high[place]) = (*range.start(), *range.end());
+                None
+            }
+            _ => None,
+        };
         let from = Some(Bound::Included(low));
         let (pattern, ahead) = (pattern.clone(), Vec::new());
-        let mut cursor = QuadCursor { keys, pattern, permutation, low, from, high, wanted, ahead };
+        let many = CURSOR_KEYS_FIRST;
+        let mut cursor = QuadCursor { keys, pattern, permutation, low, from, high, wanted, ahead, many };
         cursor.refill();
         cursor
     }
@@ -304,8 +313,9 @@ fn bounds(pattern: &QuadPattern, permutation: Permutation) -> (QuadKey, QuadKey)
     (low, high)
 }
 
-/// How many keys a cursor takes out of its tree at a time.
-const CURSOR_KEYS: usize = 512;
+/// How many keys a cursor takes out of its tree at a time: few at first, since a lookup wants no more.
+const CURSOR_KEYS_FIRST: usize = 8;
+const CURSOR_KEYS_MAX: usize = 512;
 
 /// Walks a [`QuadSet`] in key order. Owns what it walks.
 pub struct QuadCursor {
@@ -319,6 +329,8 @@ pub struct QuadCursor {
     wanted: Option<Wanted>,
     /// The next keys, last one first.
     ahead: Vec<QuadKey>,
+    /// How many are to be taken next.
+    many: usize,
 }
 
 /// Sorted ids that keys must have in a place, and the first that may still come.
@@ -352,11 +364,12 @@ impl QuadCursor {
     }
 
     fn refill(&mut self) {
-        while self.ahead.len() < CURSOR_KEYS
+        while self.ahead.len() < self.many
             && let Some(from) = self.from.take()
         {
             self.from = self.take_from(from);
         }
+        self.many = (self.many * 4).min(CURSOR_KEYS_MAX);
         self.ahead.reverse();
     }
 
@@ -373,7 +386,7 @@ impl QuadCursor {
             }
             if self.pattern.matches(&self.permutation.quad(*key)) {
                 self.ahead.push(*key);
-                if self.ahead.len() == CURSOR_KEYS {
+                if self.ahead.len() == self.many {
                     return (*key < self.high).then_some(Bound::Excluded(*key));
                 }
             }

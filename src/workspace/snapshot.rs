@@ -11,7 +11,7 @@ use super::route::{self, Route, Start, Step};
 use super::view::View;
 use super::{CommitId, Due, SignedCommit, Workspace, WorkspaceError};
 use crate::block::BlockId;
-use crate::dataset::{Dataset, DatasetError, Places, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, Keys, Places, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
@@ -120,7 +120,7 @@ impl Dataset for Snapshot {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
+        keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         self.view.scan_keys(pattern, permutation, places, keys)
     }

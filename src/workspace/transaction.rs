@@ -12,7 +12,7 @@ use super::{
 };
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
-use crate::dataset::{Dataset, DatasetError, DatasetMut, Places, Scan, Statistics};
+use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
 use crate::model::{EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
 use crate::plan::Schema;
 
@@ -312,7 +312,7 @@ impl Dataset for Transaction {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
+        keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         self.read().view.scan_keys(pattern, permutation, places, keys)
     }

@@ -9,7 +9,7 @@ use super::change_set::Changes;
 use super::merge_scan::MergeScan;
 use super::overlay::{Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
-use crate::dataset::{DatasetError, Places, RowsScan, Scan, edge_batch, visit_strings};
+use crate::dataset::{DatasetError, Keys, Places, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
 
 /// How many quads of the overlay are counted one by one for an estimate.
@@ -64,9 +64,9 @@ impl View {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
+        keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
-        let of_base = |base: &Base, places| Ok(base.scan_keys(pattern, permutation, places, keys));
+        let of_base = |base: &Base, places| base.scan_keys(pattern, permutation, places, keys);
         self.scan_over(pattern, permutation, places, Some(keys), of_base)
     }
 
@@ -76,7 +76,7 @@ impl View {
         pattern: &QuadPattern,
         permutation: Permutation,
         places: Places,
-        keys: Option<&[TermId]>,
+        keys: Option<Keys<'_>>,
         of_base: impl FnOnce(&Base, Places) -> Result<Option<Box<dyn Scan>>, DatasetError>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
         let added = self.overlay.added.cursor_of(pattern, permutation, keys);

@@ -6,6 +6,7 @@ mod extremes;
 mod foreach;
 mod load_csv;
 mod members;
+mod merges;
 mod plans;
 mod quantified_paths;
 mod reduce;

@@ -4,8 +4,8 @@ use super::column::{Arguments, Depth};
 use super::datum::Datum;
 use super::node::{Kernel, Outcome, Run, Shortcut, TextTest};
 use super::{
-    arithmetic, cast, comparison, datetime, graph, hash, list, logic, math, regex, spatial, string, temporal,
-    term,
+    arithmetic, cast, comparison, datetime, graph, hash, list, logic, math, property_lookup, regex, spatial,
+    string, temporal, term,
 };
 use crate::execute::Context;
 use crate::plan::Function;
@@ -100,9 +100,9 @@ impl Kernel {
             Size | Head | Last | Tail | Range | Index | Slice | Keys | MergeMaps | CleanMap => {
                 of_lists(function)
             }
-            Property(_) | Properties | Labels | HasLabels(_) | RelationshipType | StartNode | EndNode
-            | ElementId | Id | Nodes | Relationships | Length | Relationship | Path | IsNode | MintNode
-            | Exists => of_graphs(function),
+            Property(_) | WithProperty(_) | Properties | Labels | HasLabels(_) | RelationshipType
+            | StartNode | EndNode | ElementId | Id | Nodes | Relationships | Length | Relationship | Path
+            | IsNode | MintNode | Exists => of_graphs(function),
             CypherDate | CypherTime | CypherLocalTime | CypherDateTime | CypherLocalDateTime
             | CypherDuration | CypherTemporal(_) => Kernel::with(temporal::constructor(function)).deep(),
             Point => Kernel::strict(spatial::point).deep(),
@@ -318,6 +318,9 @@ fn of_lists(function: &Function) -> Kernel {
 fn of_graphs(function: &Function) -> Kernel {
     Kernel::strict(match function {
         Function::Property(key) => return Kernel::with(graph::property(key.clone())).lenient(),
+        Function::WithProperty(key) => {
+            return Kernel::with(property_lookup::with_property(key.clone())).deep();
+        }
         Function::Properties => return Kernel::with(graph::properties()).lenient(),
         Function::Labels => return Kernel::with(graph::labels()).lenient(),
         Function::HasLabels(labels) => return Kernel::with(graph::has_labels(labels.clone())).lenient(),

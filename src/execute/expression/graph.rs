@@ -22,7 +22,7 @@ use crate::plan::GraphSelector;
 const SCAN_SUBJECTS_MIN: usize = 256;
 
 /// (predicate, object) pairs of each subject.
-type Facts = FxHashMap<TermId, Vec<(TermId, TermId)>>;
+pub(super) type Facts = FxHashMap<TermId, Vec<(TermId, TermId)>>;
 
 /// Returns which graphs property-graph functions read.
 pub fn graph_filter(context: &Context) -> Result<GraphFilter, ExecuteError> {
@@ -46,7 +46,11 @@ pub fn graph_filter(context: &Context) -> Result<GraphFilter, ExecuteError> {
 }
 
 /// Looks up the facts of subjects, of one predicate or of all, in as few scans as pay.
-fn facts(subjects: &[TermId], predicate: Option<TermId>, context: &Context) -> Result<Facts, ExecuteError> {
+pub(super) fn facts(
+    subjects: &[TermId],
+    predicate: Option<TermId>,
+    context: &Context,
+) -> Result<Facts, ExecuteError> {
     let mut facts = stored_facts(subjects, predicate, context)?;
     if !context.virtuals.is_empty() {
         for subject in subjects.iter().filter(|subject| context.virtuals.contains(**subject)) {
@@ -135,7 +139,7 @@ fn is_literal(id: TermId, context: &Context) -> bool {
 
 /// Returns one property's value from its objects: nothing, the value, or several as a list in
 /// term order.
-fn property_value(mut objects: Vec<TermId>, context: &Context) -> Result<Datum, ExecuteError> {
+pub(super) fn property_value(mut objects: Vec<TermId>, context: &Context) -> Result<Datum, ExecuteError> {
     objects.retain(|id| is_literal(*id, context));
     match objects.len() {
         0 => Ok(Datum::Undefined),

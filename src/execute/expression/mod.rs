@@ -25,6 +25,7 @@ mod math;
 mod node;
 mod number;
 mod order;
+mod property_lookup;
 mod regex;
 mod spatial;
 mod string;

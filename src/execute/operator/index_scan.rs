@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
-use crate::dataset::{IdRanges, Places, Runs, Scan, ranges_of};
+use crate::dataset::{IdRanges, Keys, Places, Runs, Scan, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
 use crate::plan::{Expression, QuadScan, Slot, Variable, VariableSet};
@@ -68,8 +68,11 @@ impl IndexScan {
         if !self.is_open {
             if let Some(resolved) = resolve(&self.scan, &self.context)? {
                 let (order, places, context) = (self.permutation, self.shape.read(), &self.context);
-                self.reader = Some(match self.keys.take() {
-                    Some(keys) => QuadReader::of_keys(&resolved, order, places, &keys, context)?,
+                let (listed, range) =
+                    (self.keys.take(), self.ranges.as_ref().and_then(|(all, _)| all.hull()));
+                let keys = listed.as_deref().map(Keys::Listed).or(range.as_ref().map(Keys::Within));
+                self.reader = Some(match keys {
+                    Some(keys) => QuadReader::of_keys(&resolved, order, places, keys, context)?,
                     None => QuadReader::in_order(&resolved, order, places, context)?,
                 });
             }
@@ -255,7 +258,7 @@ impl QuadReader {
         resolved: &ResolvedScan,
         permutation: Permutation,
         places: Places,
-        keys: &[TermId],
+        keys: Keys<'_>,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
         let places = if resolved.merges { Places::ALL } else { places };
@@ -463,7 +466,7 @@ impl ScanProbe {
         let Some(column) = self.shape.layout.column(self.key[0]) else { return Ok(None) };
         let (context, places) = (Arc::clone(&self.context), self.shape.read());
         let Some((resolved, _)) = self.resolved()? else { return Ok(None) };
-        let reader = QuadReader::of_keys(resolved, order, places, keys, &context)?;
+        let reader = QuadReader::of_keys(resolved, order, places, Keys::Listed(keys), &context)?;
         Ok(Some(Walk { reader, column, batch: Batch::empty(self.shape.layout.width()), row: 0 }))
     }
 

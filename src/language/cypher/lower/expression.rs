@@ -145,9 +145,7 @@ impl Lowerer<'_> {
             _ => owner.reifier.filter(|reifier| rows.plan.variables().contains(reifier)),
         };
         let is_joinable = !owner.is_nullable && !owner.is_local && !rows.is_ordered;
-        let Some(entity) =
-            entity.filter(|_| !self.may_have_changed && is_joinable && self.is_scannable(&iri))
-        else {
+        let Some(entity) = entity.filter(|_| is_joinable && self.is_read_by_scan(&iri)) else {
             return Expression::call(Function::Property(key.to_owned()), [owner.variable.into()]);
         };
         let known = (owner.variable, key.to_owned());

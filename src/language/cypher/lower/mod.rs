@@ -21,7 +21,7 @@ use super::kind::Kind;
 use super::procedure::ProcedureSignatures;
 use super::token::Span;
 use crate::language::SyntaxError;
-use crate::model::{NamedNode, Term, pg, rdf};
+use crate::model::{NamedNode, Term, pg, rdf, xsd};
 use crate::plan::{Expression, Function, GraphSelector, LogicalPlan, Query, Session, Variable, Variables};
 
 /// Lowers a statement that [`check`](super::bind::check) has passed.
@@ -197,10 +197,24 @@ impl Lowerer<'_> {
     }
 
     /// Returns whether `n.key` may be read by a scan: at most one literal, which means itself.
-    fn is_scannable(&self, key: &NamedNode) -> bool {
+    fn is_read_by_scan(&self, key: &NamedNode) -> bool {
+        if self.may_have_changed {
+            return false;
+        }
         let info = self.session.schema.predicates.get(key);
         let has_lists = info.is_some_and(|info| info.datatypes.iter().any(|datatype| *datatype == pg::LIST));
         self.session.schema.is_functional_property(key) && !has_lists
+    }
+
+    /// Returns whether what equals a value is looked up by a few ids among the objects of a property, as far as the
+    /// schema knows them: then none has to be looked into.
+    fn is_told_by_ids(&self, key: &NamedNode) -> bool {
+        let known =
+            [xsd::STRING, xsd::BOOLEAN, xsd::INTEGER, xsd::DOUBLE, xsd::DATE, xsd::DATE_TIME, xsd::TIME];
+        self.session.schema.predicates.get(key).is_none_or(|info| {
+            !info.has_opaque_numbers
+                && info.datatypes.iter().all(|datatype| known.contains(&datatype.as_ref()))
+        })
     }
 }
 

@@ -23,6 +23,8 @@ pub(super) struct Lowered<'p> {
     pub(super) repeats: Vec<Pending>,
     /// The relationships of which none may appear twice in a row, where quantified patterns bind some.
     distinct: Vec<Variable>,
+    /// Where the nodes of a path are looked up that nothing else leads to: one of its properties.
+    starts: Vec<Asked<'p>>,
     properties: Vec<Asked<'p>>,
     /// Label expressions that no scan can say, and WHERE inside the pattern.
     conditions: Vec<Expression>,
@@ -128,6 +130,7 @@ impl Lowerer<'_> {
 
     /// Joins a lowered pattern to rows and applies all that it asks of them.
     fn apply_pattern(&mut self, lowered: Lowered<'_>, rows: &mut Rows) {
+        lowered.starts.into_iter().for_each(|start| self.look_up(start, rows));
         rows.join(lowered.plan);
         rows.scope = lowered.scope;
         let mut properties = lowered.properties;
@@ -143,6 +146,38 @@ impl Lowerer<'_> {
             rows.extend(variable, expression);
         }
         lowered.filters.into_iter().for_each(|filter| self.where_clause(filter, rows));
+    }
+
+    /// Chooses where to look a path up, of the properties from the `first` on that are asked of it: the first of a node
+    /// that is compared with what is known before the path is. None if a scan reads one of them, which is a start itself.
+    fn choose_start(&self, first: usize, before: &Scope, lowered: &mut Lowered<'_>) {
+        let asked = &lowered.properties[first..];
+        let is_known = |value: &Expr| {
+            let is_later = |e: &Expr| matches!(&e.kind, ExprKind::Variable(name) if before.get(name).is_none_or(|b| b.is_local));
+            !value.any(&is_later) && !has_subquery(value)
+        };
+        let is_start = |(binding, key, value): &Asked<'_>| {
+            binding.kind == Kind::Node && is_known(value) && self.is_told_by_ids(&self.iri(key))
+        };
+        if asked.iter().any(|(_, key, _)| self.is_read_by_scan(&self.iri(key))) {
+            return;
+        }
+        if let Some(place) = asked.iter().position(is_start) {
+            let start = lowered.properties.remove(first + place);
+            lowered.starts.push(start);
+        }
+    }
+
+    /// Binds the nodes that have a property to rows that say its value.
+    fn look_up(&mut self, (binding, key, value): Asked<'_>, rows: &mut Rows) {
+        let value = self.expression(value, rows);
+        let is_constant = value.variables().is_empty();
+        let list = Expression::call(Function::WithProperty(key.to_owned()), [value]);
+        let unwind = |input| LogicalPlan::Unwind { input, list, variable: binding.variable };
+        match is_constant {
+            true => rows.join(unwind(Box::new(LogicalPlan::unit()))),
+            false => rows.wrap(unwind),
+        }
     }
 
     /// Keeps the rows in which a node or relationship has the property that a pattern asks for.
@@ -199,6 +234,7 @@ impl Lowerer<'_> {
             plan: LogicalPlan::unit(),
             repeats: Vec::new(),
             distinct: Vec::new(),
+            starts: Vec::new(),
             properties: Vec::new(),
             conditions: Vec::new(),
             filters: Vec::new(),
@@ -211,6 +247,7 @@ impl Lowerer<'_> {
             patterns.iter().flat_map(|pattern| &pattern.steps).map(|step| types_of(&step.link)).collect();
         for pattern in patterns {
             let first = lowered.repeats.len();
+            let first_property = lowered.properties.len();
             let mut parts = Vec::new();
             let start = self.node(&pattern.start, pattern.steps.is_empty(), scope, &mut lowered);
             parts.push(start.into());
@@ -236,6 +273,9 @@ impl Lowerer<'_> {
             }
             self.name_path(pattern, parts, &mut lowered);
             lowered.close_cuts(first);
+            if !pattern.names().iter().any(|name| scope.contains_key(&name.text)) {
+                self.choose_start(first_property, scope, &mut lowered);
+            }
         }
         let distinct = overlapping(&edges);
         if distinct.len() > 1 && !lowered.repeats.is_empty() {
