@@ -93,6 +93,17 @@ pub trait Dataset: Send + Sync {
     /// hold is undefined, though they are as long.
     fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError>;
 
+    /// As [`Dataset::scan_edge_places`], of one predicate, for somebody who looks only at the rows of `keys`. Other rows
+    /// may still come.
+    fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        _keys: Keys<'_>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.scan_edge_places(pattern, places)
+    }
+
     /// As [`Dataset::scan_edge_places`], with all columns.
     fn scan_edges(&self, pattern: &EdgePattern) -> Result<Box<dyn Scan>, DatasetError> {
         self.scan_edge_places(pattern, Places::ALL)

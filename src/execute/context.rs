@@ -345,6 +345,15 @@ impl Dataset for Interning {
         self.0.scan_keys(pattern, permutation, places, keys)
     }
 
+    fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.0.scan_edge_keys(pattern, places, keys)
+    }
+
     fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
         self.0.scan_edge_places(pattern, places)
     }

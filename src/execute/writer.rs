@@ -579,8 +579,8 @@ impl Writer {
             subject: Some(quad.subject),
             predicate: Some(quad.predicate),
             object: Some(quad.object),
-            edge: None,
             graph: self.scope.clone(),
+            ..EdgePattern::default()
         })?;
         let mut found = Vec::new();
         while let Some(batch) = scan.next_batch()? {

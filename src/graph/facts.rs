@@ -176,6 +176,8 @@ pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
             has_literal_objects: flags & LITERAL_OBJECTS != 0,
             has_edges: flags & EDGES != 0,
             has_parallel_edges: flags & PARALLEL_EDGES != 0,
+            // The statistics tell.
+            is_reified: false,
             has_loops: flags & LOOPS != 0,
             has_opaque_numbers: flags & OPAQUE_NUMBERS != 0,
             datatypes: names.take_list(&mut cursor)?,
@@ -244,6 +246,7 @@ mod tests {
             has_literal_objects: false,
             has_edges: true,
             has_parallel_edges: true,
+            is_reified: false,
             has_loops: true,
             has_opaque_numbers: true,
             datatypes: vec![name("d")],
@@ -316,7 +319,7 @@ mod tests {
             let [datatypes, object_classes, domain, range] = lists;
             PredicateInfo {
                 quads, is_functional, has_node_objects, has_literal_objects, has_edges, has_parallel_edges, has_loops,
-                has_opaque_numbers, datatypes, object_classes, domain, range,
+                has_opaque_numbers, datatypes, object_classes, domain, range, is_reified: false,
             }
         }
     }

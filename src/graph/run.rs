@@ -147,11 +147,23 @@ impl Run {
             content.extend_from_slice(chunk);
         }
         let schema = match (decode_schema(&content), blocks.first()) {
-            (Ok(schema), _) => Arc::new(schema),
+            (Ok(schema), _) => Arc::new(self.with_reified(schema)?),
             (Err(error), Some(block)) => return Err(block.corrupt(error.0).into()),
             (Err(_), None) => Arc::new(Schema::default()),
         };
         Ok(Arc::clone(self.inner.schema.get_or_init(|| schema)))
+    }
+
+    /// Adds to a schema what the statistics know.
+    fn with_reified(&self, mut schema: Schema) -> Result<Schema, DatasetError> {
+        for name in self.terms(&self.inner.reified)? {
+            if let Term::NamedNode(name) = name
+                && let Some(info) = schema.predicates.get_mut(&name)
+            {
+                info.is_reified = true;
+            }
+        }
+        Ok(schema)
     }
 
     /// Returns the id of a term, or `None` if the run does not have it. Inline ids are always returned.
@@ -311,7 +323,17 @@ impl Run {
 
     /// As [`Run::scan_edges`]; only the columns of `places` are read.
     pub fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<EdgeScan, DatasetError> {
-        EdgeScan::begin(self.clone(), pattern, places)
+        EdgeScan::begin(self.clone(), pattern, places, None)
+    }
+
+    /// As [`crate::dataset::Dataset::scan_edge_keys`].
+    pub fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<EdgeScan, DatasetError> {
+        EdgeScan::begin(self.clone(), pattern, places, Some(keys))
     }
 
     /// As [`crate::dataset::Dataset::scan_edges_of`].

@@ -294,6 +294,8 @@ pub struct EdgeScan {
     places: Places,
     parts: VecDeque<Bounds>,
     current: Option<RowScan>,
+    /// The rows of some keys, if only those are read.
+    keyed: Option<KeyScan>,
 }
 
 /// Returns which of subject, predicate, object, graph and edge stands where in the rows of a section.
@@ -306,13 +308,20 @@ pub fn edge_positions(section: Section) -> [usize; WIDTH_MAX] {
 }
 
 impl EdgeScan {
-    pub(super) fn begin(run: Run, pattern: &EdgePattern, places: Places) -> Result<EdgeScan, DatasetError> {
-        let EdgePattern { subject, predicate, object, edge, graph } = pattern;
+    /// If `keys` are told and the pattern binds its predicate, only of their rows.
+    pub(super) fn begin(
+        run: Run,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Option<Keys<'_>>,
+    ) -> Result<EdgeScan, DatasetError> {
+        let EdgePattern { subject, predicate, object, edge, graph, by_object } = pattern;
         // Rows need not be asked then.
         let graph = if run.is_whole(graph) { &GraphFilter::All } else { graph };
         let section = match (edge, subject, object) {
             (Some(_), _, _) => Section::EdgesByEdge,
             (None, None, Some(_)) => Section::EdgesPos,
+            (None, None, None) if *by_object => Section::EdgesPos,
             _ => Section::EdgesPso,
         };
         // Without a predicate, a bound subject or object is still a prefix under each predicate.
@@ -330,19 +339,31 @@ impl EdgeScan {
                 _ => Bounds::new(&[predicate, *subject, *object, None, *edge], graph, 3),
             })
             .collect();
-        let mut scan = EdgeScan { run, section, places, parts, current: None };
-        scan.next_part()?;
+        let mut scan = EdgeScan { run, section, places, parts, current: None, keyed: None };
+        match (keys, scan.parts.len()) {
+            (Some(Keys::Listed(keys)), 1) => {
+                scan.keyed = scan
+                    .parts
+                    .pop_front()
+                    .map(|bounds| KeyScan::begin(scan.run.clone(), section, bounds, scan.wanted(), keys))
+            }
+            (Some(Keys::Within(range)), 1) => {
+                scan.parts.iter_mut().for_each(|bounds| *bounds = bounds.clone().within(range));
+                scan.next_part()?;
+            }
+            _ => drop(scan.next_part()?),
+        }
         Ok(scan)
+    }
+
+    fn wanted(&self) -> Vec<bool> {
+        edge_positions(self.section).iter().map(|position| self.places.contains(*position)).collect()
     }
 
     /// Goes on to the next part; returns whether there is one.
     fn next_part(&mut self) -> Result<bool, DatasetError> {
         self.current = match self.parts.pop_front() {
-            Some(bounds) => {
-                let positions = edge_positions(self.section);
-                let wanted = positions.iter().map(|position| self.places.contains(*position)).collect();
-                Some(RowScan::begin(self.run.clone(), self.section, bounds, wanted)?)
-            }
+            Some(bounds) => Some(RowScan::begin(self.run.clone(), self.section, bounds, self.wanted())?),
             None => None,
         };
         Ok(self.current.is_some())
@@ -353,6 +374,9 @@ impl Scan for EdgeScan {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         let mut columns: [Vec<TermId>; WIDTH_MAX] = Default::default();
         let mut count = 0;
+        if let Some(keyed) = &mut self.keyed {
+            count = keyed.fill(&mut columns)?;
+        }
         while let Some(current) = &mut self.current {
             let (found, goes_on) = current.fill(&mut columns)?;
             count += found;
@@ -361,5 +385,29 @@ impl Scan for EdgeScan {
             }
         }
         Ok(in_order(columns, edge_positions(self.section), count))
+    }
+    fn next_runs(&mut self, column: usize) -> Result<Option<Runs>, DatasetError> {
+        let positions = edge_positions(self.section);
+        let place = positions.iter().position(|position| *position == column).unwrap_or_default();
+        let mut runs = Runs::default();
+        let count: &mut Visit<'_> =
+            &mut |bounds, piece, ranges, _| bounds.runs(piece, ranges, place, &mut runs);
+        if let Some(keyed) = &mut self.keyed {
+            keyed.visit(count)?;
+        }
+        while let Some(current) = &mut self.current {
+            let (_, goes_on) = current.visit(count)?;
+            if goes_on || !self.next_part()? {
+                break;
+            }
+        }
+        Ok((!runs.is_empty()).then_some(runs))
+    }
+
+    fn seek(&mut self, key: TermId) {
+        // In the parts of others the key may still be below.
+        if let (Some(current), true) = (&mut self.current, self.parts.is_empty()) {
+            current.seek(key);
+        }
     }
 }

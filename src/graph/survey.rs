@@ -486,6 +486,7 @@ impl Facts<'_> {
                 has_opaque_numbers: of_objects.has_opaque_numbers(by_object.terms),
                 has_edges: edges.is_some(),
                 has_parallel_edges: edges.is_some_and(|edges| edges.has_parallels),
+                is_reified: edges.is_some_and(|edges| edges.is_of_each),
                 has_loops: figures.has_loops,
                 datatypes: of_objects.datatypes(by_object.terms),
                 object_classes: object_classes.remove(predicate).unwrap_or_default(),

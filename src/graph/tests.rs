@@ -224,6 +224,7 @@ fn check_edges(run: &Run, reference: &MemoryDataset) {
                 object: bound(4, 2),
                 edge: bound(8, 4),
                 graph,
+                by_object: bits % 3 == 0,
             };
             let ours = |id: TermId| translated(id, reference, run);
             let expected: BTreeSet<Vec<TermId>> = rows(&mut *reference.scan_edges(&pattern).unwrap(), 5)
@@ -240,6 +241,7 @@ fn check_edges(run: &Run, reference: &MemoryDataset) {
                     GraphFilter::Among(graphs) => GraphFilter::Among(graphs.into_iter().map(ours).collect()),
                     other => other,
                 },
+                by_object: pattern.by_object,
             };
             let found = rows(&mut run.scan_edges(&pattern).unwrap(), 5);
             assert_eq!(found.len(), expected.len());

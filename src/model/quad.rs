@@ -41,6 +41,8 @@ pub struct EdgePattern {
     pub object: Option<TermId>,
     pub edge: Option<TermId>,
     pub graph: GraphFilter,
+    /// Whether objects sort before subjects where neither is bound, nor the edge.
+    pub by_object: bool,
 }
 
 /// Which graphs a scan looks at.
@@ -98,7 +100,8 @@ impl EdgePattern {
         let Edge { subject, predicate, object, graph, edge } = *edge;
         match self {
             EdgePattern { edge: Some(_), .. } => [edge, subject, predicate, object, graph],
-            EdgePattern { subject: None, object: Some(_), .. } => [predicate, object, subject, graph, edge],
+            EdgePattern { subject: None, object: Some(_), .. }
+            | EdgePattern { subject: None, by_object: true, .. } => [predicate, object, subject, graph, edge],
             _ => [predicate, subject, object, graph, edge],
         }
     }

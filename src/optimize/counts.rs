@@ -172,6 +172,7 @@ fn renamed(plan: &LogicalPlan, names: &BTreeMap<Variable, Variable>) -> Option<L
             predicate: slot(&scan.predicate)?,
             object: slot(&scan.object)?,
             graph: scan.graph.clone(),
+            per_edge: scan.per_edge,
         })),
         LogicalPlan::EdgeScan(scan) if is_fixed(&scan.graph) => LogicalPlan::EdgeScan(Box::new(EdgeScan {
             subject: slot(&scan.subject)?,

@@ -53,6 +53,7 @@ impl<'a> Estimator<'a> {
                     predicate: scan.predicate.clone(),
                     object: scan.object.clone(),
                     graph: scan.graph.clone(),
+                    per_edge: false,
                 };
                 let mut estimate = self.scan(&quads)?;
                 if !scan.predicates.is_empty() {

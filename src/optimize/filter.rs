@@ -282,6 +282,7 @@ fn substitute(plan: &LogicalPlan, variable: Variable, fixed: &Fixed) -> Option<L
                 predicate: slot(&scan.predicate),
                 object: slot(&scan.object),
                 graph,
+                per_edge: scan.per_edge,
             }))
         }
         LogicalPlan::EdgeScan(scan)

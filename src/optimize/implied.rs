@@ -4,7 +4,8 @@
 //!   that class.
 //! - Relationships that cannot be one, since none leads from a node to itself, need not be compared; those that can
 //!   are one if their ends are and, where some have the same ends, their reifiers.
-//! - Where a relationship itself is read by nobody and no two have the same ends, its triple will do.
+//! - Where a relationship itself is read by nobody and no two have the same ends, its triple will do; if some have, the
+//!   triple as often as it has edges.
 //!
 //! The facts are about all graphs together, so this is for data in one graph; and for questions only, since what a
 //! statement writes may end a fact while it runs.
@@ -106,7 +107,7 @@ impl Facts<'_> {
     fn implies(&self, plan: &LogicalPlan, node: Variable, class: &NamedNode) -> bool {
         match plan {
             LogicalPlan::QuadScan(scan) => {
-                let QuadScan { subject, predicate, object, graph } = &**scan;
+                let QuadScan { subject, predicate, object, graph, .. } = &**scan;
                 is_whole(graph)
                     && self.of(predicate).is_some_and(|info| at_end(info, subject, object, node, class))
             }
@@ -155,15 +156,18 @@ impl Facts<'_> {
         }
     }
 
-    /// Scans triples where nobody reads the relationships, of which there is one for each.
+    /// Scans triples where nobody reads the relationships, of which there is one for each, or as many as it has edges.
     fn plain_edges(&self, plan: LogicalPlan, mentions: &BTreeMap<Variable, usize>) -> LogicalPlan {
         let plan = plan.map_inputs(&mut |input| self.plain_edges(input, mentions));
         match plan {
             LogicalPlan::EdgeScan(scan)
-                if self.is_one_each(&scan) && scan.reifier.is_none() && is_unread(&scan.edge, mentions) =>
+                if scan.reifier.is_none()
+                    && is_unread(&scan.edge, mentions)
+                    && (self.is_one_each(&scan) || self.is_reified(&scan)) =>
             {
+                let per_edge = !self.is_one_each(&scan);
                 let EdgeScan { subject, predicate, object, graph, .. } = *scan;
-                LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph }))
+                LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph, per_edge }))
             }
             plan => plan,
         }
@@ -173,6 +177,11 @@ impl Facts<'_> {
     fn is_one_each(&self, scan: &EdgeScan) -> bool {
         let is_plain = |info: &PredicateInfo| !info.has_parallel_edges && !info.has_literal_objects;
         is_of_one_predicate(scan) && self.of(&scan.predicate).is_some_and(is_plain)
+    }
+
+    /// Returns whether the relationships of a scan are the edges of a predicate.
+    fn is_reified(&self, scan: &EdgeScan) -> bool {
+        is_of_one_predicate(scan) && self.of(&scan.predicate).is_some_and(|info| info.is_reified)
     }
 
     /// Compares only the relationships that may be one, by their ends and perhaps their reifiers where those tell

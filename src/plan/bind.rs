@@ -128,7 +128,7 @@ mod tests {
     fn places_of_scans_are_bound_below_other_operators() {
         let scan = |object: Slot| {
             let (subject, predicate) = (Slot::Variable(Variable(0)), Slot::Variable(Variable(1)));
-            let scan = QuadScan { subject, predicate, object, graph: GraphSelector::Default };
+            let scan = QuadScan::new(subject, predicate, object, GraphSelector::Default);
             LogicalPlan::Distinct { input: Box::new(LogicalPlan::QuadScan(Box::new(scan))) }
         };
         let mut plan = scan(Slot::Parameter(Arc::new(Parameter::new("a"))));

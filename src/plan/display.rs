@@ -190,7 +190,8 @@ impl Printer {
     fn scan(&mut self, scan: &super::QuadScan) -> String {
         let words = [self.slot(&scan.subject), self.slot(&scan.predicate), self.slot(&scan.object)];
         let graph = self.graph(&scan.graph);
-        join_words(words.into_iter().chain([graph]))
+        let per_edge = if scan.per_edge { "per edge" } else { "" };
+        join_words(words.into_iter().chain([graph, per_edge.to_owned()]))
     }
 
     fn edge_scan(&mut self, scan: &super::EdgeScan) -> String {

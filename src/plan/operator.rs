@@ -246,6 +246,16 @@ pub struct QuadScan {
     pub predicate: Slot,
     pub object: Slot,
     pub graph: GraphSelector,
+    /// Whether a quad comes once for each of its edges, not once. Only of a predicate whose edges are its relationships
+    /// ([`PredicateInfo::is_reified`](super::PredicateInfo::is_reified)), and where no graphs are merged.
+    pub per_edge: bool,
+}
+
+impl QuadScan {
+    /// Makes a scan that gives each quad once.
+    pub fn new(subject: Slot, predicate: Slot, object: Slot, graph: GraphSelector) -> QuadScan {
+        QuadScan { subject, predicate, object, graph, per_edge: false }
+    }
 }
 
 /// The relationships that match a pattern: for each asserted triple its reifiers, or, if it has

@@ -33,6 +33,9 @@ pub struct PredicateInfo {
     pub has_edges: bool,
     /// Some triple has two reifiers in one graph.
     pub has_parallel_edges: bool,
+    /// Each quad leads to a node and has an edge in its graph, and each edge is of such a quad: the edges are the
+    /// relationships.
+    pub is_reified: bool,
     /// Some subject is its own object.
     pub has_loops: bool,
     /// The datatypes of literal objects, sorted; `rdf:langString` for language-tagged ones.
@@ -58,9 +61,11 @@ pub struct ClassInfo {
 
 impl PredicateInfo {
     /// Returns all but the count.
-    fn promises(&self) -> ([bool; 7], [&[NamedNode]; 4]) {
+    fn promises(&self) -> ([bool; 8], [&[NamedNode]; 4]) {
         let PredicateInfo { quads: _, is_functional, has_node_objects, has_literal_objects, .. } = *self;
-        let PredicateInfo { has_opaque_numbers, has_edges, has_parallel_edges, has_loops, .. } = *self;
+        let PredicateInfo {
+            has_opaque_numbers, has_edges, has_parallel_edges, is_reified, has_loops, ..
+        } = *self;
         let PredicateInfo { datatypes, object_classes, domain, range, .. } = self;
         let flags = [
             is_functional,
@@ -69,6 +74,7 @@ impl PredicateInfo {
             has_opaque_numbers,
             has_edges,
             has_parallel_edges,
+            is_reified,
             has_loops,
         ];
         (flags, [datatypes, object_classes, domain, range])

@@ -66,6 +66,17 @@ impl Base {
         Ok(Some(Box::new(run.scan_edge_places(pattern, places)?)))
     }
 
+    /// As [`Base::scan_edges`]; for keys as in [`crate::dataset::Dataset::scan_edge_keys`].
+    pub fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<Option<Box<dyn Scan>>, DatasetError> {
+        let Some(run) = &self.run else { return Ok(None) };
+        Ok(Some(Box::new(run.scan_edge_keys(pattern, places, keys)?)))
+    }
+
     pub fn contains(&self, quad: &Quad) -> Result<bool, DatasetError> {
         let Some(run) = &self.run else { return Ok(false) };
         let pattern = QuadPattern {

@@ -235,11 +235,43 @@ fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {
                     object: (place == 2).then_some(id),
                     edge: (place == 3).then_some(id),
                     graph: GraphFilter::All,
+                    by_object: row % 2 == 1,
                 };
                 let theirs = dataset.term_id(&model.term(id).unwrap()).unwrap().unwrap();
                 assert_eq!(edges(dataset, &pattern(theirs)), edges(model, &pattern(id)));
+                if place == 1 {
+                    let (end, at) =
+                        if row % 2 == 1 { (batch.column(2)[row], 2) } else { (batch.column(0)[row], 0) };
+                    check_keyed_edges(dataset, model, [&pattern(theirs), &pattern(id)], end, at);
+                }
             }
         }
+    }
+}
+
+/// Checks the scans of edges that look at one id at one place, the first that a pattern of one predicate leaves open.
+fn check_keyed_edges(
+    dataset: &dyn Dataset,
+    model: &MemoryDataset,
+    [pattern, of_model]: [&EdgePattern; 2],
+    end: TermId,
+    at: usize,
+) {
+    let bound = |pattern: &EdgePattern, id: TermId| match at {
+        0 => EdgePattern { subject: Some(id), ..pattern.clone() },
+        _ => EdgePattern { object: Some(id), ..pattern.clone() },
+    };
+    let key = dataset.term_id(&model.term(end).unwrap()).unwrap().unwrap();
+    let expected = edges(model, &bound(of_model, end)).len();
+    for keys in [Keys::Listed(&[key]), Keys::Within(&(key..=key))] {
+        let mut scan = dataset.scan_edge_keys(pattern, Places::ALL, keys).unwrap();
+        let (mut found, mut last) = (0, None);
+        while let Some(batch) = scan.next_batch().unwrap() {
+            found += batch.column(at).iter().filter(|id| **id == key).count();
+            assert!(batch.column(at).is_sorted() && last <= batch.column(at).first().copied());
+            last = batch.column(at).last().copied();
+        }
+        assert_eq!(found, expected, "{pattern:?} {keys:?}");
     }
 }
 
@@ -322,6 +354,7 @@ fn check_schema(dataset: &dyn Dataset) -> BTreeMap<NamedNode, Vec<Quad>> {
             quads.iter().map(|quad| [quad.subject, quad.predicate, quad.object, quad.graph]).collect();
         let is_reified = edged.iter().filter(|[_, predicate, ..]| *predicate == quads[0].predicate).eq(&own);
         assert!(is_reified || !dataset.is_reified(quads[0].predicate), "{name} is reified");
+        assert!(is_reified || !schema.predicates[name].is_reified, "{name} is reified");
     }
     check_classes(dataset, &schema, &by_predicate);
     by_predicate

@@ -11,8 +11,8 @@ use super::overlay::Overlay;
 use super::view::View;
 use crate::dataset::{DatasetError, Places, PredicateStatistics, Scan, Statistics};
 use crate::model::{
-    EdgePattern, GraphFilter, NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind, Triple,
-    is_numeric_datatype, pg, rdf, xsd,
+    Edge, EdgePattern, GraphFilter, NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind,
+    Triple, is_numeric_datatype, pg, rdf, xsd,
 };
 use crate::plan::{PredicateInfo, Schema};
 
@@ -67,6 +67,7 @@ pub fn adjust(
     adjuster.objects(added)?;
     adjuster.functional(added)?;
     adjuster.edges(added)?;
+    adjuster.reified(added, removed)?;
     adjuster.classes(added, removed)?;
     adjuster.lost_classes(removed)?;
     adjuster.schema.predicates.retain(|_, info| info.quads > 0 || info.has_edges);
@@ -89,7 +90,7 @@ impl Adjuster<'_> {
     fn predicate(&mut self, id: TermId) -> Option<&mut PredicateInfo> {
         let name = self.names.get(&id)?;
         if self.schema.is_complete && !self.schema.predicates.contains_key(name) {
-            let info = PredicateInfo { is_functional: true, ..PredicateInfo::default() };
+            let info = unused();
             self.schema.predicates.insert(name.clone(), info);
         }
         self.schema.predicates.get_mut(name)
@@ -183,8 +184,7 @@ impl Adjuster<'_> {
             let Some(Term::Triple(triple)) = self.after.terms(&[quad.object])?.pop() else { continue };
             if self.schema.is_complete || self.schema.predicates.contains_key(&triple.predicate) {
                 let info = self.schema.predicates.entry(triple.predicate.clone());
-                let info =
-                    info.or_insert_with(|| PredicateInfo { is_functional: true, ..PredicateInfo::default() });
+                let info = info.or_insert_with(unused);
                 info.has_edges = true;
                 if !info.has_parallel_edges {
                     let has_twin = self.has_twin(&triple, quad.graph);
@@ -198,6 +198,56 @@ impl Adjuster<'_> {
         Ok(())
     }
 
+    /// Takes "reified" from the predicates whose edges no longer are their relationships.
+    fn reified(&mut self, added: &[Quad], removed: &[Quad]) -> Result<(), DatasetError> {
+        let reifies = self.after.term_id(&pg::REIFIES.into_owned().into())?;
+        let mut concerned: BTreeMap<NamedNode, BTreeSet<Quad>> = BTreeMap::new();
+        for quad in added.iter().chain(removed) {
+            if let Some(name) = self.names.get(&quad.predicate) {
+                concerned.entry(name.clone()).or_default().insert(*quad);
+            }
+            if Some(quad.predicate) == reifies
+                && let Some(edge) = self.after.edge_of(quad)?
+                && let Some(Term::NamedNode(name)) = self.after.terms(&[edge.predicate])?.pop()
+            {
+                let Edge { subject, predicate, object, graph, .. } = edge;
+                concerned.entry(name).or_default().insert(Quad { subject, predicate, object, graph });
+            }
+        }
+        for (name, quads) in concerned {
+            if !self.schema.predicates.get(&name).is_some_and(|info| info.is_reified) {
+                continue;
+            }
+            let proven = quads.len() <= LOOKUPS_MAX && quads.iter().all(|quad| is_node(&quad.object));
+            let proven = match proven {
+                true => self.within_reach(self.are_relationships(&quads))?.unwrap_or(false),
+                false => false,
+            };
+            if let Some(info) = self.schema.predicates.get_mut(&name) {
+                info.is_reified = proven;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether each of these that is a quad has an edge, and none else.
+    fn are_relationships(&self, quads: &BTreeSet<Quad>) -> Result<bool, DatasetError> {
+        for quad in quads {
+            let pattern = EdgePattern {
+                subject: Some(quad.subject),
+                predicate: Some(quad.predicate),
+                object: Some(quad.object),
+                graph: GraphFilter::One(quad.graph),
+                ..EdgePattern::default()
+            };
+            let has_edge = self.after.scan_edge_places(&pattern, Places::ALL)?.next_batch()?.is_some();
+            if has_edge != self.after.contains(quad)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// Returns whether a triple has two reifiers in a graph.
     fn has_twin(&self, triple: &Triple, graph: TermId) -> Result<bool, DatasetError> {
         let Triple { subject, predicate, object } = triple.clone();
@@ -206,8 +256,8 @@ impl Adjuster<'_> {
             subject: id(subject.into())?,
             predicate: id(predicate.into())?,
             object: id(object)?,
-            edge: None,
             graph: GraphFilter::One(graph),
+            ..EdgePattern::default()
         };
         let mut scan = self.after.scan_edge_places(&pattern, Places::ALL)?;
         let mut count = 0;
@@ -411,6 +461,11 @@ fn named(view: &View, ids: &[TermId]) -> Result<impl Iterator<Item = (TermId, Na
         Term::NamedNode(name) => Some((id, name)),
         _ => None,
     }))
+}
+
+/// Returns what is known of a predicate that nothing has yet.
+fn unused() -> PredicateInfo {
+    PredicateInfo { is_functional: true, is_reified: true, ..PredicateInfo::default() }
 }
 
 fn is_node(id: &TermId) -> bool {

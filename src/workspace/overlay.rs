@@ -31,7 +31,7 @@ pub struct Overlay {
     pub removed: QuadSet,
     pub added_edges: EdgeSet,
     /// Edges of the base that are gone.
-    pub removed_edges: OrdSet<Edge>,
+    pub removed_edges: EdgeSet,
     /// How the quads of each graph and each predicate changed in number.
     pub graphs: OrdMap<TermId, Delta>,
     pub predicates: OrdMap<TermId, Delta>,
@@ -145,7 +145,7 @@ impl Overlay {
             self.added.insert(quad);
         }
         if let Some(edge) = edge {
-            let restored = self.removed_edges.remove(&edge).is_some();
+            let restored = self.removed_edges.remove(&edge);
             if !restored {
                 self.added_edges.insert(&edge);
             }
@@ -163,7 +163,7 @@ impl Overlay {
         if let Some(edge) = edge {
             let withdrawn = self.added_edges.remove(&edge);
             if !withdrawn {
-                self.removed_edges.insert(edge);
+                self.removed_edges.insert(&edge);
             }
             change(&mut self.edges, edge.predicate, |delta| delta.remove(withdrawn));
         }
@@ -405,10 +405,6 @@ pub struct EdgeSet {
 }
 
 impl EdgeSet {
-    pub fn is_empty(&self) -> bool {
-        self.by_subject.is_empty()
-    }
-
     pub fn insert(&mut self, edge: &Edge) {
         self.by_subject.insert(by_subject(edge));
         self.by_object.insert(by_object(edge));
@@ -423,28 +419,24 @@ impl EdgeSet {
         self.by_subject.remove(&by_subject(edge)).is_some()
     }
 
-    /// Returns the edges that match.
+    /// Returns the edges that match, in no order.
     pub fn scan(&self, pattern: &EdgePattern) -> Vec<Edge> {
-        let (tree, first, to_edge): (_, _, fn([TermId; 5]) -> Edge) = match pattern {
-            EdgePattern { edge: Some(id), .. } => (&self.by_edge, *id, of_edge),
-            EdgePattern { subject: Some(id), .. } => (&self.by_subject, *id, of_subject),
-            EdgePattern { object: Some(id), .. } => (&self.by_object, *id, of_object),
-            EdgePattern { predicate: Some(id), .. } => (&self.by_predicate, *id, of_predicate),
+        // The place that sorts next is bound too, or open.
+        let (tree, first, next, to_edge): (_, _, _, fn([TermId; 5]) -> Edge) = match pattern {
+            EdgePattern { edge: Some(id), subject, .. } => (&self.by_edge, *id, *subject, of_edge),
+            EdgePattern { subject: Some(id), predicate, .. } => {
+                (&self.by_subject, *id, *predicate, of_subject)
+            }
+            EdgePattern { object: Some(id), predicate, .. } => (&self.by_object, *id, *predicate, of_object),
+            EdgePattern { predicate: Some(id), .. } => (&self.by_predicate, *id, None, of_predicate),
             _ => {
-                return self
-                    .by_subject
-                    .iter()
-                    .map(|key| of_subject(*key))
-                    .filter(|e| pattern.matches(e))
-                    .collect();
+                let all = self.by_subject.iter().map(|key| of_subject(*key));
+                return all.filter(|edge| pattern.matches(edge)).collect();
             }
         };
-        let (low, high) = ([TermId::UNDEFINED; 4], [TermId::MAX; 4]);
-        let key = |rest: [TermId; 4]| [first, rest[0], rest[1], rest[2], rest[3]];
-        tree.range(key(low)..=key(high))
-            .map(|key| to_edge(*key))
-            .filter(|edge| pattern.matches(edge))
-            .collect()
+        let low = [first, next.unwrap_or_default(), TermId::UNDEFINED, TermId::UNDEFINED, TermId::UNDEFINED];
+        let high = [first, next.unwrap_or(TermId::MAX), TermId::MAX, TermId::MAX, TermId::MAX];
+        tree.range(low..=high).map(|key| to_edge(*key)).filter(|edge| pattern.matches(edge)).collect()
     }
 }
 

@@ -125,6 +125,15 @@ impl Dataset for Snapshot {
         self.view.scan_keys(pattern, permutation, places, keys)
     }
 
+    fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.view.scan_edge_keys(pattern, places, keys)
+    }
+
     fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
         self.view.scan_edge_places(pattern, places)
     }
@@ -171,7 +180,16 @@ impl Dataset for Snapshot {
     }
 
     fn is_reified(&self, predicate: TermId) -> bool {
-        self.view.is_reified(predicate)
+        if !self.view.changes(predicate) {
+            return self.view.base.is_reified(predicate);
+        }
+        let name = self.view.terms(&[predicate]).ok().and_then(|mut terms| terms.pop());
+        match (name, self.schema()) {
+            (Some(Term::NamedNode(name)), Ok(schema)) => {
+                schema.predicates.get(&name).is_some_and(|info| info.is_reified)
+            }
+            _ => false,
+        }
     }
 
     fn statistics(&self) -> Arc<Statistics> {

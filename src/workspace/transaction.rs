@@ -317,6 +317,15 @@ impl Dataset for Transaction {
         self.read().view.scan_keys(pattern, permutation, places, keys)
     }
 
+    fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        self.read().view.scan_edge_keys(pattern, places, keys)
+    }
+
     fn scan_edge_places(&self, pattern: &EdgePattern, places: Places) -> Result<Box<dyn Scan>, DatasetError> {
         self.read().view.scan_edge_places(pattern, places)
     }
@@ -363,7 +372,11 @@ impl Dataset for Transaction {
     }
 
     fn is_reified(&self, predicate: TermId) -> bool {
-        self.read().view.is_reified(predicate)
+        let state = self.read();
+        if !state.is_changed {
+            return self.parent.is_reified(predicate);
+        }
+        !state.view.changes(predicate) && state.view.base.is_reified(predicate)
     }
 
     /// Returns the parent's figures: they are hints, and a transaction is small beside it.

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use super::base::Base;
 use super::change_set::Changes;
 use super::merge_scan::MergeScan;
-use super::overlay::{Overlay, Place, QuadSet, is_of_overlay};
+use super::overlay::{EdgeSet, Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, Keys, Places, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
@@ -107,26 +107,29 @@ impl View {
         pattern: &EdgePattern,
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError> {
-        let mut added = self.overlay.added_edges.scan(pattern);
-        added.sort_unstable_by_key(|edge| pattern.sort_key(edge));
-        let bound = [pattern.subject, pattern.predicate, pattern.object, pattern.edge];
-        let removed = &self.overlay.removed_edges;
-        let is_plain = added.is_empty() && removed.is_empty();
-        // Rows are merged by all of their places.
-        let places = if is_plain { places } else { Places::ALL };
-        let base = match bound.into_iter().flatten().any(is_of_overlay) {
-            true => None,
-            false => self.base.scan_edges(pattern, places)?,
-        };
-        Ok(match base {
-            Some(base) if is_plain => base,
-            Some(base) => {
-                let (pattern, removed, added) =
-                    (pattern.clone(), removed.clone(), added.into_iter().peekable());
-                Box::new(EdgeScan { base: Some(base), pattern, removed, added })
-            }
-            None => Box::new(RowsScan::new(edge_batch(&added).into_columns())),
+        let is_wanted = |_: &Edge| true;
+        self.scan_edges_over(pattern, pattern, places, is_wanted, |base, places| {
+            base.scan_edges(pattern, places)
         })
+    }
+
+    /// As [`crate::dataset::Dataset::scan_edge_keys`].
+    pub fn scan_edge_keys(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+        keys: Keys<'_>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let is_by_object = pattern.subject.is_some() || pattern.by_object && pattern.object.is_none();
+        let is_wanted = |edge: &Edge| {
+            let key = if is_by_object { edge.object } else { edge.subject };
+            match keys {
+                Keys::Listed(ids) => ids.binary_search(&key).is_ok(),
+                Keys::Within(range) => range.contains(&key),
+            }
+        };
+        let of_base = |base: &Base, places| base.scan_edge_keys(pattern, places, keys);
+        self.scan_edges_over(pattern, pattern, places, is_wanted, of_base)
     }
 
     /// As [`crate::dataset::Dataset::scan_edges_of`].
@@ -136,11 +139,48 @@ impl View {
         places: Places,
         names: &[TermId],
     ) -> Result<Box<dyn Scan>, DatasetError> {
-        let is_plain = self.overlay.added_edges.is_empty() && self.overlay.removed_edges.is_empty();
-        match self.base.run().filter(|_| is_plain) {
-            Some(run) => Ok(Box::new(run.scan_edges_of(pattern, places, names))),
-            None => self.scan_edge_places(pattern, places),
-        }
+        let is_wanted = |edge: &Edge| names.binary_search(&edge.edge).is_ok();
+        // They come in the order of one edge's.
+        let order = EdgePattern { edge: Some(TermId::UNDEFINED), ..EdgePattern::default() };
+        self.scan_edges_over(pattern, &order, places, is_wanted, |base, places| {
+            Ok(base.run().map(|run| Box::new(run.scan_edges_of(pattern, places, names)) as Box<dyn Scan>))
+        })
+    }
+
+    /// Lays the overlay's matches that are wanted over those of the base; both are sorted as those of `order` are.
+    fn scan_edges_over(
+        &self,
+        pattern: &EdgePattern,
+        order: &EdgePattern,
+        places: Places,
+        is_wanted: impl Fn(&Edge) -> bool,
+        of_base: impl FnOnce(&Base, Places) -> Result<Option<Box<dyn Scan>>, DatasetError>,
+    ) -> Result<Box<dyn Scan>, DatasetError> {
+        let matches = |set: &EdgeSet| {
+            let mut found = set.scan(pattern);
+            found.retain(&is_wanted);
+            found.sort_unstable_by_key(|edge| order.sort_key(edge));
+            found
+        };
+        let (added, removed) = (matches(&self.overlay.added_edges), matches(&self.overlay.removed_edges));
+        let is_plain = added.is_empty() && removed.is_empty();
+        // Rows are merged by all of their places.
+        let places = if is_plain { places } else { Places::ALL };
+        let bound = [pattern.subject, pattern.predicate, pattern.object, pattern.edge];
+        let base = match bound.into_iter().flatten().any(is_of_overlay) {
+            true => None,
+            false => of_base(&self.base, places)?,
+        };
+        Ok(match base {
+            Some(base) if is_plain => base,
+            Some(base) => Box::new(MergedEdges {
+                base: Some(base),
+                order: order.clone(),
+                added: added.into_iter().peekable(),
+                removed: removed.into_iter().peekable(),
+            }),
+            None => Box::new(RowsScan::new(edge_batch(&added).into_columns())),
+        })
     }
 
     pub fn is_empty(&self) -> bool {
@@ -222,12 +262,11 @@ impl View {
         Ok(base.and_then(|base| (base + added).checked_sub(removed)))
     }
 
-    /// As [`Dataset::is_reified`]; where the predicate was changed, it is not looked into.
-    pub fn is_reified(&self, predicate: TermId) -> bool {
-        let is_changed = [&self.overlay.predicates, &self.overlay.edges]
+    /// Returns whether the overlay has quads or edges of a predicate, or took some away.
+    pub fn changes(&self, predicate: TermId) -> bool {
+        [&self.overlay.predicates, &self.overlay.edges]
             .into_iter()
-            .any(|deltas| deltas.contains_key(&predicate));
-        !is_changed && self.base.is_reified(predicate)
+            .any(|deltas| deltas.contains_key(&predicate))
     }
 
     /// Returns how many of the quads that match were added and removed; each at most `max`, where they
@@ -347,46 +386,47 @@ fn removed_none() -> super::overlay::QuadCursor {
 }
 
 /// The edges of the base but for the removed ones, and the added ones in between.
-struct EdgeScan {
+struct MergedEdges {
     base: Option<Box<dyn Scan>>,
-    pattern: EdgePattern,
-    removed: imbl::OrdSet<Edge>,
+    /// All are sorted as its edges are.
+    order: EdgePattern,
     added: Peekable<std::vec::IntoIter<Edge>>,
+    removed: Peekable<std::vec::IntoIter<Edge>>,
 }
 
-impl EdgeScan {
-    /// Puts the added edges that come before the last one of a batch into it.
+impl MergedEdges {
+    /// Puts the added edges that come before the last one of a batch into it, and takes the removed ones out.
     fn merge(&mut self, batch: Batch) -> Batch {
-        let key = |edge: &Edge| self.pattern.sort_key(edge);
+        let key = |edge: &Edge| self.order.sort_key(edge);
         let rows = batch.rows();
         let Some(last) = rows.checked_sub(1).map(|last| key(&edge_at(&batch, last))) else { return batch };
-        if self.added.peek().is_none_or(|added| key(added) > last) {
+        let is_after = |next: Option<&Edge>| next.is_none_or(|next| key(next) > last);
+        if is_after(self.added.peek()) && is_after(self.removed.peek()) {
             return batch;
         }
         let mut merged = Vec::with_capacity(rows + 1);
         for row in 0..rows {
             let edge = edge_at(&batch, row);
-            while let Some(added) = self.added.next_if(|added| key(added) < key(&edge)) {
+            let own = key(&edge);
+            while let Some(added) = self.added.next_if(|added| key(added) < own) {
                 merged.push(added);
             }
-            merged.push(edge);
+            while self.removed.next_if(|removed| key(removed) < own).is_some() {}
+            if self.removed.peek() != Some(&edge) {
+                merged.push(edge);
+            }
         }
         edge_batch(&merged)
     }
 }
 
-impl Scan for EdgeScan {
+impl Scan for MergedEdges {
     fn next_batch(&mut self) -> Result<Option<Batch>, DatasetError> {
         while let Some(base) = &mut self.base {
-            let Some(mut batch) = base.next_batch()? else {
+            let Some(batch) = base.next_batch()? else {
                 self.base = None;
                 break;
             };
-            if !self.removed.is_empty() {
-                let keep: Vec<bool> =
-                    (0..batch.rows()).map(|row| !self.removed.contains(&edge_at(&batch, row))).collect();
-                batch.filter(&keep);
-            }
             let batch = self.merge(batch);
             if !batch.is_empty() {
                 return Ok(Some(batch));
@@ -394,6 +434,12 @@ impl Scan for EdgeScan {
         }
         let added: Vec<Edge> = self.added.by_ref().collect();
         Ok((!added.is_empty()).then(|| edge_batch(&added)))
+    }
+
+    fn seek(&mut self, key: TermId) {
+        if let Some(base) = &mut self.base {
+            base.seek(key);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod foreach;
 mod load_csv;
 mod members;
 mod merges;
+mod parallel_relationships;
 mod plans;
 mod quantified_paths;
 mod reduce;

@@ -168,7 +168,7 @@ impl<'a> Entities<'a> {
         edge: Option<TermId>,
     ) -> Result<Vec<(TermId, TermId, TermId)>, DatasetError> {
         let (predicate, graph) = (Some(self.name), self.graph.clone());
-        let pattern = EdgePattern { subject: start, predicate, object: end, edge, graph };
+        let pattern = EdgePattern { subject: start, predicate, object: end, edge, graph, by_object: false };
         let mut scan = self.dataset.scan_edges(&pattern)?;
         let mut found = Vec::new();
         while let Some(batch) = scan.next_batch()? {

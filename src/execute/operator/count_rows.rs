@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Operator;
-use super::index_scan::{IndexScan, ScanShape, resolve};
+use super::index_scan::{IndexScan, ResolvedScan, ScanShape, resolve};
 use crate::batch::Batch;
 use crate::execute::{Context, ExecuteError, Layout, expression};
-use crate::model::{TermId, Value};
+use crate::model::{QuadPattern, TermId, Value};
 use crate::plan::{Aggregate, AggregateFunction, Expression, LogicalPlan, QuadScan, Variable};
 
 /// One row: the number of rows of a scan in each of the variables.
@@ -30,7 +30,11 @@ impl CountRows {
     fn count(&mut self) -> Result<u64, ExecuteError> {
         if !ScanShape::of(&self.scan).has_repeats() {
             let Some(resolved) = resolve(&self.scan, &self.context)? else { return Ok(0) };
+            if let Some(count) = self.edges(&resolved) {
+                return Ok(count);
+            }
             if !resolved.merges
+                && !resolved.per_edge
                 && let Some(count) = self.context.dataset.count(&resolved.pattern)?
             {
                 return Ok(count);
@@ -41,6 +45,19 @@ impl CountRows {
             count += batch.rows() as u64;
         }
         Ok(count)
+    }
+}
+
+impl CountRows {
+    /// Returns how many edges a predicate has, if that is what is scanned, and in one graph.
+    fn edges(&self, resolved: &ResolvedScan) -> Option<u64> {
+        let QuadPattern { subject: None, predicate: Some(predicate), object: None, .. } = resolved.pattern
+        else {
+            return None;
+        };
+        let statistics = resolved.per_edge.then(|| self.context.dataset.statistics())?;
+        let figures = statistics.predicates.get(&predicate).filter(|_| statistics.named_graphs == 0);
+        figures.map(|figures| figures.edges)
     }
 }
 

@@ -159,7 +159,7 @@ impl EdgeReader {
         wanted: Wanted,
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
-        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+        let resolved = ResolvedScan { pattern: pattern.clone(), merges, per_edge: false };
         EdgeReader::of_reifiers(&resolved, wanted, None, context)
     }
 
@@ -171,7 +171,7 @@ impl EdgeReader {
         reifiers: Option<&[TermId]>,
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
-        let ResolvedScan { pattern, merges } = resolved;
+        let ResolvedScan { pattern, merges, .. } = resolved;
         if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
             let edges = edges_of(pattern);
             let source = Source::Edges(match reifiers {
@@ -326,7 +326,7 @@ impl ReifierStream {
 /// Returns the pattern of the edges whose triples match.
 fn edges_of(pattern: &QuadPattern) -> EdgePattern {
     let QuadPattern { subject, predicate, object, graph } = pattern.clone();
-    EdgePattern { subject, predicate, object, edge: None, graph }
+    EdgePattern { subject, predicate, object, graph, ..EdgePattern::default() }
 }
 
 impl Reifiers {
@@ -429,7 +429,7 @@ fn reified_by(
             let graph = resolved.pattern.graph.clone();
             let pattern = QuadPattern { subject, predicate, object, graph };
             if found.iter().all(|known| known.pattern != pattern) {
-                found.push(ResolvedScan { pattern, merges: resolved.merges });
+                found.push(ResolvedScan { pattern, ..resolved.clone() });
             }
         }
     }
@@ -446,7 +446,7 @@ fn narrow(
     context: &Context,
 ) -> Option<ResolvedScan> {
     let mut narrowed = resolved.clone();
-    let ResolvedScan { pattern, merges } = &mut narrowed;
+    let ResolvedScan { pattern, merges, .. } = &mut narrowed;
     fn bind(place: &mut Option<TermId>, id: TermId) -> bool {
         place.replace(id).is_none_or(|other| other == id)
     }
@@ -579,6 +579,7 @@ pub fn as_quad_scan(plan: &EdgePlan) -> QuadScan {
         predicate: plan.predicate.clone(),
         object: plan.object.clone(),
         graph: plan.graph.clone(),
+        per_edge: false,
     }
 }
 

@@ -6,7 +6,7 @@ use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
 use crate::dataset::{IdRanges, Keys, Places, Runs, Scan, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
-use crate::model::{Permutation, PermutationSet, QuadPattern, TermId};
+use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, TermId};
 use crate::plan::{Expression, QuadScan, Slot, Variable, VariableSet};
 
 /// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
@@ -40,6 +40,16 @@ pub struct ScanShape {
 pub struct ResolvedScan {
     pub pattern: QuadPattern,
     pub merges: bool,
+    /// As of [`QuadScan`].
+    pub per_edge: bool,
+}
+
+impl ResolvedScan {
+    /// Returns the edges that it scans for their quads, sorted as the quads are in an order.
+    fn edges(&self, order: Permutation) -> EdgePattern {
+        let QuadPattern { subject, predicate, object, graph } = self.pattern.clone();
+        EdgePattern { subject, predicate, object, graph, edge: None, by_object: order == Permutation::Pos }
+    }
 }
 
 impl IndexScan {
@@ -249,7 +259,10 @@ impl QuadReader {
     ) -> Result<QuadReader, ExecuteError> {
         // Graphs are merged by whole triples.
         let places = if resolved.merges { Places::ALL } else { places };
-        let scan = context.dataset.scan_places(&resolved.pattern, permutation, places)?;
+        let scan = match resolved.per_edge {
+            true => context.dataset.scan_edge_places(&resolved.edges(permutation), places)?,
+            false => context.dataset.scan_places(&resolved.pattern, permutation, places)?,
+        };
         Ok(QuadReader { scan, merges: resolved.merges, last: None })
     }
 
@@ -262,7 +275,10 @@ impl QuadReader {
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
         let places = if resolved.merges { Places::ALL } else { places };
-        let scan = context.dataset.scan_keys(&resolved.pattern, permutation, places, keys)?;
+        let scan = match resolved.per_edge {
+            true => context.dataset.scan_edge_keys(&resolved.edges(permutation), places, keys)?,
+            false => context.dataset.scan_keys(&resolved.pattern, permutation, places, keys)?,
+        };
         Ok(QuadReader { scan, merges: resolved.merges, last: None })
     }
 
@@ -277,7 +293,7 @@ impl QuadReader {
         merges: bool,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
-        let resolved = ResolvedScan { pattern: pattern.clone(), merges };
+        let resolved = ResolvedScan { pattern: pattern.clone(), merges, per_edge: false };
         QuadReader::in_best_order(&resolved, Places::ALL, context)
     }
 
@@ -286,7 +302,8 @@ impl QuadReader {
         places: Places,
         context: &Context,
     ) -> Result<QuadReader, ExecuteError> {
-        let permutation = context.dataset.permutations().best_for(&resolved.pattern);
+        let permutation =
+            orders(resolved.per_edge, context.dataset.permutations()).best_for(&resolved.pattern);
         QuadReader::in_order(resolved, permutation, places, context)
     }
 
@@ -338,7 +355,12 @@ pub fn resolve(scan: &QuadScan, context: &Context) -> Result<Option<ResolvedScan
             Slot::Parameter(parameter) => return Err(ExecuteError::unbound(parameter)),
         }
     }
-    Ok(Some(ResolvedScan { pattern, merges: scope.merges }))
+    Ok(Some(ResolvedScan { pattern, merges: scope.merges && !scan.per_edge, per_edge: scan.per_edge }))
+}
+
+/// Returns those of the orders of a dataset's quads in which it can scan, perhaps once for each edge.
+fn orders(per_edge: bool, permutations: PermutationSet) -> PermutationSet {
+    if per_edge { [Permutation::Pso, Permutation::Pos].into_iter().collect() } else { permutations }
 }
 
 /// Returns one of `permutations` for a scan: the bound places first, then, if possible, `wanted`.
@@ -347,6 +369,7 @@ pub fn choose_permutation(
     wanted: Option<Variable>,
     permutations: PermutationSet,
 ) -> Permutation {
+    let permutations = orders(scan.per_edge, permutations);
     let slots = [&scan.subject, &scan.predicate, &scan.object];
     let is_constant = |place: usize| matches!(slots[place], Slot::Constant(_));
     let constants = (0..3).filter(|place| is_constant(*place)).count();
@@ -518,6 +541,10 @@ impl Probe for ScanProbe {
     }
 
     fn prefetch(&mut self, keys: &[&[TermId]]) -> Result<(), ExecuteError> {
+        if self.scan.per_edge {
+            // Edges are asked for ahead as they are walked.
+            return Ok(());
+        }
         let context = Arc::clone(&self.context);
         if let Some(order) = self.walk_order() {
             let mut ids: Vec<TermId> = keys.iter().map(|key| key[0]).collect();
@@ -548,7 +575,7 @@ impl Probe for ScanProbe {
             return walk.take(*key, &self.shape, &self.context, out);
         }
         let Some((pattern, merges)) = self.pattern(key)? else { return Ok(()) };
-        let resolved = ResolvedScan { pattern, merges };
+        let resolved = ResolvedScan { pattern, merges, per_edge: self.scan.per_edge };
         let mut reader = QuadReader::in_best_order(&resolved, self.shape.read(), &self.context)?;
         while let Some(batch) = reader.next_batch(&self.shape, &self.context)? {
             out.append(&batch);

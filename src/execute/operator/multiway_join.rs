@@ -30,14 +30,21 @@ pub struct MultiwayJoin {
 struct Lists {
     /// Where the list of each number starts; one more at the end.
     starts: Vec<u32>,
-    /// Numbers, sorted within each list.
+    /// Numbers, sorted within each list, each once.
     values: Vec<u32>,
+    /// How many rows of the scan are each pair, where there are several.
+    repeated: FxHashMap<(u32, u32), u64>,
 }
 
 impl Lists {
     fn of(&self, number: u32) -> &[u32] {
         let number = number as usize;
         &self.values[self.starts[number] as usize..self.starts[number + 1] as usize]
+    }
+
+    /// Returns how many rows of the scan are a pair that it has.
+    fn count(&self, from: u32, to: u32) -> u64 {
+        if self.repeated.is_empty() { 1 } else { self.repeated.get(&(from, to)).copied().unwrap_or(1) }
     }
 }
 
@@ -56,6 +63,10 @@ struct Search {
     levels: Vec<Level>,
     /// The candidates of each level that has some, and which of them is next.
     stack: Vec<(Vec<u32>, usize)>,
+    /// Whether a scan has a pair more than once.
+    has_repeats: bool,
+    /// How many more rows are like the last one.
+    repeats: u64,
 }
 
 impl MultiwayJoin {
@@ -109,7 +120,9 @@ impl MultiwayJoin {
             levels[*from].open.push(Arc::clone(&lists));
             levels[*to].bound.push((*from, lists));
         }
-        let mut search = Search { terms: numbers.terms, levels, stack: Vec::new() };
+        let has_repeats = lists.iter().any(|(_, lists)| !lists.repeated.is_empty());
+        let (terms, stack) = (numbers.terms, Vec::new());
+        let mut search = Search { terms, levels, stack, has_repeats, repeats: 0 };
         search.enter();
         Ok(search)
     }
@@ -169,6 +182,16 @@ impl Search {
                 return Ok(false);
             }
             let last = self.levels.len() - 1;
+            if self.has_repeats {
+                if self.fill_one_by_one(columns) {
+                    return Ok(true);
+                }
+                self.stack.pop();
+                if step % STEPS_BETWEEN_CHECKS == 0 {
+                    context.check()?;
+                }
+                continue;
+            }
             let (candidates, next) = &self.stack[last];
             let room = BATCH_ROWS - columns[last].len();
             let taken = &candidates[*next..candidates.len().min(next + room)];
@@ -187,6 +210,46 @@ impl Search {
             }
         }
         Ok(false)
+    }
+}
+
+impl Search {
+    /// Appends the rows of the last level's candidates, each as often as the scans have its pairs; returns whether there
+    /// are enough for a batch.
+    fn fill_one_by_one(&mut self, columns: &mut [Vec<TermId>]) -> bool {
+        let last = self.levels.len() - 1;
+        loop {
+            if self.repeats == 0 {
+                let (candidates, next) = &mut self.stack[last];
+                if *next == candidates.len() {
+                    return false;
+                }
+                *next += 1;
+                self.repeats = self.count();
+            }
+            let room = (BATCH_ROWS - columns[last].len()) as u64;
+            let rows = self.repeats.min(room);
+            for (column, (candidates, next)) in columns.iter_mut().zip(&self.stack) {
+                let term = self.terms[candidates[next - 1] as usize];
+                column.resize(column.len() + rows as usize, term);
+            }
+            self.repeats -= rows;
+            if rows == room {
+                return true;
+            }
+        }
+    }
+
+    /// Returns how many rows have the values that the levels are at.
+    fn count(&self) -> u64 {
+        let value = |level: usize| {
+            let (candidates, next) = &self.stack[level];
+            candidates[next - 1]
+        };
+        let pairs = self.levels.iter().enumerate();
+        let pairs =
+            pairs.flat_map(|(to, level)| level.bound.iter().map(move |(from, lists)| (*from, to, lists)));
+        pairs.map(|(from, to, lists)| lists.count(value(from), value(to))).product()
     }
 }
 
@@ -239,8 +302,10 @@ impl Pairs {
         if !rows.is_sorted() {
             rows.sort_unstable();
         }
-        // One triple in two graphs that are read as one.
-        rows.dedup();
+        if resolved.merges {
+            // One triple in two graphs that are read as one.
+            rows.dedup();
+        }
         Ok(Pairs { rows })
     }
 }
@@ -273,14 +338,22 @@ impl Numbers {
 
     fn lists(&self, pairs: &Pairs) -> Lists {
         let mut starts = Vec::with_capacity(self.terms.len() + 1);
-        let mut values = Vec::with_capacity(pairs.rows.len());
+        let mut values: Vec<u32> = Vec::with_capacity(pairs.rows.len());
+        let mut repeated: FxHashMap<(u32, u32), u64> = FxHashMap::default();
         for group in pairs.rows.chunk_by(|a, b| a.0 == b.0) {
-            let number = self.of[&group[0].0] as usize;
-            starts.resize(number + 1, values.len() as u32);
-            values.extend(group.iter().map(|(_, to)| self.of[to]));
+            let from = self.of[&group[0].0];
+            let start = values.len();
+            starts.resize(from as usize + 1, start as u32);
+            for (_, to) in group {
+                let to = self.of[to];
+                match values[start..].last() == Some(&to) {
+                    true => *repeated.entry((from, to)).or_insert(1) += 1,
+                    false => values.push(to),
+                }
+            }
         }
         starts.resize(self.terms.len() + 1, values.len() as u32);
-        Lists { starts, values }
+        Lists { starts, values, repeated }
     }
 }
 

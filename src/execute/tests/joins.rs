@@ -103,6 +103,7 @@ fn arb_leaf() -> impl Strategy<Value = LogicalPlan> {
                 predicate,
                 object,
                 graph: GraphSelector::Default,
+                per_edge: false,
             }))
         },
     );
@@ -126,6 +127,7 @@ fn arb_leaf() -> impl Strategy<Value = LogicalPlan> {
             predicate: slot(p),
             object: Slot::Variable(Variable((a + step) % 4)),
             graph: GraphSelector::Default,
+            per_edge: false,
         });
     let multiway = proptest::collection::vec(edge, 2..6).prop_map(LogicalPlan::MultiwayJoin);
     prop_oneof![6 => scan, 2 => table, 1 => multiway]

@@ -78,7 +78,7 @@ pub fn scan(text: &str) -> LogicalPlan {
 pub fn scan_in(text: &str, graph: GraphSelector) -> LogicalPlan {
     let slots: Vec<Slot> = text.split_whitespace().map(slot).collect();
     let [subject, predicate, object] = slots.try_into().unwrap();
-    LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph }))
+    LogicalPlan::QuadScan(Box::new(QuadScan::new(subject, predicate, object, graph)))
 }
 
 pub fn edge_scan(text: &str) -> LogicalPlan {

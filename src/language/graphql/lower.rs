@@ -680,7 +680,7 @@ impl<'a> Lowering<'a> {
 
     pub(super) fn scan(&self, subject: Slot, predicate: Slot, object: Slot) -> LogicalPlan {
         let graph = self.session.default_graph.clone();
-        LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph }))
+        LogicalPlan::QuadScan(Box::new(QuadScan::new(subject, predicate, object, graph)))
     }
 
     /// Returns a subplan of an Apply over rows that bind `node`.

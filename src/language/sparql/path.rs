@@ -48,7 +48,7 @@ impl Lowering {
     }
 
     pub fn scan(&self, subject: Slot, predicate: Slot, object: Slot) -> LogicalPlan {
-        LogicalPlan::QuadScan(Box::new(QuadScan { subject, predicate, object, graph: self.graph.clone() }))
+        LogicalPlan::QuadScan(Box::new(QuadScan::new(subject, predicate, object, self.graph.clone())))
     }
 
     fn repeat(

@@ -116,6 +116,7 @@ impl Lowering {
             predicate: Slot::Variable(self.variables.fresh()),
             object: Slot::Variable(self.variables.fresh()),
             graph: graph.clone(),
+            per_edge: false,
         }));
         let variables = graph.variable().into_iter().collect();
         LogicalPlan::Distinct { input: Box::new(LogicalPlan::Project { input: Box::new(scan), variables }) }

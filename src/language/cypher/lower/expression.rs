@@ -158,6 +158,7 @@ impl Lowerer<'_> {
             predicate: Slot::Constant(iri.into()),
             object: Slot::Variable(value),
             graph: self.graph.clone(),
+            per_edge: false,
         }));
         rows.wrap(|left| LogicalPlan::LeftJoin { left, right: Box::new(scan), condition: None });
         rows.properties.insert(known, value);

@@ -353,6 +353,7 @@ impl Lowerer<'_> {
             predicate: Slot::Constant(predicate),
             object,
             graph: self.graph.clone(),
+            per_edge: false,
         }));
         lowered.plan = join(Box::new(std::mem::replace(&mut lowered.plan, LogicalPlan::unit())), scan);
     }
@@ -365,6 +366,7 @@ impl Lowerer<'_> {
                 predicate,
                 object: Slot::Variable(object),
                 graph: self.graph.clone(),
+                per_edge: false,
             }))
         };
         let [p1, o1, p2, s2, edge, reified] = std::array::from_fn(|_| self.variables.fresh());
