@@ -657,8 +657,13 @@ impl Inner {
         self.root.pages.iter().filter(move |page| page.section == section).map(|page| page.id)
     }
 
-    /// Returns the last dictionary block that may hold a key.
+    /// Returns the dictionary block that holds a key if any does.
     fn block_of_key(&self, key: &[u8]) -> Option<usize> {
+        // Of some kinds there often are none, and somebody asks for many: numbers that were computed.
+        let kind = DICTIONARY_KINDS.iter().position(|kind| key.first() == Some(&(*kind as u8)));
+        if self.root.terms_by_kind.get(kind?) == Some(&0) {
+            return None;
+        }
         self.terms.partition_point(|entry| entry.separator.as_slice() <= key).checked_sub(1)
     }
 

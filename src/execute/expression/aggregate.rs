@@ -61,8 +61,8 @@ pub struct CypherSum {
     floats: f64,
     has_floats: bool,
     durations: Option<Duration>,
-    /// The mean so far, for averages that do not overflow.
-    mean: f64,
+    /// The mean so far, once the sum of floats has overflowed: an average does not.
+    mean: Option<f64>,
     count: i64,
 }
 
@@ -90,21 +90,35 @@ impl CypherSum {
     /// # Errors
     /// If integers overflow.
     pub fn add_number(&mut self, number: Number) -> Result<(), ExecuteError> {
-        self.count += 1;
-        self.mean += (number.to_f64() - self.mean) / self.count as f64;
         match number {
             Number::Integer(value) => {
+                self.advance_mean(value as f64);
                 self.integers = self
                     .integers
                     .checked_add(value)
                     .ok_or_else(|| arithmetic_error("IntegerOverflow", "integer overflow"))?;
             }
-            other => {
-                self.has_floats = true;
-                self.floats += other.to_f64();
-            }
+            other => self.add_float(other.to_f64()),
         }
         Ok(())
+    }
+
+    pub fn add_float(&mut self, value: f64) {
+        let sum = self.floats + value;
+        if sum.is_infinite() && self.floats.is_finite() && value.is_finite() && self.count > 0 {
+            self.mean.get_or_insert((self.integers as f64 + self.floats) / self.count as f64);
+        }
+        self.advance_mean(value);
+        self.has_floats = true;
+        self.floats = sum;
+    }
+
+    /// Counts a value, which may change the mean.
+    fn advance_mean(&mut self, value: f64) {
+        self.count += 1;
+        if let Some(mean) = &mut self.mean {
+            *mean += (value - *mean) / self.count as f64;
+        }
     }
 
     pub fn sum(&self, context: &Context) -> Result<TermId, ExecuteError> {
@@ -124,7 +138,10 @@ impl CypherSum {
                 temporal::scale(&Temporal::Duration(duration).to_datum(), 1.0 / self.count as f64)?.into()
             }
             None if !self.has_floats => Datum::double(self.integers as f64 / self.count as f64),
-            None => Datum::double(self.mean),
+            None => {
+                let sum = self.integers as f64 + self.floats;
+                Datum::double(self.mean.unwrap_or(sum / self.count as f64))
+            }
         };
         Ok(datum.to_id(context)?)
     }

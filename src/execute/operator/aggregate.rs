@@ -10,7 +10,7 @@ use crate::execute::expression::{
     percentile_cont, percentile_disc, sort_keys, standard_deviation,
 };
 use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
-use crate::model::{TermId, Value};
+use crate::model::{TermId, TermKind, Value};
 use crate::plan::{Aggregate as AggregatePlan, AggregateFunction, SortOrder, Variable};
 
 pub struct Aggregate {
@@ -294,6 +294,11 @@ impl Fold {
                 }
             }
             State::CypherSum(sums) => {
+                if ids.iter().all(|id| id.kind() == TermKind::Double) {
+                    let floats = groups.iter().zip(ids.iter().filter_map(|id| id.as_f64()));
+                    floats.for_each(|(group, float)| sums[*group as usize].add_float(float));
+                    return Ok(());
+                }
                 if let Some(numbers) = inline_numbers(ids) {
                     let defined =
                         groups.iter().zip(numbers).filter_map(|(group, number)| Some((*group, number?)));
