@@ -116,11 +116,17 @@ impl Batch {
     /// If `keep` has not as many entries as the batch has rows.
     pub fn filter(&mut self, keep: &[bool]) {
         assert_eq!(keep.len(), self.rows);
-        for column in &mut self.columns {
-            let mut flags = keep.iter();
-            column.retain(|_| flags.next().is_some_and(|flag| *flag));
+        // Without a branch on what is kept, which nobody could foresee.
+        let mut kept = vec![0u32; keep.len()];
+        let mut count = 0;
+        for (row, flag) in keep.iter().enumerate() {
+            kept[count] = row as u32;
+            count += usize::from(*flag);
         }
-        self.rows = keep.iter().filter(|flag| **flag).count();
+        kept.truncate(count);
+        if count < self.rows {
+            *self = self.gather(&kept);
+        }
     }
 
     /// Returns the columns at `indices`, in that order.

@@ -20,7 +20,9 @@ pub use runs::Runs;
 pub use statistics::{PredicateStatistics, Statistics};
 
 use crate::batch::Batch;
-use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
+use crate::model::{
+    Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind,
+};
 use crate::plan::Schema;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -157,6 +159,11 @@ pub trait Dataset: Send + Sync {
     /// Returns whether ids of kind String in dictionary layer 0 sort as their texts do.
     fn has_sorted_strings(&self) -> bool {
         false
+    }
+
+    /// Returns whether a term of a kind that stands in dictionaries may be known.
+    fn may_know(&self, _kind: TermKind) -> bool {
+        true
     }
 
     /// Returns whether the edges of a predicate are known to be its relationships: its quads all lead to nodes and have

@@ -13,8 +13,8 @@ use super::virtual_entities::VirtualEntities;
 use super::{ExecuteError, UpdateSummary, Values};
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
 use crate::model::{
-    EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, Value,
-    Vocabulary,
+    EdgePattern, GraphFilter, NamedNode, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId,
+    TermKind, Value, Vocabulary,
 };
 use crate::plan::{GraphSelector, Schema, Variable};
 
@@ -389,6 +389,10 @@ impl Dataset for Interning {
 
     fn has_sorted_strings(&self) -> bool {
         self.0.has_sorted_strings()
+    }
+
+    fn may_know(&self, kind: TermKind) -> bool {
+        self.0.may_know(kind)
     }
 
     fn is_reified(&self, predicate: TermId) -> bool {

@@ -763,7 +763,13 @@ impl Planner {
             }
             LogicalPlan::Filter { input, .. }
             | LogicalPlan::Extend { input, .. }
-            | LogicalPlan::Project { input, .. } => return self.distinct(input, variable),
+            | LogicalPlan::Project { input, .. }
+            | LogicalPlan::SemiJoin { left: input, .. }
+            | LogicalPlan::AntiJoin { left: input, .. } => return self.distinct(input, variable),
+            LogicalPlan::Join { left, right } | LogicalPlan::LeftJoin { left, right, .. } => {
+                let sides = [left, right].into_iter().filter(|side| side.variables().contains(&variable));
+                return sides.filter_map(|side| self.distinct(side, variable)).reduce(f64::min);
+            }
             LogicalPlan::EdgeScan(scan) => {
                 return self.distinct(&LogicalPlan::QuadScan(Box::new(as_quad_scan(scan))), variable);
             }

@@ -5,12 +5,12 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use indexmap::IndexSet;
+use indexmap::{IndexMap, IndexSet};
 use rustc_hash::{FxBuildHasher, FxHashMap};
 
-use super::expression::Decoded;
+use super::expression::{Decoded, Number};
 use crate::dataset::{Dataset, DatasetError};
-use crate::model::{Literal, Quad, Term, TermId, TermKind};
+use crate::model::{Literal, Quad, Term, TermId, TermKind, xsd};
 
 /// How many answers of the dataset, and how many decoded terms, are kept.
 const CACHE_ENTRIES_MAX: usize = 1 << 16;
@@ -45,12 +45,16 @@ pub struct Values {
 
 /// Local ids from here on are of relationships.
 const RELATIONSHIPS: usize = 1 << 48;
+/// Local ids from here on are of doubles.
+const DOUBLES: usize = 1 << 52;
 
 #[derive(Default)]
 struct State {
     locals: IndexSet<Arc<Local>, FxBuildHasher>,
     /// Apart from the others, since there may be millions: none takes an allocation of its own.
     relationships: IndexSet<(Quad, Option<TermId>), FxBuildHasher>,
+    /// The ids of computed doubles that are not inline, by their bits: their own, or the dataset's. An aggregation makes many.
+    doubles: IndexMap<u64, TermId, FxBuildHasher>,
     /// Ids that the dataset gave for computed terms.
     known: FxHashMap<Term, TermId>,
     decoded: FxHashMap<TermId, Arc<Decoded>>,
@@ -79,11 +83,46 @@ impl Values {
 
     /// Returns whether a local id is of a relationship.
     pub fn is_relationship(id: TermId) -> bool {
-        id.as_local().is_some_and(|index| index >= RELATIONSHIPS)
+        id.as_local().is_some_and(|index| (RELATIONSHIPS..DOUBLES).contains(&index))
+    }
+
+    /// Returns the id of a double as a term: inline, else the dataset's, else a local one.
+    pub fn id_of_double(&self, value: f64, dataset: &dyn Dataset) -> Result<TermId, DatasetError> {
+        if let Some(id) = TermId::from_f64(value) {
+            return Ok(id);
+        }
+        // All that are no number have one form.
+        let bits = if value.is_nan() { f64::NAN } else { value }.to_bits();
+        if let Some(id) = self.lock().doubles.get(&bits) {
+            return Ok(*id);
+        }
+        let stored = match dataset.may_know(TermKind::TypedLiteral) {
+            true => dataset.term_id(&Number::Double(value).to_literal().into())?,
+            false => None,
+        };
+        let mut state = self.lock();
+        state.bytes += size_of::<(u64, TermId)>() + 32;
+        let (index, _) = state.doubles.insert_full(bits, stored.unwrap_or_default());
+        let id = stored.unwrap_or(TermId::local(DOUBLES + index));
+        state.doubles[index] = id;
+        Ok(id)
+    }
+
+    pub fn is_double(id: TermId) -> bool {
+        id.as_local().is_some_and(|index| index >= DOUBLES)
+    }
+
+    /// Returns the double of a local id that is of one.
+    pub fn double(&self, id: TermId) -> Option<f64> {
+        let index = id.as_local()?.checked_sub(DOUBLES)?;
+        self.lock().doubles.get_index(index).map(|(bits, _)| f64::from_bits(*bits))
     }
 
     /// Returns the value of a local id that this arena gave out.
     pub fn get(&self, id: TermId) -> Option<Arc<Local>> {
+        if let Some(double) = self.double(id) {
+            return Some(Arc::new(Local::Term(Number::Double(double).to_literal().into())));
+        }
         let (index, state) = (id.as_local()?, self.lock());
         match index.checked_sub(RELATIONSHIPS) {
             None => state.locals.get_index(index).cloned(),
@@ -100,6 +139,9 @@ impl Values {
             && let Some(id) = TermId::inline(literal)
         {
             return Ok(id);
+        }
+        if let Some(double) = canonical_double(term) {
+            return self.id_of_double(double, dataset);
         }
         if let Some(id) = self.lock().known.get(term) {
             return Ok(*id);
@@ -253,6 +295,13 @@ impl Local {
         };
         payload + size_of::<Local>() + 32
     }
+}
+
+/// Returns the value of a double in its canonical form.
+fn canonical_double(term: &Term) -> Option<f64> {
+    let Term::Literal(literal) = term else { return None };
+    let value = (literal.datatype() == xsd::DOUBLE).then(|| literal.value().parse().ok())??;
+    (Number::Double(value).to_literal() == *literal).then_some(value)
 }
 
 fn term_bytes(term: &Term) -> usize {

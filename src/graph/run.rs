@@ -127,6 +127,12 @@ impl Run {
         graphs.filter(|graph| !graph.is_undefined()).collect()
     }
 
+    /// Returns whether the dictionary has terms of a kind.
+    pub fn has_terms_of(&self, kind: TermKind) -> bool {
+        let counts = DICTIONARY_KINDS.iter().zip(self.inner.root.terms_by_kind);
+        counts.into_iter().any(|(own, count)| *own == kind && count > 0)
+    }
+
     /// As [`crate::dataset::Dataset::is_reified`].
     pub fn is_reified(&self, predicate: TermId) -> bool {
         self.inner.reified.binary_search(&predicate).is_ok()

@@ -68,6 +68,8 @@ impl Delta {
 struct Terms {
     by_rank: Vector<Arc<Term>>,
     ranks: HashMap<Arc<Term>, u64>,
+    /// Whether there are some, by the number of their kind.
+    kinds: [bool; 7],
 }
 
 /// What became of a change to the overlay.
@@ -118,12 +120,18 @@ impl Overlay {
         self.terms.by_rank.get(usize::try_from(id.rank).ok()?)
     }
 
+    /// Returns whether the overlay may have brought terms of a kind.
+    pub fn has_terms_of(&self, kind: TermKind) -> bool {
+        self.terms.kinds.get(kind as usize).is_none_or(|has| *has)
+    }
+
     /// Gives an id to a term that neither the base nor the overlay has.
     pub fn add_term(&mut self, term: &Term) -> TermId {
         debug_assert!(self.term_id(term).is_none());
         let (rank, shared) = (self.terms.by_rank.len() as u64, Arc::new(term.clone()));
         self.terms.by_rank.push_back(Arc::clone(&shared));
         self.terms.ranks.insert(shared, rank);
+        self.terms.kinds[TermKind::of(term) as usize] = true;
         id_of_rank(term, rank)
     }
 

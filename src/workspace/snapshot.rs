@@ -12,7 +12,7 @@ use super::view::View;
 use super::{CommitId, Due, SignedCommit, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::dataset::{Dataset, DatasetError, Keys, Places, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, Term, TermId, TermKind};
 use crate::plan::Schema;
 
 /// How many snapshots are kept open.
@@ -177,6 +177,10 @@ impl Dataset for Snapshot {
 
     fn has_sorted_strings(&self) -> bool {
         true
+    }
+
+    fn may_know(&self, kind: TermKind) -> bool {
+        self.view.may_know(kind)
     }
 
     fn is_reified(&self, predicate: TermId) -> bool {

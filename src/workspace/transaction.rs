@@ -13,7 +13,7 @@ use super::{
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
-use crate::model::{EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId};
+use crate::model::{EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind};
 use crate::plan::Schema;
 
 /// A branch's data with changes of one's own, which its reads see and nobody else's do.
@@ -369,6 +369,10 @@ impl Dataset for Transaction {
 
     fn has_sorted_strings(&self) -> bool {
         true
+    }
+
+    fn may_know(&self, kind: TermKind) -> bool {
+        self.read().view.may_know(kind)
     }
 
     fn is_reified(&self, predicate: TermId) -> bool {

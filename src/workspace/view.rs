@@ -10,7 +10,9 @@ use super::merge_scan::MergeScan;
 use super::overlay::{EdgeSet, Overlay, Place, QuadSet, is_of_overlay};
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, Keys, Places, RowsScan, Scan, edge_batch, visit_strings};
-use crate::model::{Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, pg};
+use crate::model::{
+    Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind, pg,
+};
 
 /// How many quads of the overlay are counted one by one for an estimate.
 const COUNTED_MAX: usize = 4096;
@@ -260,6 +262,11 @@ impl View {
         let base = if names_overlay(pattern) { Some(0) } else { self.base.count(pattern)? };
         let (added, removed) = self.overlay_counts(pattern, usize::MAX);
         Ok(base.and_then(|base| (base + added).checked_sub(removed)))
+    }
+
+    /// As [`crate::dataset::Dataset::may_know`].
+    pub fn may_know(&self, kind: TermKind) -> bool {
+        self.overlay.has_terms_of(kind) || self.base.run().is_some_and(|run| run.has_terms_of(kind))
     }
 
     /// Returns whether the overlay has quads or edges of a predicate, or took some away.

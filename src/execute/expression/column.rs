@@ -7,9 +7,10 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 
 use super::datum::{Datum, Decoded, PathDatum, RelationshipDatum};
+use super::number::Number;
 use crate::batch::Batch;
 use crate::dataset::DatasetError;
-use crate::execute::{Context, ExecuteError, Local};
+use crate::execute::{Context, ExecuteError, Local, Values};
 use crate::model::{Term, TermId, TermKind};
 
 #[derive(Clone, Debug)]
@@ -202,6 +203,7 @@ impl Datum {
                 let entry = |(key, value): &(Arc<str>, Datum)| Ok((key.to_string(), id(value)?));
                 Ok(values.intern(Local::Map(entries.iter().map(entry).collect::<Result<_, DatasetError>>()?)))
             }
+            Datum::Number(Number::Double(value)) => values.id_of_double(*value, &*context.dataset),
             other => match other.to_term() {
                 Some(term) => values.id_of_term(&term, &*context.dataset),
                 None => Ok(TermId::UNDEFINED),
@@ -220,6 +222,8 @@ pub fn decode(data: &mut [Datum], depth: Depth, context: &Context) -> Result<(),
     if !wanted.is_empty() {
         wanted.sort_unstable();
         wanted.dedup();
+        // Doubles need no term to be made of them.
+        wanted.retain(|id| !Values::is_double(*id));
         let found = context.values.decode(&wanted, &*context.dataset)?;
         data.iter_mut().for_each(|datum| replace(datum, depth, &found, context));
         if depth == Depth::Deep && data.iter().any(needs_more) {
@@ -276,6 +280,9 @@ fn replace(datum: &mut Datum, depth: Depth, found: &FxHashMap<TermId, Arc<Decode
 
 /// Returns what a local id stands for that is no term.
 fn local(id: TermId, context: &Context) -> Datum {
+    if let Some(double) = context.values.double(id) {
+        return Datum::double(double);
+    }
     match context.values.get(id).as_deref() {
         Some(Local::List(items)) => Datum::list(items.iter().map(|id| Datum::of_id(*id)).collect()),
         Some(Local::Map(entries)) => Datum::Map(Arc::new(

@@ -454,6 +454,12 @@ pub fn first_not(ids: &[TermId], is_low: impl Fn(&TermId) -> bool) -> usize {
     low + ids[low..high].partition_point(is_low)
 }
 
+/// Returns how many ids of two ascending lists stand side by side, each once in its list.
+pub fn aligned(a: &[TermId], b: &[TermId]) -> usize {
+    let next = a.windows(2).zip(b.windows(2));
+    next.take_while(|(a, b)| a[0] == b[0] && a[0] < a[1] && b[0] < b[1]).count()
+}
+
 impl ScanProbe {
     /// Makes a probe whose keys bind the variables `key`, all of which the scan has. Its rows lack the variables
     /// `unread`.

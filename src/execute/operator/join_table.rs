@@ -10,7 +10,7 @@
 
 use std::sync::Arc;
 
-use super::index_scan::first_not;
+use super::index_scan::{aligned, first_not};
 use super::row_index::{Chain, HashFilter};
 use super::{RowIndex, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
@@ -381,6 +381,16 @@ impl SortedProbe {
             && pairs.left.len() < PAIRS_AT_ONCE
         {
             self.at += first_not(&theirs[self.at..], |id| id < key);
+            if self.told == 0 {
+                let room = PAIRS_AT_ONCE - pairs.left.len();
+                let count = aligned(&own[self.row..][..room.min(own.len() - self.row)], &theirs[self.at..]);
+                pairs.left.extend(self.row as u32..(self.row + count) as u32);
+                pairs.right.extend(self.at as u32..(self.at + count) as u32);
+                (self.row, self.at) = (self.row + count, self.at + count);
+                if count > 0 {
+                    continue;
+                }
+            }
             let room = if self.once { 1 } else { PAIRS_AT_ONCE - pairs.left.len() };
             let first = self.at + self.told;
             let matches = theirs[first..].iter().take(room).take_while(|id| *id == key).count();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::index_scan::first_not;
+use super::index_scan::{aligned, first_not};
 use super::{BoxOperator, Matcher, Operator, Pairs};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -87,6 +87,21 @@ impl MergeMatcher {
         }
     }
 
+    /// Adds the left rows, from the one at hand on, that have one match each and those side by side, as there is room for.
+    fn add_aligned(&mut self, pairs: &mut Pairs) {
+        if self.next.is_some() {
+            return;
+        }
+        let left = &self.left.column(self.left_column)[self.row..];
+        let right = &self.rows.column(self.right_column)[self.begin..];
+        // One row is left, so that there is one at hand.
+        let room = (2 * BATCH_ROWS - pairs.left.len()).min(left.len());
+        let count = aligned(&left[..room], right);
+        pairs.left.extend(self.row as u32..(self.row + count) as u32);
+        pairs.right.extend(self.begin as u32..(self.begin + count) as u32);
+        (self.row, self.begin) = (self.row + count, self.begin + count);
+    }
+
     /// Adds matches of the left row at hand, as many as there is room for; returns whether those were all.
     fn add_matches(&mut self, key: TermId, from: usize, pairs: &mut Pairs) -> Result<bool, ExecuteError> {
         let mut from = from;
@@ -127,6 +142,7 @@ impl Matcher for MergeMatcher {
         self.forget();
         let mut pairs = Pairs::default();
         while self.row < self.left.rows() && pairs.left.len() < 2 * BATCH_ROWS {
+            self.add_aligned(&mut pairs);
             let key = self.left.column(self.left_column)[self.row];
             let next = match self.next.or_else(|| self.seek(key)) {
                 Some(next) => next,
