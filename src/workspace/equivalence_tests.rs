@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::tests::access;
 use super::*;
 use crate::blockstore::MemoryStore;
-use crate::dataset::{Dataset, DatasetMut, Keys, MemoryDataset, Places, Scan};
+use crate::dataset::{Dataset, DatasetMut, Keys, MemoryDataset, Places, Runs, Scan};
 use crate::model::{
     BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
     Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
@@ -185,6 +185,7 @@ fn check(dataset: &dyn Dataset, model: &MemoryDataset) {
                 for permutation in dataset.permutations().iter() {
                     let rows = scan(dataset, &theirs, permutation);
                     assert_eq!(rows.into_iter().collect::<BTreeSet<_>>(), expected);
+                    check_runs(dataset, &theirs, permutation);
                     let both = [(dataset, &theirs), (model as &dyn Dataset, &ours)];
                     check_rows_of_keys(both, permutation, &row);
                 }
@@ -196,6 +197,24 @@ fn check(dataset: &dyn Dataset, model: &MemoryDataset) {
         dataset.named_graphs().unwrap().into_iter().map(|id| dataset.term(id).unwrap().to_string()).collect()
     };
     assert_eq!(names(dataset), names(model));
+}
+
+/// Checks that a scan counts the rows that it gives, by the place that they are sorted by.
+fn check_runs(dataset: &dyn Dataset, pattern: &QuadPattern, permutation: Permutation) {
+    let bound = [pattern.subject, pattern.predicate, pattern.object, None];
+    let Some(open) = permutation.positions().into_iter().find(|place| bound[*place].is_none()) else {
+        return;
+    };
+    let scan = || dataset.scan_places(pattern, permutation, Places::from_iter([open])).unwrap();
+    let (mut rows, mut counted, mut given) = (scan(), scan(), Runs::default());
+    while let Some(batch) = rows.next_batch().unwrap() {
+        given.extend(batch.column(open));
+    }
+    let mut runs = Runs::default();
+    while let Some(more) = counted.next_runs(open).unwrap() {
+        more.ids.into_iter().zip(more.counts).for_each(|(id, count)| runs.push(id, count));
+    }
+    assert_eq!(runs, given, "{pattern:?} {permutation}");
 }
 
 /// Checks that scans of the key that a row of the model has lose none of its rows.

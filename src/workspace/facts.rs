@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use super::change_set::Changes;
 use super::overlay::Overlay;
 use super::view::View;
+use crate::batch::Batch;
 use crate::dataset::{DatasetError, Places, PredicateStatistics, Scan, Statistics};
 use crate::model::{
     Edge, EdgePattern, GraphFilter, NamedNode, Permutation, Quad, QuadPattern, Term, TermId, TermKind,
@@ -218,8 +219,7 @@ impl Adjuster<'_> {
             if !self.schema.predicates.get(&name).is_some_and(|info| info.is_reified) {
                 continue;
             }
-            let proven = quads.len() <= LOOKUPS_MAX && quads.iter().all(|quad| is_node(&quad.object));
-            let proven = match proven {
+            let proven = match quads.iter().all(|quad| is_node(&quad.object)) {
                 true => self.within_reach(self.are_relationships(&quads))?.unwrap_or(false),
                 false => false,
             };
@@ -230,8 +230,11 @@ impl Adjuster<'_> {
         Ok(())
     }
 
-    /// Returns whether each of these that is a quad has an edge, and none else.
+    /// Returns whether each of these, of one predicate, that is a quad has an edge, and none else.
     fn are_relationships(&self, quads: &BTreeSet<Quad>) -> Result<bool, DatasetError> {
+        if let Some(first) = quads.first().filter(|_| quads.len() > LOOKUPS_MAX) {
+            return self.all_are_relationships(first.predicate);
+        }
         for quad in quads {
             let pattern = EdgePattern {
                 subject: Some(quad.subject),
@@ -246,6 +249,22 @@ impl Adjuster<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// Returns whether each quad of a predicate leads to a node and has an edge, and each edge is of such a quad.
+    fn all_are_relationships(&self, predicate: TermId) -> Result<bool, DatasetError> {
+        let of_quads = QuadPattern { predicate: Some(predicate), ..QuadPattern::default() };
+        let of_edges = EdgePattern { predicate: Some(predicate), ..EdgePattern::default() };
+        let mut quads = QuadRows::of(self.after.scan(&of_quads, Permutation::Pso)?);
+        let mut edges =
+            QuadRows::of(self.after.scan_edge_places(&of_edges, Places::from_iter([0, 1, 2, 3]))?);
+        loop {
+            match (quads.next_distinct()?, edges.next_distinct()?) {
+                (None, None) => return Ok(true),
+                (Some(quad), Some(edge)) if quad == edge && is_node(&quad.object) => {}
+                _ => return Ok(false),
+            }
+        }
     }
 
     /// Returns whether a triple has two reifiers in a graph.
@@ -461,6 +480,36 @@ fn named(view: &View, ids: &[TermId]) -> Result<impl Iterator<Item = (TermId, Na
         Term::NamedNode(name) => Some((id, name)),
         _ => None,
     }))
+}
+
+/// The quads of a sorted scan, each once.
+struct QuadRows {
+    scan: Box<dyn Scan>,
+    batch: Batch,
+    row: usize,
+    last: Option<Quad>,
+}
+
+impl QuadRows {
+    fn of(scan: Box<dyn Scan>) -> QuadRows {
+        QuadRows { scan, batch: Batch::empty(4), row: 0, last: None }
+    }
+
+    fn next_distinct(&mut self) -> Result<Option<Quad>, DatasetError> {
+        loop {
+            if self.row == self.batch.rows() {
+                let Some(batch) = self.scan.next_batch()? else { return Ok(None) };
+                (self.batch, self.row) = (batch, 0);
+            }
+            let [subject, predicate, object, graph] =
+                [0, 1, 2, 3].map(|place| self.batch.column(place)[self.row]);
+            let quad = Quad { subject, predicate, object, graph };
+            self.row += 1;
+            if self.last.replace(quad) != Some(quad) {
+                return Ok(Some(quad));
+            }
+        }
+    }
 }
 
 /// Returns what is known of a predicate that nothing has yet.

@@ -25,6 +25,7 @@ mod history;
 mod load;
 mod merge_scan;
 mod overlay;
+mod patched_scan;
 mod refs;
 mod route;
 mod settings;

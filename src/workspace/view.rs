@@ -8,6 +8,7 @@ use super::base::Base;
 use super::change_set::Changes;
 use super::merge_scan::MergeScan;
 use super::overlay::{EdgeSet, Overlay, Place, QuadSet, is_of_overlay};
+use super::patched_scan::PatchedScan;
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, Keys, Places, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{
@@ -56,8 +57,46 @@ impl View {
         permutation: Permutation,
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError> {
+        if let Some(patched) = self.patched(pattern, permutation, places)? {
+            return Ok(Box::new(patched));
+        }
         let of_base = |base: &Base, places| base.scan(pattern, permutation, places);
         self.scan_over(pattern, permutation, places, None, of_base)
+    }
+
+    /// Returns a scan of the base in which the rows of few keys are replaced, if that is cheaper than to merge all rows.
+    fn patched(
+        &self,
+        pattern: &QuadPattern,
+        permutation: Permutation,
+        places: Places,
+    ) -> Result<Option<PatchedScan>, DatasetError> {
+        let bound = [pattern.subject, pattern.predicate, pattern.object];
+        let is_open = |place: &usize| bound.get(*place).is_some_and(Option::is_none);
+        let Some(column) = permutation.positions().into_iter().find(is_open) else { return Ok(None) };
+        if pattern.subject.is_some() || self.overlay.is_empty() || names_overlay(pattern) {
+            return Ok(None);
+        }
+        // A guess that reads nothing: what is looked up is told from what is read whole.
+        let rows = match (pattern.predicate, pattern.object) {
+            (None, None) => self.base.len(),
+            (None, Some(_)) => return Ok(None),
+            (Some(predicate), _) if !self.overlay.predicates.contains_key(&predicate) => return Ok(None),
+            (Some(predicate), object) => {
+                let figures = self.base.statistics().predicates.get(&predicate).copied().unwrap_or_default();
+                figures.quads / object.map_or(1, |_| figures.distinct_objects.max(1))
+            }
+        };
+        let keys_max = keys_max(rows);
+        let changes = [&self.overlay.added, &self.overlay.removed].into_iter();
+        let changes = changes.flat_map(|set| set.scan(pattern, permutation).take(keys_max + 1));
+        let key = |quad: Quad| [quad.subject, quad.predicate, quad.object][column];
+        let Some(keys) = few_keys(changes.map(key), keys_max) else { return Ok(None) };
+        let Some(base) = self.base.scan(pattern, permutation, with_place(places, column))? else {
+            return Ok(None);
+        };
+        let patch = self.scan_keys(pattern, permutation, Places::ALL, Keys::Listed(&keys))?;
+        Ok(Some(PatchedScan::new(base, column, keys, patch)))
     }
 
     /// As [`crate::dataset::Dataset::scan_keys`].
@@ -109,10 +148,38 @@ impl View {
         pattern: &EdgePattern,
         places: Places,
     ) -> Result<Box<dyn Scan>, DatasetError> {
+        if let Some(patched) = self.patched_edges(pattern, places)? {
+            return Ok(Box::new(patched));
+        }
         let is_wanted = |_: &Edge| true;
         self.scan_edges_over(pattern, pattern, places, is_wanted, |base, places| {
             base.scan_edges(pattern, places)
         })
+    }
+
+    /// As [`View::patched`], of all edges of a predicate.
+    fn patched_edges(
+        &self,
+        pattern: &EdgePattern,
+        places: Places,
+    ) -> Result<Option<PatchedScan>, DatasetError> {
+        let EdgePattern { subject: None, predicate: Some(predicate), object: None, edge: None, .. } = pattern
+        else {
+            return Ok(None);
+        };
+        if is_of_overlay(*predicate) || !self.overlay.edges.contains_key(predicate) {
+            return Ok(None);
+        }
+        let figures = self.base.statistics().predicates.get(predicate).copied().unwrap_or_default();
+        let keys_max = keys_max(figures.edges);
+        let column = if pattern.by_object { 2 } else { 0 };
+        let key = |edge: Edge| if pattern.by_object { edge.object } else { edge.subject };
+        let changes = [&self.overlay.added_edges, &self.overlay.removed_edges].into_iter();
+        let changes = changes.flat_map(|set| set.scan(pattern)).map(key);
+        let Some(keys) = few_keys(changes, keys_max) else { return Ok(None) };
+        let Some(base) = self.base.scan_edges(pattern, with_place(places, column))? else { return Ok(None) };
+        let patch = self.scan_edge_keys(pattern, Places::ALL, Keys::Listed(&keys))?;
+        Ok(Some(PatchedScan::new(base, column, keys, patch)))
     }
 
     /// As [`crate::dataset::Dataset::scan_edge_keys`].
@@ -381,6 +448,31 @@ impl View {
         self.overlay.remove(quad, edge);
         Ok(true)
     }
+}
+
+/// Returns how many keys at most are replaced in a scan of so many rows.
+fn keys_max(rows: u64) -> usize {
+    /// Fewer rows are merged soon enough.
+    const ROWS_MIN: u64 = 1 << 14;
+    const ROWS_PER_KEY: u64 = 256;
+    match cfg!(test) {
+        // What small graphs show in tests is what large ones do.
+        true => usize::MAX - 1,
+        false if rows < ROWS_MIN => 0,
+        false => (rows / ROWS_PER_KEY) as usize,
+    }
+}
+
+/// Returns keys, sorted, if there are some and no more than `max`.
+fn few_keys(keys: impl Iterator<Item = TermId>, max: usize) -> Option<Vec<TermId>> {
+    let mut keys: Vec<TermId> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    (1..=max).contains(&keys.len()).then_some(keys)
+}
+
+fn with_place(places: Places, place: usize) -> Places {
+    (0..5).filter(|other| *other == place || places.contains(*other)).collect()
 }
 
 /// Returns whether only the overlay can have quads that match.
