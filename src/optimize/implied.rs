@@ -34,9 +34,27 @@ pub fn remove(
     let schema = dataset.schema()?;
     let facts = Facts { schema: &schema };
     let plan = facts.distinct_edges(plan, variables);
+    let mentions = mentions(&plan, needed);
+    Ok(facts.classes(facts.plain_edges(plan, &mentions)))
+}
+
+/// Scans triples for relationships that a pass has left unread since; else as [`remove`].
+pub fn plain(plan: LogicalPlan, needed: &Set, dataset: &dyn Dataset) -> Result<LogicalPlan, DatasetError> {
+    if !has_edges(&plan) || dataset.statistics().named_graphs > 0 {
+        return Ok(plan);
+    }
+    let (schema, mentions) = (dataset.schema()?, mentions(&plan, needed));
+    Ok(Facts { schema: &schema }.plain_edges(plan, &mentions))
+}
+
+fn has_edges(plan: &LogicalPlan) -> bool {
+    matches!(plan, LogicalPlan::EdgeScan(_)) || plan.inputs().into_iter().any(has_edges)
+}
+
+fn mentions(plan: &LogicalPlan, needed: &Set) -> BTreeMap<Variable, usize> {
     let mut mentions = plan.mentions();
     needed.iter().for_each(|variable| *mentions.entry(variable).or_default() += 1);
-    Ok(facts.classes(facts.plain_edges(plan, &mentions)))
+    mentions
 }
 
 fn may_gain(plan: &LogicalPlan) -> bool {
@@ -161,8 +179,8 @@ impl Facts<'_> {
         let plan = plan.map_inputs(&mut |input| self.plain_edges(input, mentions));
         match plan {
             LogicalPlan::EdgeScan(scan)
-                if scan.reifier.is_none()
-                    && is_unread(&scan.edge, mentions)
+                if is_unread(&scan.edge, mentions)
+                    && scan.reifier.is_none_or(|reifier| is_unread(&Slot::Variable(reifier), mentions))
                     && (self.is_one_each(&scan) || self.is_reified(&scan)) =>
             {
                 let per_edge = !self.is_one_each(&scan);

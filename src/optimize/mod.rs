@@ -20,7 +20,8 @@
 //!    list of relations is left to order.
 //! 6. `implied`: what the data's schema proves is not asked: classes of the ends of a predicate, whether
 //!    relationships differ that cannot be one.
-//! 7. `counts`: relations that are only counted are grouped before they are joined.
+//! 7. `counts`: relations that are only counted are grouped before they are joined; `implied` again, since relationships
+//!    that were compared may be so no more.
 //! 8. `join_order`: by cost; ties by a key that no spelling changes.
 //! 9. `filter` again: filters sink into the tree that the order made.
 //! 10. `limit`: sort and slice become top-n; slices sink below what keeps rows one to one.
@@ -122,7 +123,10 @@ fn improve(
         plan = prune::plan(plan, needed);
         plan = implied::remove(plan, variables, needed, dataset)?;
     }
-    let plan = counts::push(plan, variables, dataset)?;
+    let mut plan = counts::push(plan, variables, dataset)?;
+    if let Some(needed) = needed {
+        plan = implied::plain(plan, needed, dataset)?;
+    }
     let plan = join_order::order(plan, dataset)?;
     Ok(canonical::order_operands(filter::push(plan)))
 }
