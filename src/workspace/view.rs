@@ -77,19 +77,16 @@ impl View {
         if pattern.subject.is_some() || self.overlay.is_empty() || names_overlay(pattern) {
             return Ok(None);
         }
-        // A guess that reads nothing: what is looked up is told from what is read whole.
-        let rows = match (pattern.predicate, pattern.object) {
-            (None, None) => self.base.len(),
-            (None, Some(_)) => return Ok(None),
-            (Some(predicate), _) if !self.overlay.predicates.contains_key(&predicate) => return Ok(None),
-            (Some(predicate), object) => {
-                let figures = self.base.statistics().predicates.get(&predicate).copied().unwrap_or_default();
-                figures.quads / object.map_or(1, |_| figures.distinct_objects.max(1))
-            }
+        let Some(predicate) = pattern.predicate.filter(|id| self.overlay.predicates.contains_key(id)) else {
+            return Ok(None);
         };
-        let keys_max = keys_max(rows);
+        // A guess that reads nothing: what is looked up is told from what is read whole.
+        let figures = self.base.statistics().predicates.get(&predicate).copied().unwrap_or_default();
+        let rows = figures.quads / pattern.object.map_or(1, |_| figures.distinct_objects.max(1));
+        let keys = if column == 0 { figures.distinct_subjects } else { figures.distinct_objects };
+        let keys_max = keys_max(rows, keys);
         let changes = [&self.overlay.added, &self.overlay.removed].into_iter();
-        let changes = changes.flat_map(|set| set.scan(pattern, permutation).take(keys_max + 1));
+        let changes = changes.flat_map(|set| set.scan(pattern, permutation));
         let key = |quad: Quad| [quad.subject, quad.predicate, quad.object][column];
         let Some(keys) = few_keys(changes.map(key), keys_max) else { return Ok(None) };
         let Some(base) = self.base.scan(pattern, permutation, with_place(places, column))? else {
@@ -171,8 +168,9 @@ impl View {
             return Ok(None);
         }
         let figures = self.base.statistics().predicates.get(predicate).copied().unwrap_or_default();
-        let keys_max = keys_max(figures.edges);
         let column = if pattern.by_object { 2 } else { 0 };
+        let keys = if pattern.by_object { figures.distinct_objects } else { figures.distinct_subjects };
+        let keys_max = keys_max(figures.edges, keys);
         let key = |edge: Edge| if pattern.by_object { edge.object } else { edge.subject };
         let changes = [&self.overlay.added_edges, &self.overlay.removed_edges].into_iter();
         let changes = changes.flat_map(|set| set.scan(pattern)).map(key);
@@ -450,25 +448,36 @@ impl View {
     }
 }
 
-/// Returns how many keys at most are replaced in a scan of so many rows.
-fn keys_max(rows: u64) -> usize {
+/// Returns how many keys at most are replaced in a scan of so many rows, which have so many keys.
+fn keys_max(rows: u64, keys: u64) -> usize {
     /// Fewer rows are merged soon enough.
     const ROWS_MIN: u64 = 1 << 14;
-    const ROWS_PER_KEY: u64 = 256;
+    const ROWS_PER_KEY_REPLACED: u64 = 256;
+    /// The rows of a key are replaced at once, and must not be too many.
+    const ROWS_OF_KEY_MAX: u64 = 256;
     match cfg!(test) {
         // What small graphs show in tests is what large ones do.
-        true => usize::MAX - 1,
-        false if rows < ROWS_MIN => 0,
-        false => (rows / ROWS_PER_KEY) as usize,
+        true => usize::MAX,
+        false if rows < ROWS_MIN || rows / keys.max(1) > ROWS_OF_KEY_MAX => 0,
+        false => (rows / ROWS_PER_KEY_REPLACED) as usize,
     }
 }
 
 /// Returns keys, sorted, if there are some and no more than `max`.
 fn few_keys(keys: impl Iterator<Item = TermId>, max: usize) -> Option<Vec<TermId>> {
-    let mut keys: Vec<TermId> = keys.collect();
-    keys.sort_unstable();
-    keys.dedup();
-    (1..=max).contains(&keys.len()).then_some(keys)
+    let mut few: Vec<TermId> = Vec::new();
+    for key in keys {
+        if few.last() != Some(&key) {
+            few.push(key);
+        }
+        // Each may come from what was added and from what was removed.
+        if few.len() > max.saturating_mul(2) {
+            return None;
+        }
+    }
+    few.sort_unstable();
+    few.dedup();
+    (1..=max).contains(&few.len()).then_some(few)
 }
 
 fn with_place(places: Places, place: usize) -> Places {
