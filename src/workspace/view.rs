@@ -555,3 +555,23 @@ fn edge_at(batch: &Batch, row: usize) -> Edge {
     let [subject, predicate, object, graph, edge] = [0, 1, 2, 3, 4].map(|index| batch.column(index)[row]);
     Edge { subject, predicate, object, graph, edge }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A key that is left out would be read as the base has it.
+    #[test]
+    fn few_keys_are_all_or_none() {
+        let keys = |numbers: &[i64], max| {
+            let ids = numbers.iter().map(|number| TermId::from_i64(*number).unwrap());
+            let found = few_keys(ids, max)?;
+            Some(found.into_iter().filter_map(TermId::as_i64).collect::<Vec<_>>())
+        };
+        assert_eq!(keys(&[1, 1, 1, 5, 5, 9, 1, 5], 3), Some(vec![1, 5, 9]));
+        assert_eq!(keys(&[1, 1, 1, 5, 5, 9, 1, 5], 2), None);
+        assert_eq!(keys(&(0..100).collect::<Vec<_>>(), 10), None);
+        assert_eq!(keys(&[], 10), None);
+        assert_eq!(keys(&[1], 0), None);
+    }
+}
