@@ -86,6 +86,14 @@ impl QuadPattern {
     }
 }
 
+impl From<&QuadPattern> for EdgePattern {
+    /// Returns the pattern of the edges whose quads match.
+    fn from(pattern: &QuadPattern) -> EdgePattern {
+        let QuadPattern { subject, predicate, object, graph } = pattern.clone();
+        EdgePattern { subject, predicate, object, graph, ..EdgePattern::default() }
+    }
+}
+
 impl EdgePattern {
     pub fn matches(&self, edge: &Edge) -> bool {
         self.subject.is_none_or(|s| s == edge.subject)

@@ -203,22 +203,22 @@ impl Adjuster<'_> {
     fn reified(&mut self, added: &[Quad], removed: &[Quad]) -> Result<(), DatasetError> {
         let reifies = self.after.term_id(&pg::REIFIES.into_owned().into())?;
         let mut concerned: BTreeMap<NamedNode, BTreeSet<Quad>> = BTreeMap::new();
+        let is_promised =
+            |name: &NamedNode| self.schema.predicates.get(name).is_some_and(|info| info.is_reified);
         for quad in added.iter().chain(removed) {
-            if let Some(name) = self.names.get(&quad.predicate) {
+            if let Some(name) = self.names.get(&quad.predicate).filter(|name| is_promised(name)) {
                 concerned.entry(name.clone()).or_default().insert(*quad);
             }
             if Some(quad.predicate) == reifies
                 && let Some(edge) = self.after.edge_of(quad)?
                 && let Some(Term::NamedNode(name)) = self.after.terms(&[edge.predicate])?.pop()
+                && is_promised(&name)
             {
                 let Edge { subject, predicate, object, graph, .. } = edge;
                 concerned.entry(name).or_default().insert(Quad { subject, predicate, object, graph });
             }
         }
         for (name, quads) in concerned {
-            if !self.schema.predicates.get(&name).is_some_and(|info| info.is_reified) {
-                continue;
-            }
             let proven = match quads.iter().all(|quad| is_node(&quad.object)) {
                 true => self.within_reach(self.are_relationships(&quads))?.unwrap_or(false),
                 false => false,

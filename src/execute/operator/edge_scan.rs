@@ -173,7 +173,7 @@ impl EdgeReader {
     ) -> Result<EdgeReader, ExecuteError> {
         let ResolvedScan { pattern, merges, .. } = resolved;
         if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
-            let edges = edges_of(pattern);
+            let edges = EdgePattern::from(pattern);
             let source = Source::Edges(match reifiers {
                 Some(names) => context.dataset.scan_edges_of(&edges, wanted.places, names)?,
                 None => context.dataset.scan_edge_places(&edges, wanted.places)?,
@@ -193,7 +193,7 @@ impl EdgeReader {
             Some(_) => None,
             None => context.dataset.term_id(&Term::NamedNode(rdf::TYPE.into_owned()))?,
         };
-        let source = Source::Triples { quads, edges: edges_of(pattern), reifiers };
+        let source = Source::Triples { quads, edges: EdgePattern::from(pattern), reifiers };
         Ok(EdgeReader { source, wanted, label })
     }
 
@@ -269,7 +269,7 @@ impl ReifierStream {
         if merges {
             return Ok(ReifierStream::Loaded(Reifiers::load(pattern, merges, context)?));
         }
-        let scan = context.dataset.scan_edges(&edges_of(pattern))?;
+        let scan = context.dataset.scan_edges(&EdgePattern::from(pattern))?;
         Ok(ReifierStream::Sorted { scan, batch: Batch::empty(5), row: 0 })
     }
 
@@ -323,15 +323,9 @@ impl ReifierStream {
     }
 }
 
-/// Returns the pattern of the edges whose triples match.
-fn edges_of(pattern: &QuadPattern) -> EdgePattern {
-    let QuadPattern { subject, predicate, object, graph } = pattern.clone();
-    EdgePattern { subject, predicate, object, graph, ..EdgePattern::default() }
-}
-
 impl Reifiers {
     pub fn load(pattern: &QuadPattern, merges: bool, context: &Context) -> Result<Reifiers, ExecuteError> {
-        let mut scan = context.dataset.scan_edges(&edges_of(pattern))?;
+        let mut scan = context.dataset.scan_edges(&EdgePattern::from(pattern))?;
         let mut edges = Vec::new();
         while let Some(batch) = scan.next_batch()? {
             context.check()?;
@@ -419,7 +413,7 @@ fn reified_by(
     resolved: &ResolvedScan,
     context: &Context,
 ) -> Result<Vec<ResolvedScan>, ExecuteError> {
-    let pattern = EdgePattern { edge: Some(reifier), ..edges_of(&resolved.pattern) };
+    let pattern = EdgePattern { edge: Some(reifier), ..EdgePattern::from(&resolved.pattern) };
     let mut scan = context.dataset.scan_edges(&pattern)?;
     let mut found: Vec<ResolvedScan> = Vec::new();
     while let Some(batch) = scan.next_batch()? {

@@ -47,8 +47,7 @@ pub struct ResolvedScan {
 impl ResolvedScan {
     /// Returns the edges that it scans for their quads, sorted as the quads are in an order.
     fn edges(&self, order: Permutation) -> EdgePattern {
-        let QuadPattern { subject, predicate, object, graph } = self.pattern.clone();
-        EdgePattern { subject, predicate, object, graph, edge: None, by_object: order == Permutation::Pos }
+        EdgePattern { by_object: order == Permutation::Pos, ..EdgePattern::from(&self.pattern) }
     }
 }
 
