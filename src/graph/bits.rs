@@ -18,18 +18,22 @@ pub fn packed_len(count: usize, width: u8) -> usize {
 
 /// Appends the values, each below 2^`width`.
 pub fn pack(out: &mut Vec<u8>, values: impl Iterator<Item = u64>, width: u8) {
-    let (mut word, mut filled) = (0u128, 0u32);
+    if width == 0 {
+        return;
+    }
+    out.reserve(packed_len(values.size_hint().0, width));
+    let (mut word, mut filled) = (0u64, 0u32);
     for value in values {
-        word |= u128::from(value) << filled;
+        word |= value << filled;
         filled += u32::from(width);
         if filled >= 64 {
-            out.extend_from_slice(&(word as u64).to_le_bytes());
-            word >>= 64;
+            out.extend_from_slice(&word.to_le_bytes());
             filled -= 64;
+            // What of the value did not fit; all of it did if nothing is left.
+            word = if filled == 0 { 0 } else { value >> (u32::from(width) - filled) };
         }
     }
-    let tail = (word as u64).to_le_bytes();
-    out.extend(tail.iter().take(filled.div_ceil(8) as usize));
+    out.extend(word.to_le_bytes().iter().take(filled.div_ceil(8) as usize));
 }
 
 /// Packed values that are known to be all there, a base added to each (wrapping).

@@ -2,190 +2,97 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::decimals::Decimals;
+use super::shape::{DICTIONARY_BYTES, Flat, Shape};
 use super::{
-    COLUMN_VALUES_MAX, CONSTANT, DELTA, DEPTH_DECIMAL, DEPTH_FLAT, DEPTH_SPLIT, DICTIONARY,
-    FRAME_OF_REFERENCE, PAYLOAD_MASK, RUN_LENGTH, SAWTOOTH, TAG_SHIFT, TAG_SPLIT,
+    COLUMN_VALUES_MAX, CONSTANT, DELTA, DEPTH_DECIMAL, DEPTH_FLAT, DEPTH_SPLIT, DICTIONARY, PAYLOAD_MASK,
+    RUN_LENGTH, SAWTOOTH, TAG_SHIFT, TAG_SPLIT,
 };
 use crate::graph::bits::{pack, packed_len, width_of};
 use crate::graph::cursor::{put_u16, put_u64};
 
-/// What the length of a tooth is taken to need where the width of steps is chosen.
-const TOOTH_LENGTH_BITS: usize = 8;
-
-/// What the flat codings need to know of a column.
-struct Shape {
-    first: u64,
-    min: u64,
-    max: u64,
-    /// The bits of all steps to a next value that is no less.
-    rise_bits: u64,
-    falls: usize,
-    runs: usize,
-}
-
-impl Shape {
-    fn of(values: &[u64]) -> Shape {
-        let first = values.first().copied().unwrap_or_default();
-        let mut shape = Shape { first, min: first, max: first, rise_bits: 0, falls: 0, runs: 1 };
-        for (value, next) in values.iter().zip(values.iter().skip(1)) {
-            let falls = next < value;
-            shape.min = shape.min.min(*next);
-            shape.max = shape.max.max(*next);
-            shape.rise_bits |= if falls { 0 } else { next.wrapping_sub(*value) };
-            shape.falls += usize::from(falls);
-            shape.runs += usize::from(next != value);
-        }
-        shape
-    }
-
-    /// Returns the width of the largest step up.
-    fn step_width(&self) -> u8 {
-        width_of(self.rise_bits)
-    }
-
-    /// Returns the width of steps with which a sawtooth takes about the fewest bits, and how many teeth it then has.
-    fn teeth(&self, values: &[u64]) -> (u8, usize) {
-        let count = values.len();
-        let tooth_bits = usize::from(width_of(self.max - self.min)) + TOOTH_LENGTH_BITS;
-        let mut teeth = count;
-        let mut best = (usize::MAX, 0, count);
-        for (width, steps) in (0u8..).zip(steps_of_widths(values)) {
-            teeth -= steps;
-            let bits = (count - teeth) * usize::from(width) + teeth * tooth_bits;
-            if bits < best.0 {
-                best = (bits, width, teeth);
-            }
-        }
-        (best.1, best.2)
-    }
-
-    /// Returns the fewest bytes that a flat column of `count` values from the least to the greatest can take: of
-    /// sorted ones the widest step is no narrower than the mean.
-    fn flat_min(&self, count: usize, is_sorted: bool) -> usize {
-        let steps = count.saturating_sub(1);
-        let widest = (self.max - self.min) / if is_sorted { (steps as u64).max(1) } else { 1 };
-        10 + packed_len(steps, width_of(widest))
-    }
-
-    /// Returns the flat coding of the fewest bytes, and how many those are.
-    fn flat(&self, count: usize) -> (u8, usize) {
-        if self.min == self.max {
-            return (CONSTANT, 9);
-        }
-        let frame = 10 + packed_len(count, width_of(self.max - self.min));
-        let delta = 10 + packed_len(count - 1, self.step_width());
-        if self.falls == 0 && delta < frame { (DELTA, delta) } else { (FRAME_OF_REFERENCE, frame) }
-    }
-}
+/// What a constant takes.
+const CONSTANT_BYTES: usize = 9;
+/// What runs take besides their heads and lengths.
+const RUNS_BYTES: usize = 3;
+/// What a sawtooth takes besides its firsts, its lengths and its packed steps.
+const TEETH_BYTES: usize = 4;
 
 pub(super) fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
-    let shape = Shape::of(values);
-    let (code, fewest) = shape.flat(values.len());
-    let mut best = Best { len: fewest, bytes: None };
-    if code != CONSTANT && depth < DEPTH_FLAT {
-        // The first argument is the least that a coding can take: most need not be tried.
-        let never_falls = shape.falls == 0;
-        best.offer(12 + shape.flat_min(shape.runs, never_falls), |out| run_length(out, values));
-        let firsts = (!never_falls).then(|| Firsts::of(values));
-        let distinct = firsts.as_ref().map_or(shape.runs, |firsts| firsts.distinct.len());
-        let indices = packed_len(values.len(), width_of(distinct as u64 - 1));
-        best.offer(3 + shape.flat_min(distinct, true) + indices, |out| {
-            dictionary(out, values, firsts.unwrap_or_else(|| Firsts::of(values)));
-        });
-        let (width, teeth) = shape.teeth(values);
-        let steps = packed_len(values.len() - teeth, width);
-        best.offer(22 + steps + packed_len(teeth, 1), |out| sawtooth(out, values, width));
-        if depth < DEPTH_SPLIT && shape.min >> TAG_SHIFT != shape.max >> TAG_SHIFT {
-            best.offer(0, |out| tag_split(out, values));
-        }
-        if depth < DEPTH_DECIMAL
-            && let Some(decimals) = Decimals::of(values)
-        {
-            best.offer(0, |out| decimals.encode(out));
-        }
-    }
-    match best.bytes {
-        Some(bytes) => out.extend_from_slice(&bytes),
-        None => flat(out, values, &shape, code),
+    let first = values.first().copied().unwrap_or_default();
+    if values.iter().all(|value| *value == first) {
+        out.push(CONSTANT);
+        put_u64(out, first);
+    } else if depth == DEPTH_FLAT {
+        Flat::of(values.iter().copied()).iter().for_each(|all| flat(out, values, all));
+    } else {
+        Shape::of(values).iter().for_each(|shape| shortest(out, values, shape, depth));
     }
 }
 
-/// Returns how many steps up there are of each width, none included.
-fn steps_of_widths(values: &[u64]) -> [usize; 65] {
-    // Two counts by turns: steps are mostly of one width, and a count would wait for the one before.
-    let mut counts = [[0; 65]; 2];
-    let mut count = |turn: usize, value: u64, next: u64| {
-        let width = next.checked_sub(value).map(|step| usize::from(width_of(step)));
-        let counts = counts.get_mut(turn);
-        if let Some(count) = width.zip(counts).and_then(|(width, counts)| counts.get_mut(width)) {
-            *count += 1;
-        }
-    };
-    for (place, (value, next)) in values.iter().zip(values.iter().skip(1)).enumerate() {
-        count(place % 2, *value, *next);
-    }
-    let [mut sums, others] = counts;
-    sums.iter_mut().zip(others).for_each(|(sum, other)| *sum += other);
-    sums
-}
-
-/// Where the values of a column stand first.
-struct Firsts {
-    /// For each value, the place of the first that is equal.
-    of_each: Vec<u16>,
-    /// The place of the first of each distinct value, ascending.
-    distinct: Vec<u16>,
-}
-
-impl Firsts {
-    /// By hashing: sorting would cost many times as much.
-    fn of(values: &[u64]) -> Firsts {
-        const SLOT_BITS: u32 = 11;
-        const SLOTS: usize = 1 << SLOT_BITS;
-        const { assert!(COLUMN_VALUES_MAX * 2 <= SLOTS && COLUMN_VALUES_MAX < u16::MAX as usize) };
-        // Of each distinct value the place of the first, from 1 on.
-        let mut slots = [0u16; SLOTS];
-        let mut firsts =
-            Firsts { of_each: Vec::with_capacity(values.len()), distinct: Vec::with_capacity(values.len()) };
-        for (place, value) in (0u16..).zip(values) {
-            let mut slot = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS)) as usize;
-            while let Some(taken) = slots.get_mut(slot) {
-                if *taken == 0 {
-                    *taken = place + 1;
-                    firsts.distinct.push(place);
-                }
-                let first = *taken - 1;
-                if values.get(usize::from(first)) == Some(value) {
-                    firsts.of_each.push(first);
-                    break;
-                }
-                slot = (slot + 1) % SLOTS;
-            }
-        }
-        firsts
-    }
-}
-
-/// The shortest coding so far; `None` stands for the flat one.
+/// The shortest coding so far, of so many bytes.
 struct Best {
     len: usize,
-    bytes: Option<Vec<u8>>,
+    coding: Coding,
+}
+
+enum Coding {
+    Flat,
+    RunLength,
+    Dictionary(Distinct),
+    /// With steps of this width.
+    Sawtooth(u8),
+    /// As they were written.
+    Bytes(Vec<u8>),
 }
 
 impl Best {
-    fn offer(&mut self, len_min: usize, encode: impl FnOnce(&mut Vec<u8>)) {
-        if len_min >= self.len {
-            return;
+    fn offer(&mut self, len: usize, coding: Coding) {
+        if len < self.len {
+            *self = Best { len, coding };
         }
+    }
+
+    fn offer_bytes(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let mut bytes = Vec::with_capacity(self.len);
-        encode(&mut bytes);
-        if bytes.len() < self.len {
-            *self = Best { len: bytes.len(), bytes: Some(bytes) };
-        }
+        write(&mut bytes);
+        self.offer(bytes.len(), Coding::Bytes(bytes));
     }
 }
 
-fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Shape, code: u8) {
+/// Writes values that are not all equal in the coding of the fewest bytes. Sizes are computed; of two that are
+/// equal, the one of the lower code is taken, but a sawtooth before a tag split.
+fn shortest(out: &mut Vec<u8>, values: &[u64], shape: &Shape, depth: u8) {
+    let mut best = Best { len: shape.flat.len(), coding: Coding::Flat };
+    if let Some(len) = run_length_len(values, shape, best.len) {
+        best.offer(len, Coding::RunLength);
+    }
+    let (width, teeth_len) = sawtooth_len(values, shape, best.len);
+    // A dictionary as short as the sawtooth comes before it.
+    if let Some((len, distinct)) = Distinct::shorter_than(best.len.min(teeth_len + 1), values, shape) {
+        best.offer(len, Coding::Dictionary(distinct));
+    }
+    best.offer(teeth_len, Coding::Sawtooth(width));
+    if depth < DEPTH_SPLIT && shape.flat.min >> TAG_SHIFT != shape.flat.max >> TAG_SHIFT {
+        best.offer_bytes(|out| tag_split(out, values));
+    }
+    if depth < DEPTH_DECIMAL
+        && let Some(decimals) = Decimals::of(values)
+    {
+        best.offer_bytes(|out| decimals.encode(out));
+    }
+    let start = out.len();
+    match best.coding {
+        Coding::Flat => flat(out, values, &shape.flat),
+        Coding::RunLength => run_length(out, values),
+        Coding::Dictionary(distinct) => distinct.put(out),
+        Coding::Sawtooth(width) => sawtooth(out, values, width),
+        Coding::Bytes(bytes) => out.extend_from_slice(&bytes),
+    }
+    debug_assert_eq!(out.len() - start, best.len);
+}
+
+fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Flat) {
+    let (code, _) = shape.coding();
     out.push(code);
     match code {
         CONSTANT => put_u64(out, shape.first),
@@ -204,11 +111,26 @@ fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Shape, code: u8) {
     }
 }
 
+/// Returns how many bytes the runs of equal values take; `None` if certainly no fewer than `len`.
+fn run_length_len(values: &[u64], shape: &Shape, len: usize) -> Option<usize> {
+    let heads = RUNS_BYTES + shape.heads().len();
+    if heads + CONSTANT_BYTES >= len {
+        return None;
+    }
+    let lengths = Flat::of(values.chunk_by(|a, b| a == b).map(length_of))?;
+    Some(heads + lengths.len())
+}
+
+/// Returns what is written of a run or a tooth: how many values come after its first.
+fn length_of(part: &[u64]) -> u64 {
+    part.len() as u64 - 1
+}
+
 fn run_length(out: &mut Vec<u8>, values: &[u64]) {
     let (mut heads, mut lengths) = (Vec::new(), Vec::new());
     for run in values.chunk_by(|a, b| a == b) {
         heads.extend(run.first());
-        lengths.push(run.len() as u64 - 1);
+        lengths.push(length_of(run));
     }
     out.push(RUN_LENGTH);
     put_u16(out, heads.len() as u16);
@@ -216,35 +138,35 @@ fn run_length(out: &mut Vec<u8>, values: &[u64]) {
     encode(out, &lengths, DEPTH_FLAT);
 }
 
-fn dictionary(out: &mut Vec<u8>, values: &[u64], firsts: Firsts) {
-    let value_at = |place: u16| values.get(usize::from(place)).copied().unwrap_or_default();
-    let mut distinct: Vec<(u64, u16)> =
-        firsts.distinct.iter().map(|place| (value_at(*place), *place)).collect();
-    distinct.sort_unstable_by_key(|(value, _)| *value);
-    // By the place of the first value that is equal.
-    let mut ranks = vec![0u64; values.len()];
-    for (rank, (_, place)) in (0..).zip(&distinct) {
-        if let Some(to) = ranks.get_mut(usize::from(*place)) {
-            *to = rank;
-        }
+/// Returns the width of steps for a sawtooth, and how many bytes it takes: the most there are if no fewer than `len`.
+fn sawtooth_len(values: &[u64], shape: &Shape, len: usize) -> (u8, usize) {
+    let (width, teeth) = shape.teeth();
+    let steps = TEETH_BYTES + packed_len(values.len() - teeth, width);
+    if steps + 2 * CONSTANT_BYTES + packed_len(teeth, 1) >= len {
+        return (width, usize::MAX - 1);
     }
-    out.push(DICTIONARY);
-    put_u16(out, distinct.len() as u16);
-    let width = width_of(distinct.len() as u64 - 1);
-    let distinct: Vec<u64> = distinct.into_iter().map(|(value, _)| value).collect();
-    encode(out, &distinct, DEPTH_FLAT);
-    let rank = |place: &u16| ranks.get(usize::from(*place)).copied().unwrap_or_default();
-    pack(out, firsts.of_each.iter().map(rank), width);
+    let teeth = || values.chunk_by(is_step_within(width));
+    let firsts = Flat::of(teeth().filter_map(|tooth| tooth.first().copied()));
+    let lengths = Flat::of(teeth().map(length_of));
+    (width, [firsts, lengths].iter().flatten().map(Flat::len).sum::<usize>() + steps)
+}
+
+/// Returns whether from one value to the next is a step up of at most so many bits.
+fn is_step_within(width: u8) -> impl Fn(&u64, &u64) -> bool {
+    let widest = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
+    move |value, next| {
+        let (step, falls) = next.overflowing_sub(*value);
+        !falls && step <= widest
+    }
 }
 
 /// Sorted lists one after another, such as the subjects of each object: where each begins, and steps within them. A
 /// step that is too wide begins a tooth as well.
 fn sawtooth(out: &mut Vec<u8>, values: &[u64], width: u8) {
     let (mut firsts, mut lengths, mut steps) = (Vec::new(), Vec::new(), Vec::with_capacity(values.len()));
-    let is_step = |a: &u64, b: &u64| b.checked_sub(*a).is_some_and(|step| width_of(step) <= width);
-    for tooth in values.chunk_by(is_step) {
+    for tooth in values.chunk_by(is_step_within(width)) {
         firsts.extend(tooth.first());
-        lengths.push(tooth.len() as u64 - 1);
+        lengths.push(length_of(tooth));
         steps.extend(tooth.iter().skip(1).zip(tooth).map(|(next, value)| next - value));
     }
     out.push(SAWTOOTH);
@@ -255,22 +177,143 @@ fn sawtooth(out: &mut Vec<u8>, values: &[u64], width: u8) {
     pack(out, steps.into_iter(), width);
 }
 
-fn tag_split(out: &mut Vec<u8>, values: &[u64]) {
-    let mut tags: Vec<u64> = values.iter().map(|value| value >> TAG_SHIFT).collect();
-    tags.sort_unstable();
-    tags.dedup();
-    out.push(TAG_SPLIT);
-    out.push(tags.len() as u8);
-    out.extend(tags.iter().map(|tag| *tag as u8));
-    let selectors: Vec<u64> =
-        values.iter().map(|value| tags.partition_point(|tag| *tag < value >> TAG_SHIFT) as u64).collect();
-    encode(out, &selectors, DEPTH_SPLIT);
-    for tag in tags {
-        let payloads: Vec<u64> = values
-            .iter()
-            .filter(|value| **value >> TAG_SHIFT == tag)
-            .map(|value| value & PAYLOAD_MASK)
-            .collect();
-        encode(out, &payloads, DEPTH_SPLIT);
+/// The distinct values of a column, ascending, and which of them each value is.
+struct Distinct {
+    values: Vec<u64>,
+    rank_of_each: Vec<u16>,
+}
+
+impl Distinct {
+    /// Returns them and how many bytes a dictionary of them takes, if fewer than `len`.
+    fn shorter_than(len: usize, values: &[u64], shape: &Shape) -> Option<(usize, Distinct)> {
+        let dictionary_len = |distinct: &Flat| {
+            DICTIONARY_BYTES + distinct.len() + packed_len(values.len(), index_width(distinct.count))
+        };
+        if shape.flat.never_falls {
+            let found = dictionary_len(&shape.heads());
+            return (found < len).then(|| (found, Distinct::of_runs(values)));
+        }
+        let firsts = Firsts::of(values, shape.distinct_max(len))?;
+        let count = firsts.distinct.len();
+        if shape.spread_len(count) + DICTIONARY_BYTES + packed_len(values.len(), index_width(count)) >= len {
+            return None;
+        }
+        let distinct = Distinct::of_firsts(firsts, shape);
+        let found = dictionary_len(&Flat::of(distinct.values.iter().copied())?);
+        (found < len).then_some((found, distinct))
     }
+
+    /// Takes values that never fall.
+    fn of_runs(values: &[u64]) -> Distinct {
+        let mut distinct = Distinct { values: Vec::new(), rank_of_each: Vec::with_capacity(values.len()) };
+        for (rank, run) in (0..).zip(values.chunk_by(|a, b| a == b)) {
+            distinct.values.extend(run.first());
+            distinct.rank_of_each.extend(std::iter::repeat_n(rank, run.len()));
+        }
+        distinct
+    }
+
+    fn of_firsts(firsts: Firsts, shape: &Shape) -> Distinct {
+        let distinct = sorted(firsts.distinct, shape);
+        // By the place of the first value that is equal.
+        let mut ranks = vec![0; firsts.of_each.len()];
+        for (rank, (_, place)) in (0..).zip(&distinct) {
+            if let Some(to) = ranks.get_mut(usize::from(*place)) {
+                *to = rank;
+            }
+        }
+        let rank = |place: &u16| ranks.get(usize::from(*place)).copied().unwrap_or_default();
+        Distinct {
+            values: distinct.into_iter().map(|(value, _)| value).collect(),
+            rank_of_each: firsts.of_each.iter().map(rank).collect(),
+        }
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        out.push(DICTIONARY);
+        put_u16(out, self.values.len() as u16);
+        encode(out, &self.values, DEPTH_FLAT);
+        pack(out, self.rank_of_each.iter().map(|rank| u64::from(*rank)), index_width(self.values.len()));
+    }
+}
+
+/// Sorts values and their places, by value; as single words, where both fit into one, which is quicker.
+fn sorted(mut items: Vec<(u64, u16)>, shape: &Shape) -> Vec<(u64, u16)> {
+    const PLACE_BITS: u32 = COLUMN_VALUES_MAX.ilog2();
+    const PLACES: u64 = (1 << PLACE_BITS) - 1;
+    const { assert!(COLUMN_VALUES_MAX.is_power_of_two()) };
+    let Flat { min, max, .. } = shape.flat;
+    if (max - min) >> (u64::BITS - PLACE_BITS) > 0 {
+        items.sort_unstable_by_key(|(value, _)| *value);
+        return items;
+    }
+    let mut words: Vec<u64> =
+        items.iter().map(|(value, place)| (value - min) << PLACE_BITS | u64::from(*place)).collect();
+    words.sort_unstable();
+    items.clear();
+    items.extend(words.iter().map(|word| ((word >> PLACE_BITS) + min, (word & PLACES) as u16)));
+    items
+}
+
+fn index_width(distinct: usize) -> u8 {
+    width_of(distinct as u64 - 1)
+}
+
+/// Where the values of a column stand first.
+struct Firsts {
+    /// For each value, the place of the first that is equal.
+    of_each: Vec<u16>,
+    /// Each distinct value, with the place of the first.
+    distinct: Vec<(u64, u16)>,
+}
+
+impl Firsts {
+    /// By hashing: sorting would cost many times as much. `None` if there are more than `distinct_max`.
+    fn of(values: &[u64], distinct_max: usize) -> Option<Firsts> {
+        const SLOT_BITS: u32 = 11;
+        const SLOTS: usize = 1 << SLOT_BITS;
+        const { assert!(COLUMN_VALUES_MAX * 2 <= SLOTS && COLUMN_VALUES_MAX < u16::MAX as usize) };
+        // Of each distinct value the place of the first, from 1 on.
+        let mut slots = [0u16; SLOTS];
+        let mut firsts =
+            Firsts { of_each: Vec::with_capacity(values.len()), distinct: Vec::with_capacity(distinct_max) };
+        for (place, value) in (0u16..).zip(values) {
+            let mut slot = (value.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - SLOT_BITS)) as usize;
+            while let Some(taken) = slots.get_mut(slot) {
+                if *taken == 0 {
+                    if firsts.distinct.len() == distinct_max {
+                        return None;
+                    }
+                    *taken = place + 1;
+                    firsts.distinct.push((*value, place));
+                }
+                let first = *taken - 1;
+                if values.get(usize::from(first)) == Some(value) {
+                    firsts.of_each.push(first);
+                    break;
+                }
+                slot = (slot + 1) % SLOTS;
+            }
+        }
+        Some(firsts)
+    }
+}
+
+fn tag_split(out: &mut Vec<u8>, values: &[u64]) {
+    let tags = values.iter().fold(0u16, |tags, value| tags | 1 << (value >> TAG_SHIFT));
+    out.push(TAG_SPLIT);
+    out.push(tags.count_ones() as u8);
+    out.extend((0..16).filter(|tag| tags >> tag & 1 == 1));
+    let index_of = |value: u64| (tags & ((1 << (value >> TAG_SHIFT)) - 1)).count_ones();
+    let mut selectors = Vec::with_capacity(values.len());
+    let mut payloads = vec![Vec::new(); tags.count_ones() as usize];
+    for value in values {
+        let index = index_of(*value);
+        selectors.push(u64::from(index));
+        if let Some(payloads) = payloads.get_mut(index as usize) {
+            payloads.push(value & PAYLOAD_MASK);
+        }
+    }
+    encode(out, &selectors, DEPTH_SPLIT);
+    payloads.iter().for_each(|payloads| encode(out, payloads, DEPTH_SPLIT));
 }

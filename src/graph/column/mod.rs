@@ -7,6 +7,7 @@
 mod decimals;
 mod encode;
 mod read;
+mod shape;
 
 pub use read::Column;
 
