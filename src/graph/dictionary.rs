@@ -10,6 +10,7 @@ use std::cell::RefCell;
 use zstd::bulk::{Compressor, Decompressor};
 
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
+use super::keys::shared_len;
 use super::term_key::{TERM_BYTES_MAX, parse_term_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
 use crate::model::{Term, TermKind};
@@ -136,7 +137,7 @@ fn is_boundary(key: &[u8]) -> bool {
 
 /// Splits `key` after what it shares with `previous`.
 fn split_shared<'a>(previous: &[u8], key: &'a [u8]) -> (usize, &'a [u8]) {
-    let shared = previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+    let shared = shared_len(previous, key);
     (shared, key.get(shared..).unwrap_or_default())
 }
 

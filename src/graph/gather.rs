@@ -103,6 +103,30 @@ pub enum PlainTerm<'a> {
     String(&'a str),
     LangString(&'a str, &'a str),
     Typed(&'a str, &'a str),
+    /// A literal by its inline id.
+    Inline(TermId),
+}
+
+impl PlainNode<'_> {
+    /// Returns how many bytes its text has.
+    fn len(self) -> usize {
+        match self {
+            PlainNode::Iri(iri) => iri.len(),
+            PlainNode::Blank(prefix, label) => prefix.len() + label.len(),
+        }
+    }
+}
+
+impl PlainTerm<'_> {
+    /// Returns how many bytes its texts have.
+    fn len(self) -> usize {
+        match self {
+            PlainTerm::Node(node) => node.len(),
+            PlainTerm::String(value) => value.len(),
+            PlainTerm::LangString(value, more) | PlainTerm::Typed(value, more) => value.len() + more.len(),
+            PlainTerm::Inline(_) => 0,
+        }
+    }
 }
 
 /// Why a plain quad was not taken.
@@ -181,13 +205,8 @@ impl Gatherer<'_> {
         term: PlainTerm<'_>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<u64, Refused> {
-        if let PlainTerm::Typed(value, datatype) = term
-            && TermId::has_inline(datatype)
-        {
-            let literal = Literal::new_typed_literal(value, NamedNode::new_unchecked(datatype));
-            if let Some(id) = TermId::inline(&literal) {
-                return Ok(id.to_bits());
-            }
+        if let Some(id) = inline_id(term) {
+            return Ok(id.to_bits());
         }
         let key = &mut self.key;
         key.clear();
@@ -196,18 +215,18 @@ impl Gatherer<'_> {
             return Err(Refused::Term);
         }
         let found = self.interner.insert_key_if(key, |_| is_valid(term));
-        let (number, _) = found.ok_or(Refused::Term)?;
+        let number = found.ok_or(Refused::Term)?;
         Ok((kind as u64) << 60 | u64::from(number))
     }
 
     /// Adds a quad whose triple a blank node reifies, and quads of that node: keys and values of an edge. IRIs are
     /// asked about as by [`Gatherer::insert_plain`]. The label of `reifier`, of which the first part is put before
     /// the other, stands in nothing else that is gathered.
-    pub fn insert_edge(
+    pub fn insert_edge<'p>(
         &mut self,
         quad: &PlainQuad<'_>,
         reifier: [&str; 2],
-        properties: &[(&str, PlainTerm<'_>)],
+        properties: impl Iterator<Item = (&'p str, PlainTerm<'p>)>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
         let (start, of_reifiers) = (self.rows.len(), self.reifier_rows.len());
@@ -220,23 +239,20 @@ impl Gatherer<'_> {
         self.pushed(start + of_reifiers).map_err(Refused::Write)
     }
 
-    fn put_edge(
+    fn put_edge<'p>(
         &mut self,
         quad: &PlainQuad<'_>,
         [prefix, label]: [&str; 2],
-        properties: &[(&str, PlainTerm<'_>)],
+        properties: impl Iterator<Item = (&'p str, PlainTerm<'p>)>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
         let row = self.plain_row(quad, is_valid)?;
         let [subject, predicate, object, graph] = row;
         self.rows.push(row);
-        self.key.clear();
-        put_triple_start(&mut self.key, quad.subject, quad.predicate);
-        put_plain_key(&mut self.key, quad.object);
-        if self.key.len() > TERM_BYTES_MAX {
+        if !self.is_short_triple(quad) {
             return Err(Refused::Term);
         }
-        let triple = self.interner.insert_triple_key(&self.key, [subject, predicate, object]);
+        let triple = self.interner.push_triple([subject, predicate, object]);
         self.key.clear();
         let kind = put_plain_key(&mut self.key, PlainTerm::Node(PlainNode::Blank(prefix, label)));
         let reifier = (kind as u64) << 60 | u64::from(self.interner.push_key(&self.key));
@@ -244,10 +260,26 @@ impl Gatherer<'_> {
         self.reifier_rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {
             let key = self.plain(PlainTerm::Node(PlainNode::Iri(key)), is_valid)?;
-            let value = self.plain(*value, is_valid)?;
+            let value = self.plain(value, is_valid)?;
             self.reifier_rows.push([reifier, key, value, graph]);
         }
         Ok(())
+    }
+
+    /// Returns whether the triple term of a quad is no longer than dictionaries hold.
+    fn is_short_triple(&mut self, quad: &PlainQuad<'_>) -> bool {
+        let bytes = quad.subject.len() + quad.predicate.len() + quad.object.len();
+        // Zero bytes take two, and there are few others.
+        if bytes < TERM_BYTES_MAX / 4 {
+            return true;
+        }
+        let (mut subject, mut predicate) = (Vec::new(), Vec::new());
+        put_plain_key(&mut subject, PlainTerm::Node(quad.subject));
+        put_plain_key(&mut predicate, PlainTerm::Node(PlainNode::Iri(quad.predicate)));
+        self.key.clear();
+        put_triple_start_key(&mut self.key, &subject, &predicate);
+        put_plain_key(&mut self.key, quad.object);
+        self.key.len() <= TERM_BYTES_MAX
     }
 
     fn push(&mut self, row: [u64; 4]) -> Result<(), WriteError> {
@@ -296,6 +328,17 @@ impl Gatherer<'_> {
     }
 }
 
+/// Returns the id of a term that is inline.
+fn inline_id(term: PlainTerm<'_>) -> Option<TermId> {
+    match term {
+        PlainTerm::Inline(id) => Some(id),
+        PlainTerm::Typed(value, datatype) if TermId::has_inline(datatype) => {
+            TermId::inline(&Literal::new_typed_literal(value, NamedNode::new_unchecked(datatype)))
+        }
+        _ => None,
+    }
+}
+
 /// Appends the key of a term; returns its kind.
 fn put_plain_key(key: &mut Vec<u8>, term: PlainTerm<'_>) -> TermKind {
     match term {
@@ -323,15 +366,10 @@ fn put_plain_key(key: &mut Vec<u8>, term: PlainTerm<'_>) -> TermKind {
             put_typed_literal_key(key, value, datatype);
             TermKind::TypedLiteral
         }
-    }
-}
-
-/// Appends what the key of a triple term has before its object.
-fn put_triple_start(key: &mut Vec<u8>, subject: PlainNode<'_>, predicate: &str) {
-    match subject {
-        PlainNode::Iri(iri) => put_triple_start_key(key, TermKind::NamedNode, [iri, ""], predicate),
-        PlainNode::Blank(prefix, label) => {
-            put_triple_start_key(key, TermKind::BlankNode, [prefix, label], predicate);
+        PlainTerm::Inline(id) => {
+            let literal = id.to_literal().expect("inline ids are of literals");
+            put_typed_literal_key(key, literal.value(), literal.datatype().as_str());
+            TermKind::TypedLiteral
         }
     }
 }

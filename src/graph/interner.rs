@@ -1,4 +1,4 @@
-//! `Interner`: gives each distinct term a number as it comes. `SortedTerms`: few terms, sorted once.
+//! `Interner`: gives each distinct term a number as it comes.
 
 use std::hash::BuildHasher;
 
@@ -7,26 +7,29 @@ use oxrdf::TermRef;
 
 use super::Malformed;
 use super::keys::Keys;
-use super::term_key::{kind_of_key, parse_term_key, put_term_key, term_key};
-use crate::model::{DictionaryId, Term, TermId, TermKind};
+use super::ordered_terms::{OrderedTerms, Ranks};
+use super::term_key::put_term_key;
+use crate::model::{DictionaryId, TermId, TermKind};
 
 /// A slot of the table is the upper half of a hash, and below it a number, or this.
 const EMPTY: u64 = u32::MAX as u64;
+/// The numbers of so many keys that came last are at hand.
+const RECENT_BITS: u32 = 8;
 
-/// A triple term: its number or rank, and the ids of subject, predicate and object.
-pub type TripleParts = (u64, [u64; 3]);
-
-/// Gives each distinct term a number, in the order of arrival. Holds terms as keys, back to back.
+/// Gives each distinct term a number, in the order of arrival. Holds terms as keys, back to back; triple terms, which
+/// have numbers of their own, as the ids of their parts, one number for each time that they come.
 ///
 /// Ids that it hands out are of layer 0, with the number in the place of a rank.
 pub struct Interner {
     keys: Keys,
-    /// The triple terms with their parts, by number.
-    triples: Vec<TripleParts>,
+    /// The parts of the triple terms.
+    triples: Vec<[u64; 3]>,
     /// An open-addressing table of numbers, by hash of the key.
     slots: Vec<u64>,
     /// How many slots are taken.
     slots_taken: usize,
+    /// By the ends of keys, numbers that were found last: predicates, and the subject of a line after another.
+    recent: [u32; 1 << RECENT_BITS],
     hasher: RandomState,
     scratch: Vec<u8>,
 }
@@ -38,6 +41,7 @@ impl Default for Interner {
             triples: Vec::new(),
             slots: vec![EMPTY; 64],
             slots_taken: 0,
+            recent: [EMPTY as u32; 1 << RECENT_BITS],
             hasher: RandomState::default(),
             scratch: Vec::new(),
         }
@@ -45,13 +49,9 @@ impl Default for Interner {
 }
 
 impl Interner {
-    pub fn len(&self) -> usize {
-        self.keys.len()
-    }
-
     /// Returns how many bytes of memory it takes.
     pub fn memory_bytes(&self) -> usize {
-        self.keys.memory_bytes() + self.slots.len() * 8 + self.triples.capacity() * size_of::<TripleParts>()
+        self.keys.memory_bytes() + self.slots.len() * 8 + self.triples.capacity() * size_of::<[u64; 3]>()
     }
 
     /// Returns the id of a term, giving it and, of a triple term, its parts a number each.
@@ -60,57 +60,65 @@ impl Interner {
     /// If no dictionary can hold it.
     pub fn insert<'a>(&mut self, term: impl Into<TermRef<'a>>) -> Result<TermId, Malformed> {
         let mut term = term.into();
-        let mut found = None;
-        // Triple terms that are new, from the outermost on; each is the object of the one before.
+        if let TermRef::Triple(_) = term {
+            // That no part of it is too long does not say that it is not.
+            self.scratch.clear();
+            put_term_key(&mut self.scratch, term)?;
+        }
+        // From the outermost triple term on; each is the object of the one before.
         let mut open = Vec::new();
-        let innermost = loop {
-            if let TermRef::Literal(literal) = term
-                && let Some(id) = TermId::inline(&literal.into_owned())
-            {
-                break id;
-            }
-            let mut key = std::mem::take(&mut self.scratch);
-            key.clear();
-            let number = put_term_key(&mut key, term).map(|()| self.insert_key(&key));
-            self.scratch = key;
-            let (number, is_new) = number?;
-            let kind = kind_of(term);
-            let id = TermId::dictionary(DictionaryId { kind, layer: 0, rank: u64::from(number) });
-            let TermRef::Triple(triple) = term else { break id };
-            found.get_or_insert(id);
-            if !is_new {
-                break id;
-            }
-            let subject = self.insert(TermRef::from(triple.subject.as_ref()))?;
-            let predicate = self.insert(triple.predicate.as_ref())?;
-            open.push((u64::from(number), subject, predicate));
+        while let TermRef::Triple(triple) = term {
+            let subject = self.insert_simple(triple.subject.as_ref().into())?;
+            open.push((subject, self.insert_simple(triple.predicate.as_ref().into())?));
             term = triple.object.as_ref();
-        };
-        let mut object = innermost;
-        for (number, subject, predicate) in open.into_iter().rev() {
-            self.triples.push((number, [subject, predicate, object].map(TermId::to_bits)));
-            object = TermId::dictionary(DictionaryId { kind: TermKind::Triple, layer: 0, rank: number });
         }
-        Ok(found.unwrap_or(innermost))
+        let innermost = self.insert_simple(term)?;
+        Ok(open.into_iter().rev().fold(innermost, |object, (subject, predicate)| {
+            self.push_triple([subject, predicate, object].map(TermId::to_bits))
+        }))
     }
 
-    /// Returns the id of the triple term of a key, whose parts have the ids `parts`.
-    pub fn insert_triple_key(&mut self, key: &[u8], parts: [u64; 3]) -> TermId {
-        let (number, is_new) = self.insert_key(key);
-        if is_new {
-            self.triples.push((u64::from(number), parts));
+    /// As [`Interner::insert`], of what is no triple term.
+    fn insert_simple(&mut self, term: TermRef<'_>) -> Result<TermId, Malformed> {
+        if let TermRef::Literal(literal) = term
+            && let Some(id) = TermId::inline(&literal.into_owned())
+        {
+            return Ok(id);
         }
-        TermId::dictionary(DictionaryId { kind: TermKind::Triple, layer: 0, rank: u64::from(number) })
+        let mut key = std::mem::take(&mut self.scratch);
+        key.clear();
+        let number = put_term_key(&mut key, term).map(|()| self.insert_key(&key));
+        self.scratch = key;
+        let rank = u64::from(number?);
+        Ok(TermId::dictionary(DictionaryId { kind: kind_of(term), layer: 0, rank }))
     }
 
-    /// Returns the number of a key, and whether it is new.
-    pub fn insert_key(&mut self, key: &[u8]) -> (u32, bool) {
+    /// Returns an id of the triple term whose parts have these ids. It must be no longer and no deeper than
+    /// dictionaries hold.
+    pub fn push_triple(&mut self, parts: [u64; 3]) -> TermId {
+        let rank = self.triples.len() as u64;
+        assert!(rank < EMPTY, "fewer than 2^32 terms fit into memory");
+        self.triples.push(parts);
+        TermId::dictionary(DictionaryId { kind: TermKind::Triple, layer: 0, rank })
+    }
+
+    fn insert_key(&mut self, key: &[u8]) -> u32 {
         self.insert_key_if(key, |_| true).expect("nothing was refused")
     }
 
-    /// Returns the number of a key, and whether it is new; a new one is asked about first, and is not
-    /// inserted if `accept` refuses it.
-    pub fn insert_key_if(&mut self, key: &[u8], accept: impl FnOnce(&[u8]) -> bool) -> Option<(u32, bool)> {
+    /// Returns the number of a key; a new one is asked about first, and is not inserted if `accept` refuses it.
+    pub fn insert_key_if(&mut self, key: &[u8], accept: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
+        let recent = recent_slot(key);
+        let number = self.recent[recent];
+        if number != EMPTY as u32 && self.keys.get(number) == key {
+            return Some(number);
+        }
+        let number = self.find_or_insert(key, accept)?;
+        self.recent[recent] = number;
+        Some(number)
+    }
+
+    fn find_or_insert(&mut self, key: &[u8], accept: impl FnOnce(&[u8]) -> bool) -> Option<u32> {
         if self.slots_taken * 2 >= self.slots.len() {
             self.grow();
         }
@@ -120,7 +128,7 @@ impl Interner {
         while self.slots[slot] as u32 != EMPTY as u32 {
             let (upper, number) = (self.slots[slot] >> 32, self.slots[slot] as u32);
             if upper == hash >> 32 && self.keys.get(number) == key {
-                return Some((number, false));
+                return Some(number);
             }
             slot = (slot + 1) & mask;
         }
@@ -130,7 +138,7 @@ impl Interner {
         let number = self.push_key(key);
         self.slots[slot] = hash >> 32 << 32 | u64::from(number);
         self.slots_taken += 1;
-        Some((number, true))
+        Some(number)
     }
 
     /// Returns the number of a key that was not inserted before, and never will be again.
@@ -155,32 +163,22 @@ impl Interner {
         self.slots = slots;
     }
 
-    /// Sorts the terms. Returns the keys, their numbers in order, the rank of each number, and the
-    /// triple terms by number.
-    pub fn into_order(self) -> Interned {
+    /// Sorts the terms, as those of a layer.
+    pub fn into_order(self, layer: u16) -> (OrderedTerms, Ranks) {
         drop(self.slots);
-        let order = self.keys.order();
-        let mut ranks = vec![0; order.len()];
-        for (rank, number) in order.iter().enumerate() {
-            ranks[*number as usize] = rank as u32;
-        }
-        Interned { keys: self.keys, order, ranks, triples: self.triples }
+        OrderedTerms::of(layer, self.keys, self.triples)
     }
-}
-
-/// What an [`Interner`] gathered, sorted.
-pub struct Interned {
-    pub keys: Keys,
-    /// The number of the term of each rank.
-    pub order: Vec<u32>,
-    /// The rank of the term of each number.
-    pub ranks: Vec<u32>,
-    pub triples: Vec<TripleParts>,
 }
 
 /// Returns where the search for a hash begins: by its upper half alone.
 fn home(hash: u64, mask: usize) -> usize {
     (hash >> 32) as usize & mask
+}
+
+/// Returns where the number of a key that came lately is: by its last bytes, in which keys differ mostly.
+fn recent_slot(key: &[u8]) -> usize {
+    let tail = key.last_chunk::<8>().map_or(0, |tail| u64::from_le_bytes(*tail));
+    ((tail ^ key.len() as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (u64::BITS - RECENT_BITS)) as usize
 }
 
 fn kind_of(term: TermRef<'_>) -> TermKind {
@@ -191,74 +189,5 @@ fn kind_of(term: TermRef<'_>) -> TermKind {
         TermRef::Literal(literal) if literal.language().is_some() => TermKind::LangString,
         TermRef::Literal(literal) if literal.datatype() == crate::model::xsd::STRING => TermKind::String,
         TermRef::Literal(_) => TermKind::TypedLiteral,
-    }
-}
-
-/// The distinct terms of a small change, in dictionary order. Holds the parts of every triple term too.
-pub struct SortedTerms {
-    keys: Keys,
-    order: Vec<u32>,
-}
-
-impl SortedTerms {
-    /// Sorts terms, in any order and with repetitions, and adds the parts of triple terms. Literals
-    /// that are inline ids need not be there.
-    ///
-    /// # Errors
-    /// If no dictionary can hold one of them.
-    pub fn of<'a>(terms: impl IntoIterator<Item = &'a Term>) -> Result<SortedTerms, Malformed> {
-        let mut interner = Interner::default();
-        for term in terms {
-            interner.insert(term)?;
-        }
-        let Interned { keys, order, .. } = interner.into_order();
-        Ok(SortedTerms { keys, order })
-    }
-
-    /// Takes keys that are sorted, distinct, and those of all parts of triple terms.
-    pub fn of_sorted(keys: Keys) -> SortedTerms {
-        SortedTerms { order: (0..keys.len() as u32).collect(), keys }
-    }
-
-    pub fn len(&self) -> usize {
-        self.order.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.order.is_empty()
-    }
-
-    /// Returns the id of a term: inline, or its rank in layer 0; `None` if it is not among them.
-    pub fn id_of(&self, term: &Term) -> Option<TermId> {
-        if let Term::Literal(literal) = term
-            && let Some(id) = TermId::inline(literal)
-        {
-            return Some(id);
-        }
-        let key = term_key(term)?;
-        let rank = self.order.binary_search_by(|number| self.keys.get(*number).cmp(&key)).ok()?;
-        Some(self.id(rank))
-    }
-
-    /// Returns the keys of the terms, in order.
-    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
-        self.order.iter().map(|number| self.keys.get(*number))
-    }
-
-    /// Returns the id of the term of a rank.
-    ///
-    /// # Panics
-    /// If there is no such rank.
-    pub fn id(&self, rank: usize) -> TermId {
-        let kind = kind_of_key(self.keys.get(self.order[rank])).expect("keys begin with their kind");
-        TermId::dictionary(DictionaryId { kind, layer: 0, rank: rank as u64 })
-    }
-
-    /// Returns the term of a rank.
-    ///
-    /// # Panics
-    /// If there is no such rank.
-    pub fn term(&self, rank: usize) -> Term {
-        parse_term_key(self.keys.get(self.order[rank])).expect("keys were made from terms")
     }
 }

@@ -60,7 +60,7 @@ impl Keys {
                 group.sort_unstable_by(|a, b| self.get(a.1)[depth..].cmp(&self.get(b.1)[depth..]));
                 continue;
             }
-            let depth = depth + self.shared_len(group, depth);
+            let depth = depth + self.shared_by_all(group, depth);
             for (window, number) in group.iter_mut() {
                 *window = window_at(self.get(*number), depth);
             }
@@ -83,15 +83,12 @@ impl Keys {
     }
 
     /// Returns how many bytes after `depth` all keys of a group share.
-    fn shared_len(&self, group: &[Item], depth: usize) -> usize {
+    fn shared_by_all(&self, group: &[Item], depth: usize) -> usize {
         let first = &self.get(group[0].1)[depth..];
         let mut shared = first.len();
         for (_, number) in group {
             let key = &self.get(*number)[depth..];
-            shared = shared.min(key.len());
-            if key[..shared] != first[..shared] {
-                shared = key.iter().zip(first).take_while(|(a, b)| a == b).count();
-            }
+            shared = shared_len(&first[..shared], key);
         }
         shared
     }
@@ -104,6 +101,13 @@ impl Keys {
         }
         ended
     }
+}
+
+/// Returns how many bytes two keys begin with alike.
+pub fn shared_len(a: &[u8], b: &[u8]) -> usize {
+    let words = a.chunks_exact(8).zip(b.chunks_exact(8));
+    let alike = words.take_while(|(a, b)| a == b).count() * 8;
+    alike + a[alike..].iter().zip(&b[alike..]).take_while(|(a, b)| a == b).count()
 }
 
 fn window_at(key: &[u8], depth: usize) -> u64 {
@@ -124,6 +128,13 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn what_two_keys_share_is_counted(start in "[ab]{0,20}", ends in ["[ab]{0,9}", "[ab]{0,9}"]) {
+            let [a, b] = ends.map(|end| format!("{start}{end}").into_bytes());
+            let expected = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
+            prop_assert_eq!(shared_len(&a, &b), expected);
+        }
+
         #[test]
         fn keys_are_sorted(texts in proptest::collection::btree_set("[ab]{0,3}[\\x00a]{0,12}b{0,3}", 0..200), turn: usize) {
             let mut texts: Vec<String> = texts.into_iter().collect();

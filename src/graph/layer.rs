@@ -4,10 +4,12 @@
 //! terms that came after it. Rows name terms by layer and rank; writing gives all of them new ranks.
 
 use super::WriteError;
-use super::interner::TripleParts;
 use super::part::Part;
 use super::term_key::put_term_key;
 use crate::model::{Term, TermId, TermKind};
+
+/// A triple term: its rank, and the ids of subject, predicate and object.
+pub type TripleParts = (u64, [u64; 3]);
 
 /// Walks sorted, distinct terms.
 pub trait TermStream {
@@ -58,11 +60,20 @@ pub fn for_each_rows<const N: usize>(
     }
 }
 
+/// In which order a source hands out its rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowOrder {
+    /// In none.
+    Unsorted,
+    /// Those all of whose dictionary ids are of this layer come sorted, each once; others stand between them.
+    SortedOf(u16),
+    /// They come sorted, each once, and their dictionary ids are of one layer.
+    Sorted,
+}
+
 /// Quads as rows of subject, predicate, object, graph. Can be walked any number of times.
 pub trait RowSource: Sync {
-    /// Returns the layer whose rows come sorted: those all of whose dictionary ids are of it. `None` if
-    /// nothing is sorted.
-    fn home(&self) -> Option<u16>;
+    fn order(&self) -> RowOrder;
 
     fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError>;
 }

@@ -19,6 +19,7 @@ mod key_scan;
 mod keys;
 mod layer;
 mod manifest;
+mod ordered_terms;
 mod output;
 mod part;
 mod row_file;
@@ -27,6 +28,7 @@ mod rows;
 mod run;
 mod run_layer;
 mod scan;
+mod sorted_terms;
 mod survey;
 mod term_key;
 mod term_merge;
@@ -41,10 +43,10 @@ pub use cursor::Malformed;
 pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
 pub use error::WriteError;
 pub use gather::{Gatherer, Gathering, PlainNode, PlainQuad, PlainTerm, Refused, gather};
-pub use interner::SortedTerms;
 pub use key_scan::NamedEdges;
 pub use layer::{
-    Input, Layer, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows, used_terms,
+    Input, Layer, RowOrder, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows,
+    used_terms,
 };
 pub use part::Part;
 pub use row_sort::{RowSorter, SortedRows};
@@ -52,5 +54,6 @@ pub use rows::{decode_quads, encode_quads};
 pub use run::Run;
 pub use run_layer::RunLayer;
 pub use scan::{EdgeScan, RunScan};
+pub use sorted_terms::SortedTerms;
 pub use term_key::parse_term_key as parse_term;
 pub use write::{WriteOptions, WrittenRun, WrittenSet, gather_set, write_run, write_set};

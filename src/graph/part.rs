@@ -1,62 +1,50 @@
 //! `Part`: a piece of a load, sorted: its terms, and rows of their ranks. In memory or in scratch space.
 
 use super::WriteError;
-use super::interner::{Interned, Interner, TripleParts};
-use super::keys::Keys;
-use super::layer::{Layer, RowSource, RowStream, TermStream, Triples};
+use super::interner::Interner;
+use super::keys::shared_len;
+use super::layer::{Layer, RowOrder, RowSource, RowStream, TermStream, TripleParts, Triples};
+use super::ordered_terms::OrderedTerms;
 use super::row_sort::SortedRows;
 use crate::block::{BlockError, Scratch, ScratchFile};
 
 /// How many bytes are read from scratch space at once.
 const READ_BYTES: usize = 64 << 10;
-const LAYER_SHIFT: u32 = 48;
-const RANK_MASK: u64 = (1 << LAYER_SHIFT) - 1;
 
 /// Sorted terms and rows of their ranks, all of one layer.
 pub struct Part {
     layer: u16,
     terms: Terms,
-    triples: Vec<TripleParts>,
     rows: SortedRows<4>,
     /// How many rows came in, repetitions included.
     rows_read: u64,
 }
 
 enum Terms {
-    Memory { keys: Keys, order: Vec<u32> },
-    Scratch { file: Box<dyn ScratchFile>, bytes: u64, count: u64 },
+    Memory(OrderedTerms),
+    Scratch(ScratchKeys),
+}
+
+/// Keys in scratch space, each as what differs from the one before.
+struct ScratchKeys {
+    file: Box<dyn ScratchFile>,
+    bytes: u64,
+    count: u64,
+    triples: Vec<TripleParts>,
 }
 
 impl Part {
     /// Sorts what was gathered; the ids of `rows` are the interner's.
     pub fn of(layer: u16, interner: Interner, mut rows: Vec<[u64; 4]>) -> Part {
-        let Interned { keys, order, ranks, mut triples } = interner.into_order();
-        let ranked = |id: u64| match (1..=6).contains(&(id >> 60)) {
-            true => {
-                id & !RANK_MASK
-                    | u64::from(layer) << LAYER_SHIFT
-                    | u64::from(ranks[(id & RANK_MASK) as usize])
-            }
-            false => id,
-        };
+        let (terms, ranks) = interner.into_order(layer);
         let rows_read = rows.len() as u64;
-        rows.as_flattened_mut().iter_mut().for_each(|id| *id = ranked(*id));
+        rows.as_flattened_mut().iter_mut().for_each(|id| *id = ranks.id(*id));
+        drop(ranks);
         // Subjects often come in order; what then is sorted in stretches costs a stable sort little.
         rows.chunk_by_mut(|a, b| a[0] == b[0]).for_each(<[_]>::sort_unstable);
         rows.sort();
         rows.dedup();
-        for (number, parts) in &mut triples {
-            *number = u64::from(ranks[*number as usize]);
-            *parts = parts.map(ranked);
-        }
-        triples.sort_unstable();
-        Part {
-            layer,
-            terms: Terms::Memory { keys, order },
-            triples,
-            rows: SortedRows::of_sorted(rows),
-            rows_read,
-        }
+        Part { layer, terms: Terms::Memory(terms), rows: SortedRows::of_sorted(rows), rows_read }
     }
 
     pub fn layer(&self) -> u16 {
@@ -71,61 +59,77 @@ impl Part {
     /// Lays terms and rows down in scratch space.
     pub fn lay_down(&mut self, scratch: &dyn Scratch) -> Result<(), WriteError> {
         self.rows.lay_down(scratch)?;
-        let Terms::Memory { keys, order } = &self.terms else { return Ok(()) };
+        if let Terms::Memory(terms) = &self.terms {
+            self.terms = Terms::Scratch(ScratchKeys::of(terms, scratch)?);
+        }
+        Ok(())
+    }
+}
+
+impl ScratchKeys {
+    fn of(terms: &OrderedTerms, scratch: &dyn Scratch) -> Result<ScratchKeys, WriteError> {
         let mut file = scratch.create().map_err(BlockError::from)?;
-        let (mut buffer, mut bytes, mut previous): (Vec<u8>, u64, &[u8]) = (Vec::new(), 0, &[]);
-        for number in order {
-            let key = keys.get(*number);
-            let shared = previous.iter().zip(key).take_while(|(a, b)| a == b).count();
+        let (mut buffer, mut bytes) = (Vec::new(), 0);
+        let (mut key, mut previous) = (Vec::new(), Vec::new());
+        for rank in 0..terms.len() as u64 {
+            terms.write_key(rank, &mut key);
+            let shared = shared_len(&previous, &key);
             let suffix = &key[shared..];
             buffer.extend_from_slice(&(shared as u32).to_le_bytes());
             buffer.extend_from_slice(&(suffix.len() as u32).to_le_bytes());
             buffer.extend_from_slice(suffix);
+            std::mem::swap(&mut previous, &mut key);
             if buffer.len() >= READ_BYTES {
                 file.append(&buffer).map_err(BlockError::from)?;
                 bytes += buffer.len() as u64;
                 buffer.clear();
             }
-            previous = key;
         }
         file.append(&buffer).map_err(BlockError::from)?;
         bytes += buffer.len() as u64;
-        self.terms = Terms::Scratch { file, bytes, count: order.len() as u64 };
-        Ok(())
+        Ok(ScratchKeys { file, bytes, count: terms.len() as u64, triples: terms.triples().collect() })
     }
 }
 
 impl Layer for Part {
     fn rank_end(&self) -> u64 {
         match &self.terms {
-            Terms::Memory { order, .. } => order.len() as u64,
-            Terms::Scratch { count, .. } => *count,
+            Terms::Memory(terms) => terms.len() as u64,
+            Terms::Scratch(keys) => keys.count,
         }
     }
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError> {
         Ok(match &self.terms {
-            Terms::Memory { keys, order } => Box::new(MemoryTerms { keys, order, next: 0 }),
-            Terms::Scratch { file, bytes, count } => Box::new(ScratchTerms {
-                file: &**file,
+            Terms::Memory(terms) => Box::new(MemoryTerms { terms, next: 0, key: Vec::new() }),
+            Terms::Scratch(keys) => Box::new(ScratchTerms {
+                file: &*keys.file,
                 offset: 0,
-                end: *bytes,
+                end: keys.bytes,
                 buffer: Vec::new(),
                 at: 0,
                 key: Vec::new(),
                 next: 0,
-                count: *count,
+                count: keys.count,
             }),
         })
     }
 
     fn triples(&self) -> Result<Triples<'_>, WriteError> {
-        Ok(Box::new(self.triples.iter().map(|triple| Ok(*triple))))
+        Ok(match &self.terms {
+            Terms::Memory(terms) => Box::new(terms.triples().map(Ok)),
+            Terms::Scratch(keys) => Box::new(keys.triples.iter().map(|triple| Ok(*triple))),
+        })
     }
 
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError> {
-        if let Terms::Memory { keys, order } = &self.terms {
-            return Ok(ranks.iter().map(|rank| keys.get(order[*rank as usize]).to_vec()).collect());
+        if let Terms::Memory(terms) = &self.terms {
+            let key = |rank: &u64| {
+                let mut key = Vec::new();
+                terms.write_key(*rank, &mut key);
+                key
+            };
+            return Ok(ranks.iter().map(key).collect());
         }
         let (mut found, mut terms) = (Vec::with_capacity(ranks.len()), self.terms()?);
         let mut wanted = ranks.iter().peekable();
@@ -139,8 +143,8 @@ impl Layer for Part {
 }
 
 impl RowSource for Part {
-    fn home(&self) -> Option<u16> {
-        Some(self.layer)
+    fn order(&self) -> RowOrder {
+        RowOrder::Sorted
     }
 
     fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {
@@ -149,24 +153,28 @@ impl RowSource for Part {
 }
 
 struct MemoryTerms<'a> {
-    keys: &'a Keys,
-    order: &'a [u32],
+    terms: &'a OrderedTerms,
     /// The rank after the one at hand.
-    next: usize,
+    next: u64,
+    key: Vec<u8>,
 }
 
 impl TermStream for MemoryTerms<'_> {
     fn advance(&mut self) -> Result<bool, WriteError> {
+        if self.next == self.terms.len() as u64 {
+            return Ok(false);
+        }
+        self.terms.write_key(self.next, &mut self.key);
         self.next += 1;
-        Ok(self.next <= self.order.len())
+        Ok(true)
     }
 
     fn rank(&self) -> u64 {
-        self.next as u64 - 1
+        self.next - 1
     }
 
     fn key(&self) -> &[u8] {
-        self.keys.get(self.order[self.next - 1])
+        &self.key
     }
 }
 

@@ -20,7 +20,7 @@ pub struct RowSorter<'a, const N: usize> {
     pieces: Vec<Piece<N>>,
 }
 
-/// Sorted rows: some in memory, some in scratch space.
+/// Sorted rows, each once: some in memory, some in scratch space.
 enum Piece<const N: usize> {
     Memory(Vec<[u64; N]>),
     Scratch(RowFile<N>),
@@ -85,16 +85,20 @@ impl<'a, const N: usize> RowSorter<'a, N> {
 pub struct RowRun<'a, const N: usize> {
     sorter: RowSorter<'a, N>,
     laid_down: Option<RowFile<N>>,
+    last: Option<[u64; N]>,
 }
 
 impl<'a, const N: usize> RowRun<'a, N> {
     /// As [`RowSorter::new`].
     pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowRun<'a, N> {
-        RowRun { sorter: RowSorter::new(scratch, memory_bytes), laid_down: None }
+        RowRun { sorter: RowSorter::new(scratch, memory_bytes), laid_down: None, last: None }
     }
 
-    /// Appends a row that is not below the one before.
+    /// Appends a row that is not below the one before; one that is equal to it is there already.
     pub fn push(&mut self, row: [u64; N]) -> Result<(), WriteError> {
+        if self.last.replace(row) == Some(row) {
+            return Ok(());
+        }
         if self.sorter.rows.len() == self.sorter.rows_max {
             self.lay_down()?;
         }
@@ -168,12 +172,20 @@ impl<const N: usize> SortedRows<N> {
     }
 
     pub fn stream(&self) -> Result<Box<dyn RowStream<N> + '_>, WriteError> {
-        let mut inputs = Vec::with_capacity(self.pieces.len());
-        for piece in &self.pieces {
-            let rest = match piece {
-                Piece::Memory(rows) => Rest::Memory(rows),
-                Piece::Scratch(file) => Rest::Scratch { file, next: 0 },
-            };
+        self.stream_beside(Vec::new())
+    }
+
+    /// As [`SortedRows::stream`], with the rows of others, each of which come in order, each once.
+    pub fn stream_beside<'s>(
+        &'s self,
+        others: Vec<Box<dyn RowStream<N> + 's>>,
+    ) -> Result<Box<dyn RowStream<N> + 's>, WriteError> {
+        let own = self.pieces.iter().map(|piece| match piece {
+            Piece::Memory(rows) => Rest::Memory(rows),
+            Piece::Scratch(file) => Rest::Scratch { file, next: 0 },
+        });
+        let mut inputs = Vec::with_capacity(self.pieces.len() + others.len());
+        for rest in own.chain(others.into_iter().map(Rest::Stream)) {
             let mut input = RowInput { rest, rows: Vec::new(), at: 0 };
             if input.refill()? {
                 inputs.push(input);
@@ -192,6 +204,7 @@ enum Rest<'a, const N: usize> {
         file: &'a RowFile<N>,
         next: usize,
     },
+    Stream(Box<dyn RowStream<N> + 'a>),
 }
 
 struct RowInput<'a, const N: usize> {
@@ -203,12 +216,6 @@ struct RowInput<'a, const N: usize> {
 impl<const N: usize> RowInput<'_, N> {
     fn head(&self) -> [u64; N] {
         self.rows[self.at]
-    }
-
-    /// Goes on to the next row; returns whether there is one.
-    fn advance(&mut self) -> Result<bool, WriteError> {
-        self.at += 1;
-        if self.at < self.rows.len() { Ok(true) } else { self.refill() }
     }
 
     fn refill(&mut self) -> Result<bool, WriteError> {
@@ -224,6 +231,7 @@ impl<const N: usize> RowInput<'_, N> {
                 file.read(*next, &mut self.rows)?;
                 *next += 1;
             }
+            Rest::Stream(stream) => stream.fill(&mut self.rows)?,
         }
         Ok(!self.rows.is_empty())
     }
@@ -252,14 +260,21 @@ impl<const N: usize> RowStream<N> for RowMerge<'_, N> {
         if self.inputs.len() < 2 {
             return Ok(());
         }
-        while out.len() < ROWS_AT_ONCE {
-            let Some(least) = self.inputs.last_mut() else { break };
-            let row = least.head();
-            if self.last != Some(row) {
-                out.push(row);
-                self.last = Some(row);
-            }
-            if !least.advance()? {
+        while out.len() < ROWS_AT_ONCE
+            && let Some((least, others)) = self.inputs.split_last_mut()
+        {
+            // What comes before the next input's head is taken at once.
+            let rows = &least.rows[least.at..];
+            let rows = &rows[..rows.len().min(ROWS_AT_ONCE - out.len())];
+            let count = match others.last().map(RowInput::head) {
+                Some(next) => 1 + rows[1..].iter().take_while(|row| **row < next).count(),
+                None => rows.len(),
+            };
+            let is_repeated = self.last == Some(rows[0]);
+            out.extend_from_slice(&rows[usize::from(is_repeated)..count]);
+            self.last = Some(rows[count - 1]);
+            least.at += count;
+            if least.at == least.rows.len() && !least.refill()? {
                 self.inputs.pop();
                 continue;
             }

@@ -39,7 +39,7 @@ pub fn encode_rows<const N: usize>(rows: &[[u64; N]]) -> Vec<u8> {
         put_u32(&mut content, pieces.len() as u32);
         for column in 0..N {
             values.clear();
-            values.extend(piece.iter().filter_map(|row| row.get(column)));
+            values.extend(piece.iter().map(|row| row.get(column).copied().unwrap_or_default()));
             encode_column(&mut pieces, &values);
         }
     }

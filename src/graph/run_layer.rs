@@ -5,8 +5,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::dictionary::DictionaryBlock;
-use super::interner::TripleParts;
-use super::layer::{Layer, TermStream, Triples};
+use super::layer::{Layer, TermStream, TripleParts, Triples};
 use super::run::Run;
 use super::term_key::{parse_term_key, triple_parts};
 use super::{Malformed, WriteError};

@@ -47,7 +47,7 @@ pub fn put_term_key<'a>(out: &mut Vec<u8>, term: impl Into<TermRef<'a>>) -> Resu
             TermRef::Triple(triple) => {
                 out.push(TermKind::Triple as u8);
                 put_subject(out, triple.subject.as_ref());
-                put_field(out, triple.predicate.as_str());
+                put_field(out, triple.predicate.as_str().as_bytes());
                 term = triple.object.as_ref();
                 continue;
             }
@@ -120,28 +120,27 @@ pub fn triple_parts(key: &[u8]) -> Result<[Vec<u8>; 3], Malformed> {
     Ok([subject, predicate, object.to_vec()])
 }
 
-/// Appends what the key of a triple term has before its object: a subject, in two pieces, and a predicate.
-pub fn put_triple_start_key(out: &mut Vec<u8>, kind: TermKind, subject: [&str; 2], predicate: &str) {
+/// Appends what the key of a triple term has before its object, given the keys of subject and predicate.
+///
+/// # Panics
+/// If one of them is empty.
+pub fn put_triple_start_key(out: &mut Vec<u8>, subject: &[u8], predicate: &[u8]) {
+    let (kind, subject) = subject.split_first().expect("keys begin with their kind");
+    let (_, predicate) = predicate.split_first().expect("keys begin with their kind");
     out.push(TermKind::Triple as u8);
-    out.push(kind as u8);
-    let [start, end] = subject;
-    put_field_part(out, start);
-    put_field(out, end);
+    out.push(*kind);
+    put_field(out, subject);
     put_field(out, predicate);
 }
 
-fn put_field(out: &mut Vec<u8>, text: &str) {
-    put_field_part(out, text);
-    out.extend_from_slice(&END);
-}
-
-fn put_field_part(out: &mut Vec<u8>, text: &str) {
-    for (index, part) in text.as_bytes().split(|byte| *byte == 0).enumerate() {
-        if index > 0 {
-            out.extend_from_slice(&ESCAPED_ZERO);
-        }
-        out.extend_from_slice(part);
+fn put_field(out: &mut Vec<u8>, mut text: &[u8]) {
+    while let Some((before, after)) = memchr::memchr(0, text).and_then(|zero| text.split_at_checked(zero)) {
+        out.extend_from_slice(before);
+        out.extend_from_slice(&ESCAPED_ZERO);
+        text = after.get(1..).unwrap_or_default();
     }
+    out.extend_from_slice(text);
+    out.extend_from_slice(&END);
 }
 
 fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {
@@ -150,7 +149,7 @@ fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {
         NamedOrBlankNodeRef::NamedNode(node) => (TermKind::NamedNode, node.as_str()),
     };
     out.push(kind as u8);
-    put_field(out, text);
+    put_field(out, text.as_bytes());
 }
 
 fn put_literal(out: &mut Vec<u8>, literal: LiteralRef<'_>) {
@@ -167,8 +166,8 @@ fn put_literal(out: &mut Vec<u8>, literal: LiteralRef<'_>) {
 /// Appends the key of a literal with a language.
 pub fn put_lang_string_key(out: &mut Vec<u8>, value: &str, language: &str, direction: Option<BaseDirection>) {
     out.push(TermKind::LangString as u8);
-    put_field(out, value);
-    put_field(out, language);
+    put_field(out, value.as_bytes());
+    put_field(out, language.as_bytes());
     out.push(match direction {
         None => 0,
         Some(BaseDirection::Ltr) => 1,
@@ -179,7 +178,7 @@ pub fn put_lang_string_key(out: &mut Vec<u8>, value: &str, language: &str, direc
 /// Appends the key of a literal of a datatype that is neither `xsd:string` nor told by its language.
 pub fn put_typed_literal_key(out: &mut Vec<u8>, value: &str, datatype: &str) {
     out.push(TermKind::TypedLiteral as u8);
-    put_field(out, value);
+    put_field(out, value.as_bytes());
     out.extend_from_slice(datatype.as_bytes());
 }
 

@@ -3,16 +3,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use super::interner::SortedTerms;
 use super::keys::Keys;
-use super::layer::{Input, RowSource, for_each_rows};
+use super::layer::{Input, RowOrder, RowSource, RowStream, for_each_rows};
 use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
 use super::row_sort::{RowRun, RowSorter, SortedRows};
 use super::rows::WIDTH_MAX;
+use super::sorted_terms::SortedTerms;
 use super::survey::{
     self, BySubject, ClassSets, EdgeSurvey, EdgesOf, ObjectSurvey, PredicateSurvey, SubjectSurvey,
 };
@@ -21,6 +21,9 @@ use super::{WriteError, facts};
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, Scratch};
 use crate::crypto::EpochKey;
 use crate::model::{Permutation, PermutationSet, Quad, TermId};
+
+/// How many batches of rows one side may be ahead of the other: it bounds the memory that they hold.
+const BATCHES_WAITING_MAX: usize = 16;
 
 /// Where a run goes, and what it may take to write it.
 #[derive(Clone, Copy)]
@@ -67,7 +70,7 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
         let output = Output::start(scope, options.key, options.sink, options.threads);
         let mut dictionary = DictionaryWriter::new(&output);
         let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
-        let spo = sort_spo(input, &terms, options)?;
+        let spo = SpoRows::of(input, &terms, options)?;
         let rows = write_rows(&spo, &terms, &output, options)?;
         let mut pages = dictionary.finish_pages()?;
         pages.extend(rows.pages);
@@ -89,10 +92,10 @@ pub fn write_set(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
         let output = Output::start(scope, options.key, options.sink, options.threads);
         let mut dictionary = DictionaryWriter::new(&output);
         let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
-        let spo = sort_spo(input, &terms, options)?;
+        let spo = SpoRows::of(input, &terms, options)?;
         let mut writer = RowWriter::new(&output, Section::Spo);
         let mut quads = 0;
-        for_each(&spo, |rows| {
+        spo.for_each(|rows| {
             quads += rows.len() as u64;
             writer.push(rows)
         })?;
@@ -117,7 +120,7 @@ pub fn gather_set(
         Ok(())
     })?;
     let mut quads = Vec::new();
-    for_each(&sort_spo(input, &terms, options)?, |rows| {
+    SpoRows::of(input, &terms, options)?.for_each(|rows| {
         quads.extend(rows.iter().map(|row| {
             let ids = row.map(|bits| TermId::from_bits(bits).expect("rows hold ids"));
             let [subject, predicate, object, graph] = ids;
@@ -128,50 +131,81 @@ pub fn gather_set(
     Ok((SortedTerms::of_sorted(keys), quads))
 }
 
-/// Gives the rows of all sources their ids in the run, and sorts them.
-fn sort_spo(
-    input: &Input<'_>,
-    terms: &MergedTerms<'_>,
-    options: &WriteOptions<'_>,
-) -> Result<SortedRows<4>, WriteError> {
-    let sources = input.rows.as_slice();
-    if sources.len() < 2 || options.threads < 2 {
-        return renamed(sources, terms, options);
-    }
-    let (some, others) = sources.split_at(sources.len() / 2);
-    thread::scope(|scope| {
-        let others = scope.spawn(|| renamed(others, terms, options));
-        let mut rows = renamed(some, terms, options)?;
-        rows.absorb(others.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?);
-        Ok(rows)
-    })
+/// The rows of all sources, by their ids in the run, in the order of subject, predicate, object, graph.
+struct SpoRows<'a> {
+    /// Those of sources that are not sorted.
+    sorted: SortedRows<4>,
+    /// Sources whose rows are renamed as they are read: ranks of one layer keep their order.
+    in_order: Vec<&'a dyn RowSource>,
+    terms: &'a MergedTerms<'a>,
 }
 
-fn renamed(
-    sources: &[&dyn RowSource],
-    terms: &MergedTerms<'_>,
-    options: &WriteOptions<'_>,
-) -> Result<SortedRows<4>, WriteError> {
-    let memory_bytes = options.memory_bytes / 4 / sources.len().max(1);
-    let mut all = SortedRows::default();
-    for source in sources {
-        let home = source.home();
-        let mut sorted = RowRun::new(options.scratch, memory_bytes);
-        let mut unsorted = RowSorter::new(options.scratch, memory_bytes / 2);
-        for_each_rows(&mut *source.rows()?, |rows| {
-            rows.iter().try_for_each(|row| {
-                let renamed = row.map(|id| terms.id(id));
-                match home.is_some_and(|home| row.iter().all(|id| is_of(*id, home))) {
-                    // Ranks of one layer keep their order.
-                    true => sorted.push(renamed),
-                    false => unsorted.push(renamed),
-                }
-            })
-        })?;
-        all.absorb(sorted.finish()?);
-        all.absorb(unsorted.finish());
+impl<'a> SpoRows<'a> {
+    fn of(
+        input: &Input<'a>,
+        terms: &'a MergedTerms<'a>,
+        options: &WriteOptions<'_>,
+    ) -> Result<SpoRows<'a>, WriteError> {
+        let (in_order, others): (Vec<_>, Vec<_>) =
+            input.rows.iter().partition(|source| source.order() == RowOrder::Sorted);
+        let memory_bytes = options.memory_bytes / 4 / others.len().max(1);
+        let mut sorted = SortedRows::default();
+        for source in others {
+            sorted.absorb(renamed(source, terms, options.scratch, memory_bytes)?);
+        }
+        Ok(SpoRows { sorted, in_order, terms })
     }
-    Ok(all)
+
+    fn stream(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {
+        let renamed = |source: &&'a dyn RowSource| {
+            Ok(Box::new(Renamed { rows: source.rows()?, terms: self.terms }) as Box<dyn RowStream<4> + '_>)
+        };
+        self.sorted.stream_beside(self.in_order.iter().map(renamed).collect::<Result<_, WriteError>>()?)
+    }
+
+    /// Hands all rows to `visit`, some at a time.
+    fn for_each(&self, visit: impl FnMut(&[[u64; 4]]) -> Result<(), WriteError>) -> Result<(), WriteError> {
+        for_each_rows(&mut *self.stream()?, visit)
+    }
+}
+
+struct Renamed<'a> {
+    rows: Box<dyn RowStream<4> + 'a>,
+    terms: &'a MergedTerms<'a>,
+}
+
+impl RowStream<4> for Renamed<'_> {
+    fn fill(&mut self, rows: &mut Vec<[u64; 4]>) -> Result<(), WriteError> {
+        self.rows.fill(rows)?;
+        rows.as_flattened_mut().iter_mut().for_each(|id| *id = self.terms.id(*id));
+        Ok(())
+    }
+}
+
+/// Gives rows their ids in the run, and sorts them.
+fn renamed(
+    source: &dyn RowSource,
+    terms: &MergedTerms<'_>,
+    scratch: &dyn Scratch,
+    memory_bytes: usize,
+) -> Result<SortedRows<4>, WriteError> {
+    let order = source.order();
+    let is_in_order = |row: &[u64; 4]| match order {
+        RowOrder::Unsorted => false,
+        RowOrder::SortedOf(layer) => row.iter().all(|id| is_of(*id, layer)),
+        RowOrder::Sorted => true,
+    };
+    let mut in_order = RowRun::new(scratch, memory_bytes);
+    let mut others = RowSorter::new(scratch, memory_bytes / 2);
+    for_each_rows(&mut *source.rows()?, |rows| {
+        rows.iter().try_for_each(|row| {
+            let renamed = row.map(|id| terms.id(id));
+            if is_in_order(row) { in_order.push(renamed) } else { others.push(renamed) }
+        })
+    })?;
+    let mut rows = in_order.finish()?;
+    rows.absorb(others.finish());
+    Ok(rows)
 }
 
 /// Returns whether an id is inline or of this layer.
@@ -198,7 +232,7 @@ struct WrittenRows {
 
 /// Writes all that is made of rows. Two threads: one takes the subject's side, one the object's.
 fn write_rows(
-    spo: &SortedRows<4>,
+    spo: &SpoRows<'_>,
     terms: &MergedTerms<'_>,
     output: &Output<'_, '_>,
     options: &WriteOptions<'_>,
@@ -206,8 +240,9 @@ fn write_rows(
     let side = Side { spo, terms, output, options };
     let (subject_side, object_side) = thread::scope(|scope| {
         let (tell_classes, classes) = channel();
-        let object_side = scope.spawn(move || side.write_by_object(&classes));
-        let subject_side = side.write_by_subject(tell_classes);
+        let (hand_rows, rows) = sync_channel(BATCHES_WAITING_MAX);
+        let object_side = scope.spawn(move || side.write_by_object(rows, &classes));
+        let subject_side = side.write_by_subject(hand_rows, tell_classes);
         (subject_side, object_side.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     });
     let (of_subjects, of_objects) = (subject_side?, object_side?);
@@ -233,7 +268,7 @@ fn write_rows(
 /// What both sides work with.
 #[derive(Clone, Copy)]
 struct Side<'a, 'scope, 'env> {
-    spo: &'a SortedRows<4>,
+    spo: &'a SpoRows<'a>,
     terms: &'a MergedTerms<'a>,
     output: &'a Output<'scope, 'env>,
     options: &'a WriteOptions<'a>,
@@ -262,13 +297,19 @@ impl<'a> Side<'a, '_, '_> {
         RowSorter::by_first(self.options.scratch, self.options.memory_bytes / 4)
     }
 
-    /// Writes SPO, PSO, the edges and perhaps OSP; tells the classes as soon as they are known.
-    fn write_by_subject(&self, tell_classes: Sender<Arc<ClassSets>>) -> Result<OfSubjects, WriteError> {
+    /// Writes SPO, PSO, the edges and perhaps OSP; hands on the rows as they come, and the classes as soon as they
+    /// are known. The other side is gone if it failed; then its error is the one that counts.
+    fn write_by_subject(
+        &self,
+        hand_rows: SyncSender<Vec<[u64; 4]>>,
+        tell_classes: Sender<Arc<ClassSets>>,
+    ) -> Result<OfSubjects, WriteError> {
         let reifies = self.terms.reifies();
         let mut writer = RowWriter::new(self.output, Section::Spo);
         let mut by_subject = SubjectSurvey::new(self.terms);
         let (mut pso, mut edges) = (self.sorter_by_first(), self.sorter());
-        for_each(self.spo, |rows| {
+        self.spo.for_each(|rows| {
+            let _ = hand_rows.send(rows.to_vec());
             by_subject.rows(rows);
             for [subject, predicate, object, graph] in rows {
                 pso.push([*predicate, *subject, *object, *graph])?;
@@ -280,8 +321,8 @@ impl<'a> Side<'a, '_, '_> {
             }
             writer.push(rows)
         })?;
+        drop(hand_rows);
         let (found, classes) = by_subject.finish();
-        // The other side is gone if it failed; then its error is the one that counts.
         let classes = Arc::new(classes);
         let _ = tell_classes.send(Arc::clone(&classes));
         let mut survey = PredicateSurvey::new(classes);
@@ -302,11 +343,17 @@ impl<'a> Side<'a, '_, '_> {
         Ok(OfSubjects { pages, found, survey, edges_of })
     }
 
-    /// Writes OPS, POS and perhaps SOP.
-    fn write_by_object(&self, classes: &Receiver<Arc<ClassSets>>) -> Result<OfObjects<'a>, WriteError> {
+    /// Writes OPS, POS and perhaps SOP, of rows as the other side hands them on.
+    fn write_by_object(
+        &self,
+        rows: Receiver<Vec<[u64; 4]>>,
+        classes: &Receiver<Arc<ClassSets>>,
+    ) -> Result<OfObjects<'a>, WriteError> {
         let (mut distinct_objects, mut last) = (0, None);
         let (mut ops, mut pos) = (self.sorter(), self.sorter_by_first());
-        for_each(self.spo, |rows| rows.iter().try_for_each(|[s, p, o, g]| ops.push([*o, *p, *s, *g])))?;
+        for [s, p, o, g] in rows.into_iter().flatten() {
+            ops.push([o, p, s, g])?;
+        }
         let mut writer = RowWriter::new(self.output, Section::Ops);
         for_each(&ops.finish(), |rows| {
             for [object, predicate, subject, graph] in rows {
@@ -334,7 +381,7 @@ impl<'a> Side<'a, '_, '_> {
             return Ok(Vec::new());
         }
         let (mut sorter, positions) = (self.sorter(), permutation.positions());
-        for_each(self.spo, |rows| {
+        self.spo.for_each(|rows| {
             rows.iter().try_for_each(|row| sorter.push(positions.map(|position| row[position])))
         })?;
         self.write(Section::of(permutation), sorter, |_| Ok(()))

@@ -8,7 +8,8 @@ use super::{CommitId, Due, Workspace, WorkspaceError, refs};
 use crate::block::{BlockId, Scratch};
 use crate::dataset::Scan;
 use crate::graph::{
-    self, Input, Layer, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError, WriteOptions,
+    self, Input, Layer, RowOrder, RowSource, RowStream, RunLayer, UnsortedLayer, UsedLayer, WriteError,
+    WriteOptions,
 };
 use crate::model::{Permutation, Quad, QuadPattern, TermId};
 
@@ -143,8 +144,8 @@ impl<'a> ViewRows<'a> {
 }
 
 impl RowSource for ViewRows<'_> {
-    fn home(&self) -> Option<u16> {
-        Some(0)
+    fn order(&self) -> RowOrder {
+        RowOrder::SortedOf(0)
     }
 
     fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {

@@ -14,8 +14,8 @@ use super::view::View;
 use super::{CommitId, Due, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::graph::{
-    self, Gatherer, Gathering, Input, Layer, Part, RowSorter, RowSource, RowStream, Run, SortedRows,
-    WriteError, WriteOptions,
+    self, Gatherer, Gathering, Input, Layer, Part, RowOrder, RowSorter, RowSource, RowStream, Run,
+    SortedRows, WriteError, WriteOptions,
 };
 use crate::model::{BlankNode, Quad, TermId, rename_blank_nodes};
 
@@ -254,8 +254,8 @@ struct NewRows {
 }
 
 impl RowSource for NewRows {
-    fn home(&self) -> Option<u16> {
-        None
+    fn order(&self) -> RowOrder {
+        RowOrder::Unsorted
     }
 
     fn rows(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {

@@ -1,7 +1,7 @@
 //! The types of CSV cells, as `neo4j-admin` names them, and the literals that cells of them hold.
 
 use crate::execute::expression::{Number, Point, Temporal, TemporalKind};
-use crate::model::{Literal, xsd};
+use crate::model::{Literal, TermId};
 
 /// What a cell is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,17 +68,14 @@ impl CellType {
         }
     }
 
-    /// Returns the datatype of what a cell holds as it stands, if `text` is the canonical form of one: the
-    /// way of most cells, without a literal in between.
-    pub fn plain_datatype(self, text: &str) -> Option<&'static str> {
-        if self == CellType::String {
-            return Some(xsd::STRING.as_str());
+    /// Returns the inline id of the literal of a cell, of the numbers that have one: the way of most cells, without a
+    /// literal in between.
+    pub fn inline(self, text: &str) -> Option<TermId> {
+        match self {
+            CellType::Integer => TermId::from_i64(text.trim().parse().ok()?),
+            CellType::Float => TermId::from_f64(text.trim().parse().ok()?),
+            _ => None,
         }
-        let digits = text.strip_prefix('-').unwrap_or(text);
-        let is_canonical = matches!(digits.len(), 1..=18)
-            && digits.bytes().all(|byte| byte.is_ascii_digit())
-            && (text == "0" || !digits.starts_with('0'));
-        (self == CellType::Integer && is_canonical).then_some(xsd::INTEGER.as_str())
     }
 }
 
@@ -165,15 +162,16 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_cell_is_what_its_literal_is() {
-        for text in ["0", "-1", "123456789012345678", "1234567890123456789", "+1", "01", "-0", "", "-", "1.0"]
-        {
-            if let Some(datatype) = CellType::Integer.plain_datatype(text) {
-                let literal = CellType::Integer.literal(text).unwrap();
-                assert_eq!((literal.value(), literal.datatype().as_str()), (text, datatype));
+    fn inline_cells_are_what_their_literals_are() {
+        let texts =
+            ["0", "-0", "-17", " 1", "+1", "01", "123456789012345678", "1234567890123456789", "", "x"];
+        let decimals = ["0.1", "1e3", "-2.50", "1e-7", "0.3333333333333333", "inf", "NaN"];
+        for cell_type in [CellType::Integer, CellType::Float] {
+            for text in texts.into_iter().chain(decimals) {
+                let expected = cell_type.literal(text).and_then(|literal| TermId::inline(&literal));
+                assert_eq!(cell_type.inline(text), expected, "{text}");
             }
         }
-        assert!(CellType::Integer.plain_datatype("-17").is_some());
-        assert!(CellType::Integer.plain_datatype("-0").is_none());
+        assert!(CellType::Integer.inline("-17").is_some() && CellType::Float.inline("0.0725").is_some());
     }
 }

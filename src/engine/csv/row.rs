@@ -7,7 +7,7 @@ use super::{CsvSyntax, TableContext};
 use crate::engine::lines::is_valid;
 use crate::execute::expression::list_of_literals;
 use crate::graph::{Gatherer, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
-use crate::model::{GraphName, Literal, Vocabulary, pg, push_node_id, rdf, xsd};
+use crate::model::{GraphName, Literal, TermId, Vocabulary, pg, push_node_id, rdf, xsd};
 
 /// What is wrong with a row, and if nothing is, how its writing went.
 type Written = Result<Result<(), String>, WriteError>;
@@ -61,16 +61,16 @@ enum RowKind {
 
 /// The literal of a cell.
 enum CellValue<'a> {
-    /// The text as it stands, and its datatype.
-    Plain(&'a str, &'static str),
+    String(&'a str),
+    Inline(TermId),
     Literal(Literal),
 }
 
 impl CellValue<'_> {
     fn term(&self) -> PlainTerm<'_> {
         match self {
-            CellValue::Plain(text, datatype) if *datatype == xsd::STRING.as_str() => PlainTerm::String(text),
-            CellValue::Plain(text, datatype) => PlainTerm::Typed(text, datatype),
+            CellValue::String(text) => PlainTerm::String(text),
+            CellValue::Inline(id) => PlainTerm::Inline(*id),
             CellValue::Literal(literal) if literal.datatype() == xsd::STRING => {
                 PlainTerm::String(literal.value())
             }
@@ -245,10 +245,10 @@ impl<'a> RowWriter<'a> {
             return Ok(gatherer.insert_plain(&quad, &is_valid)?);
         }
         let values = self.values(chunk, row)?;
-        let properties: Vec<_> = values.iter().map(|(predicate, value)| (*predicate, value.term())).collect();
+        let properties = values.iter().map(|(predicate, value)| (*predicate, value.term()));
         let label = edge_label(number);
         let reifier = [self.blank_prefix, label.as_str()];
-        Ok(gatherer.insert_edge(&quad, reifier, &properties, &is_valid)?)
+        Ok(gatherer.insert_edge(&quad, reifier, properties, &is_valid)?)
     }
 
     /// Returns whether a neighbour is a relationship of the same ends and type.
@@ -293,10 +293,13 @@ impl<'a> RowWriter<'a> {
                 self.items(text).map(|item| property.cell_type.literal(item)).collect();
             return Some(CellValue::Literal(list_of_literals(items?)));
         }
-        if let Some(datatype) = property.cell_type.plain_datatype(text) {
-            return Some(CellValue::Plain(text, datatype));
+        match property.cell_type {
+            CellType::String => Some(CellValue::String(text)),
+            cell_type => match cell_type.inline(text) {
+                Some(id) => Some(CellValue::Inline(id)),
+                None => cell_type.literal(text).map(CellValue::Literal),
+            },
         }
-        property.cell_type.literal(text).map(CellValue::Literal)
     }
 
     fn items<'r>(&self, text: &'r str) -> impl Iterator<Item = &'r str> + use<'r> {
