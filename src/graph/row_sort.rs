@@ -1,6 +1,8 @@
 //! Sorting more rows than fit into memory: sorted pieces, in memory or laid down in scratch space, that
 //! are merged as they are read.
 
+use rustc_hash::FxHashMap;
+
 use super::WriteError;
 use super::layer::RowStream;
 use super::row_file::{GROUP_ROWS, RowFile};
@@ -17,6 +19,8 @@ pub struct RowSorter<'a, const N: usize> {
     rows_max: usize,
     /// Whether rows with equal first places come sorted.
     by_first: bool,
+    /// Where rows are put in order; empty in between.
+    ordered: Vec<[u64; N]>,
     pieces: Vec<Piece<N>>,
 }
 
@@ -30,7 +34,14 @@ impl<'a, const N: usize> RowSorter<'a, N> {
     /// Makes a sorter that holds at most about so many bytes of rows in memory.
     pub fn new(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowSorter<'a, N> {
         let rows_max = (memory_bytes / size_of::<[u64; N]>()).max(ROWS_AT_ONCE);
-        RowSorter { scratch, rows: Vec::new(), rows_max, by_first: false, pieces: Vec::new() }
+        RowSorter {
+            scratch,
+            rows: Vec::new(),
+            rows_max,
+            by_first: false,
+            ordered: Vec::new(),
+            pieces: Vec::new(),
+        }
     }
 
     /// As [`RowSorter::new`], for rows of which those with equal first places come sorted: so they do if
@@ -48,14 +59,45 @@ impl<'a, const N: usize> RowSorter<'a, N> {
         Ok(())
     }
 
+    /// Pushes many.
+    pub fn extend(&mut self, mut rows: impl ExactSizeIterator<Item = [u64; N]>) -> Result<(), WriteError> {
+        while let Some(row) = rows.next() {
+            self.push(row)?;
+            let room = self.rows_max - self.rows.len();
+            self.rows.extend(rows.by_ref().take(room));
+        }
+        Ok(())
+    }
+
     fn sort(&mut self) {
         if self.by_first {
-            self.rows.sort_by_key(|row| row[0]);
+            self.sort_by_first();
             debug_assert!(self.rows.is_sorted());
         } else {
             self.rows.sort_unstable();
         }
         self.rows.dedup();
+    }
+
+    /// Sorts rows by their first places, and keeps the order of others. First places are mostly few, such as
+    /// predicates: then rows are counted and put where they belong.
+    fn sort_by_first(&mut self) {
+        let Some(groups) = Groups::of(&self.rows) else {
+            self.rows.sort_by_key(|row| row[0]);
+            return;
+        };
+        if groups.found.len() < 2 {
+            return;
+        }
+        self.ordered.resize(self.rows.len(), [0; N]);
+        let mut starts = groups.starts();
+        for (row, group) in self.rows.iter().zip(&groups.of_each) {
+            let start = &mut starts[usize::from(*group)];
+            self.ordered[*start] = *row;
+            *start += 1;
+        }
+        std::mem::swap(&mut self.rows, &mut self.ordered);
+        self.ordered.clear();
     }
 
     /// Returns all rows, sorted.
@@ -78,6 +120,48 @@ impl<'a, const N: usize> RowSorter<'a, N> {
             pieces.push(Piece::Memory(self.rows));
         }
         SortedRows { pieces }
+    }
+}
+
+/// Rows by their first places.
+struct Groups {
+    /// The group of each row, by the order in which groups come up.
+    of_each: Vec<u16>,
+    /// The first place of each group, and how many rows it has.
+    found: Vec<(u64, usize)>,
+}
+
+impl Groups {
+    /// `None` if there are too many for counting to pay.
+    fn of<const N: usize>(rows: &[[u64; N]]) -> Option<Groups> {
+        const GROUPS_MAX: usize = 1024;
+        let mut groups = Groups { of_each: Vec::with_capacity(rows.len()), found: Vec::new() };
+        let mut numbers: FxHashMap<u64, u16> = FxHashMap::default();
+        for row in rows {
+            let next = groups.found.len();
+            let number = *numbers.entry(row[0]).or_insert(next as u16);
+            if usize::from(number) == next {
+                if next == GROUPS_MAX {
+                    return None;
+                }
+                groups.found.push((row[0], 0));
+            }
+            groups.found[usize::from(number)].1 += 1;
+            groups.of_each.push(number);
+        }
+        Some(groups)
+    }
+
+    /// Returns for each group how many rows are in those below it.
+    fn starts(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.found.len()).collect();
+        order.sort_unstable_by_key(|group| self.found[*group].0);
+        let (mut starts, mut start) = (vec![0; order.len()], 0);
+        for group in order {
+            starts[group] = start;
+            start += self.found[group].1;
+        }
+        starts
     }
 }
 
@@ -309,6 +393,18 @@ mod tests {
                 return all;
             }
             all.append(&mut some);
+        }
+    }
+
+    #[test]
+    fn rows_that_come_sorted_but_for_their_first_places_are_sorted_by_these() {
+        for groups in [1, 2, 30, 5000] {
+            let mut sorter = RowSorter::<4>::by_first(&MemoryScratch, 6000 * 32);
+            let mut rows: Vec<[u64; 4]> =
+                (0..20_000).map(|n| [n * 7919 % groups << 40, n / 3, n, 0]).collect();
+            sorter.extend(rows.iter().copied()).unwrap();
+            rows.sort_unstable();
+            assert_eq!(all(&sorter.finish()), rows);
         }
     }
 

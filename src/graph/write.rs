@@ -311,8 +311,8 @@ impl<'a> Side<'a, '_, '_> {
         self.spo.for_each(|rows| {
             let _ = hand_rows.send(rows.to_vec());
             by_subject.rows(rows);
+            pso.extend(rows.iter().map(|[s, p, o, g]| [*p, *s, *o, *g]))?;
             for [subject, predicate, object, graph] in rows {
-                pso.push([*predicate, *subject, *object, *graph])?;
                 if Some(*predicate) == reifies
                     && let Some([s, p, o]) = self.terms.parts(*object)
                 {
@@ -351,16 +351,16 @@ impl<'a> Side<'a, '_, '_> {
     ) -> Result<OfObjects<'a>, WriteError> {
         let (mut distinct_objects, mut last) = (0, None);
         let (mut ops, mut pos) = (self.sorter(), self.sorter_by_first());
-        for [s, p, o, g] in rows.into_iter().flatten() {
-            ops.push([o, p, s, g])?;
+        for rows in rows {
+            ops.extend(rows.iter().map(|[s, p, o, g]| [*o, *p, *s, *g]))?;
         }
         let mut writer = RowWriter::new(self.output, Section::Ops);
         for_each(&ops.finish(), |rows| {
-            for [object, predicate, subject, graph] in rows {
+            for [object, ..] in rows {
                 distinct_objects += u64::from(last != Some(*object));
                 last = Some(*object);
-                pos.push([*predicate, *object, *subject, *graph])?;
             }
+            pos.extend(rows.iter().map(|[o, p, s, g]| [*p, *o, *s, *g]))?;
             writer.push(rows)
         })?;
         let (mut pages, _) = writer.finish_pages()?;
@@ -381,9 +381,8 @@ impl<'a> Side<'a, '_, '_> {
             return Ok(Vec::new());
         }
         let (mut sorter, positions) = (self.sorter(), permutation.positions());
-        self.spo.for_each(|rows| {
-            rows.iter().try_for_each(|row| sorter.push(positions.map(|position| row[position])))
-        })?;
+        self.spo
+            .for_each(|rows| sorter.extend(rows.iter().map(|row| positions.map(|position| row[position]))))?;
         self.write(Section::of(permutation), sorter, |_| Ok(()))
     }
 
@@ -411,13 +410,13 @@ impl<'a> Side<'a, '_, '_> {
         let (mut pos, mut by_edge) = (self.sorter(), self.sorter());
         let mut writer = RowWriter::new(self.output, Section::EdgesPso);
         for_each(&pso, |rows| {
-            for [p, s, o, g, e] in rows {
+            for [p, s, o, g, _] in rows {
                 let of_predicate = edges_of.entry(*p).or_default();
                 of_predicate.count += 1;
                 of_predicate.has_parallels |= last.replace([*p, *s, *o, *g]) == Some([*p, *s, *o, *g]);
-                pos.push([*p, *o, *s, *g, *e])?;
-                by_edge.push([*e, *s, *p, *o, *g])?;
             }
+            pos.extend(rows.iter().map(|[p, s, o, g, e]| [*p, *o, *s, *g, *e]))?;
+            by_edge.extend(rows.iter().map(|[p, s, o, g, e]| [*e, *s, *p, *o, *g]))?;
             writer.push(rows)
         })?;
         let (mut pages, _) = writer.finish_pages()?;

@@ -23,9 +23,9 @@ pub(super) fn encode(out: &mut Vec<u8>, values: &[u64], depth: u8) {
         out.push(CONSTANT);
         put_u64(out, first);
     } else if depth == DEPTH_FLAT {
-        Flat::of(values.iter().copied()).iter().for_each(|all| flat(out, values, all));
+        flat(out, values, &Flat::of(values.iter().copied()));
     } else {
-        Shape::of(values).iter().for_each(|shape| shortest(out, values, shape, depth));
+        shortest(out, values, &Shape::of(values), depth);
     }
 }
 
@@ -117,7 +117,7 @@ fn run_length_len(values: &[u64], shape: &Shape, len: usize) -> Option<usize> {
     if heads + CONSTANT_BYTES >= len {
         return None;
     }
-    let lengths = Flat::of(values.chunk_by(|a, b| a == b).map(length_of))?;
+    let lengths = Flat::of(values.chunk_by(|a, b| a == b).map(length_of));
     Some(heads + lengths.len())
 }
 
@@ -145,10 +145,12 @@ fn sawtooth_len(values: &[u64], shape: &Shape, len: usize) -> (u8, usize) {
     if steps + 2 * CONSTANT_BYTES + packed_len(teeth, 1) >= len {
         return (width, usize::MAX - 1);
     }
-    let teeth = || values.chunk_by(is_step_within(width));
-    let firsts = Flat::of(teeth().filter_map(|tooth| tooth.first().copied()));
-    let lengths = Flat::of(teeth().map(length_of));
-    (width, [firsts, lengths].iter().flatten().map(Flat::len).sum::<usize>() + steps)
+    let (mut firsts, mut lengths) = (Flat::default(), Flat::default());
+    for tooth in values.chunk_by(is_step_within(width)) {
+        tooth.first().iter().for_each(|first| firsts.push(**first));
+        lengths.push(length_of(tooth));
+    }
+    (width, steps + firsts.len() + lengths.len())
 }
 
 /// Returns whether from one value to the next is a step up of at most so many bits.
@@ -189,7 +191,7 @@ impl Distinct {
         let dictionary_len = |distinct: &Flat| {
             DICTIONARY_BYTES + distinct.len() + packed_len(values.len(), index_width(distinct.count))
         };
-        if shape.flat.never_falls {
+        if !shape.flat.falls {
             let found = dictionary_len(&shape.heads());
             return (found < len).then(|| (found, Distinct::of_runs(values)));
         }
@@ -199,7 +201,7 @@ impl Distinct {
             return None;
         }
         let distinct = Distinct::of_firsts(firsts, shape);
-        let found = dictionary_len(&Flat::of(distinct.values.iter().copied())?);
+        let found = dictionary_len(&Flat::of(distinct.values.iter().copied()));
         (found < len).then_some((found, distinct))
     }
 

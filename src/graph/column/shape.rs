@@ -13,7 +13,7 @@ const FRAME_BYTES: usize = 10;
 const DOWN: usize = 65;
 
 /// What the flat codings hang on: how many values there are, from where to where they go and in what steps.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Flat {
     pub count: usize,
     pub first: u64,
@@ -23,26 +23,26 @@ pub(super) struct Flat {
     last: u64,
     /// At least the largest step to a next value that is no less, of the same width.
     rise_bits: u64,
-    pub never_falls: bool,
+    pub falls: bool,
 }
 
 impl Flat {
-    fn new(first: u64) -> Flat {
-        Flat { count: 1, first, min: first, max: first, last: first, rise_bits: 0, never_falls: true }
-    }
-
-    pub fn of(mut values: impl Iterator<Item = u64>) -> Option<Flat> {
-        let mut flat = Flat::new(values.next()?);
+    pub fn of(values: impl Iterator<Item = u64>) -> Flat {
+        let mut flat = Flat::default();
         values.for_each(|value| flat.push(value));
-        Some(flat)
+        flat
     }
 
-    fn push(&mut self, value: u64) {
-        let falls = value < self.last;
+    pub fn push(&mut self, value: u64) {
+        if self.count == 0 {
+            *self = Flat { count: 1, first: value, min: value, max: value, last: value, ..Flat::default() };
+            return;
+        }
+        let (step, falls) = value.overflowing_sub(self.last);
         self.min = self.min.min(value);
         self.max = self.max.max(value);
-        self.rise_bits |= if falls { 0 } else { value.wrapping_sub(self.last) };
-        self.never_falls &= !falls;
+        self.rise_bits |= if falls { 0 } else { step };
+        self.falls |= falls;
         self.last = value;
         self.count += 1;
     }
@@ -59,7 +59,7 @@ impl Flat {
         }
         let frame = FRAME_BYTES + packed_len(self.count, width_of(self.max - self.min));
         let delta = FRAME_BYTES + packed_len(self.count - 1, self.step_width());
-        if self.never_falls && delta < frame { (DELTA, delta) } else { (FRAME_OF_REFERENCE, frame) }
+        if !self.falls && delta < frame { (DELTA, delta) } else { (FRAME_OF_REFERENCE, frame) }
     }
 
     pub fn len(&self) -> usize {
@@ -75,9 +75,8 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    /// `None` of no values.
-    pub fn of(values: &[u64]) -> Option<Shape> {
-        let mut flat = Flat::new(*values.first()?);
+    pub fn of(values: &[u64]) -> Shape {
+        let mut flat = Flat::of(values.iter().take(1).copied());
         flat.count = values.len();
         // Two counts by turns: steps are mostly of one width, and a count would wait for the one before.
         let mut counts = [[0u16; DOWN + 1]; 2];
@@ -96,8 +95,8 @@ impl Shape {
         steps.iter_mut().zip(some.iter().zip(others)).for_each(|(sum, (a, b))| *sum = usize::from(a + b));
         let widest = (1..DOWN).rev().find(|width| steps.get(*width).is_some_and(|count| *count > 0));
         flat.rise_bits = widest.map_or(0, |width| 1 << (width - 1));
-        flat.never_falls = steps.last() == Some(&0);
-        Some(Shape { flat, steps })
+        flat.falls = steps.last() != Some(&0);
+        Shape { flat, steps }
     }
 
     /// Returns what the first values of all runs of equal ones are as a column.
