@@ -247,7 +247,13 @@ impl Fold {
     ) -> Result<(), ExecuteError> {
         let Some(ids) = ids else {
             if let State::Count(counts) = &mut self.state {
-                groups.iter().for_each(|group| counts[*group as usize] += 1);
+                match groups {
+                    // Each addition would wait for the one before.
+                    [first, ..] if groups.iter().all(|group| group == first) => {
+                        counts[*first as usize] += groups.len() as i64;
+                    }
+                    _ => groups.iter().for_each(|group| counts[*group as usize] += 1),
+                }
                 return Ok(());
             }
             return Err(ExecuteError::Plan(format!("{:?} needs an argument", self.function)));
@@ -271,10 +277,20 @@ impl Fold {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
                 let has_sorted = context.dataset.has_sorted_strings();
                 let mut others = Vec::new();
-                for (group, id) in pairs() {
-                    match SortedKind::of(id, has_sorted) {
-                        Some(kind) => best[group].offer_sorted(kind, id, wanted),
-                        None => others.push((group, id)),
+                let mut rest = ids;
+                for run in groups.chunk_by(|a, b| a == b) {
+                    let (ids, after) = rest.split_at(run.len());
+                    rest = after;
+                    let group = run[0] as usize;
+                    if let Some((kind, id)) = extreme_of_one_kind(ids, wanted, has_sorted) {
+                        best[group].offer_sorted(kind, id, wanted);
+                        continue;
+                    }
+                    for id in ids {
+                        match SortedKind::of(*id, has_sorted) {
+                            Some(kind) => best[group].offer_sorted(kind, *id, wanted),
+                            None => others.push((group, *id)),
+                        }
                     }
                 }
                 let keys = sort_keys(&others.iter().map(|(_, id)| *id).collect::<Vec<_>>(), order, context)?;
@@ -493,6 +509,15 @@ fn extreme(function: &AggregateFunction) -> Option<(Ordering, SortOrder)> {
         AggregateFunction::CypherMax => Some((Ordering::Greater, SortOrder::Cypher)),
         _ => None,
     }
+}
+
+/// Returns the least or the greatest of ids that are all of one kind whose ids are in the order of their values: so
+/// they are if the least and the greatest are.
+fn extreme_of_one_kind(ids: &[TermId], wanted: Ordering, has_strings: bool) -> Option<(SortedKind, TermId)> {
+    let (least, greatest) = (*ids.iter().min()?, *ids.iter().max()?);
+    let kind = SortedKind::of(least, has_strings)?;
+    let id = if wanted == Ordering::Less { least } else { greatest };
+    (SortedKind::of(greatest, has_strings) == Some(kind)).then_some((kind, id))
 }
 
 fn concat(text: &mut Option<Option<String>>, more: Option<&str>, separator: &str) {

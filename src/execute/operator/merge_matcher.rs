@@ -92,7 +92,10 @@ impl MergeMatcher {
         if self.next.is_some() {
             return;
         }
-        let left = &self.left.column(self.left_column)[self.row..];
+        let left = self.left.clone();
+        let left = &left.column(self.left_column)[self.row..];
+        // After a row of its own, those of the key before are at hand still.
+        self.seek(left[0]);
         let right = &self.rows.column(self.right_column)[self.begin..];
         // One row is left, so that there is one at hand.
         let room = (2 * BATCH_ROWS - pairs.left.len()).min(left.len());
