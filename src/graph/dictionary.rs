@@ -62,10 +62,9 @@ impl DictionaryEncoder {
     /// If the key is not above the one before, or longer than [`TERM_BYTES_MAX`].
     pub fn push(&mut self, key: &[u8]) -> Option<RawDictionary> {
         assert!(key.len() <= TERM_BYTES_MAX, "a dictionary's terms are bounded");
-        assert!(
-            self.count == 0 && self.last_of_block_before.is_none() || key > self.previous.as_slice(),
-            "sorted"
-        );
+        let (shared, suffix) = split_shared(&self.previous, key);
+        let is_first = self.count == 0 && self.last_of_block_before.is_none();
+        assert!(is_first || suffix.first() > self.previous.get(shared), "sorted");
         let closed = if self.begins_block(key) { self.finish() } else { None };
         if self.count == 0 {
             self.first = key.to_vec();
@@ -73,7 +72,6 @@ impl DictionaryEncoder {
         if self.count.is_multiple_of(BUCKET_TERMS) {
             put_bytes(&mut self.body, key);
         } else {
-            let (shared, suffix) = split_shared(&self.previous, key);
             put_varint(&mut self.body, shared as u64);
             put_bytes(&mut self.body, suffix);
         }

@@ -401,7 +401,7 @@ mod tests {
         for groups in [1, 2, 30, 5000] {
             let mut sorter = RowSorter::<4>::by_first(&MemoryScratch, 6000 * 32);
             let mut rows: Vec<[u64; 4]> =
-                (0..20_000).map(|n| [n * 7919 % groups << 40, n / 3, n, 0]).collect();
+                (0..20_000).map(|n| [(n * 7919 % groups) << 40, n / 3, n, 0]).collect();
             sorter.extend(rows.iter().copied()).unwrap();
             rows.sort_unstable();
             assert_eq!(all(&sorter.finish()), rows);

@@ -23,6 +23,8 @@ pub struct RowWriter<'a> {
     /// What the labels of reifiers begin with.
     blank_prefix: &'a str,
     header: &'a Header,
+    /// Whether what the IRIs of nodes begin with is well-formed; then they are, for ids are escaped.
+    has_valid_starts: bool,
 }
 
 /// Where the cells of a column go.
@@ -135,6 +137,16 @@ impl<'a> RowWriter<'a> {
                 has_properties: cells.iter().any(|cell| cell.property.is_some()),
             },
         };
+        let of_cells = cells.iter().filter_map(|cell| match &cell.target {
+            Target::Reference { iri_start, .. } => Some(iri_start),
+            _ => None,
+        });
+        let of_rows = match &rows {
+            RowKind::Nodes { iri_start, .. } => vec![iri_start],
+            RowKind::Relationships { start, end, .. } => vec![&start.1, &end.1],
+        };
+        let has_valid_starts =
+            of_cells.chain(of_rows).all(|start| is_valid(PlainTerm::Node(PlainNode::Iri(start))));
         let graph = match context.graph {
             GraphName::NamedNode(name) => Some(PlainNode::Iri(name.as_str())),
             _ => None,
@@ -147,6 +159,15 @@ impl<'a> RowWriter<'a> {
             graph,
             blank_prefix,
             header,
+            has_valid_starts,
+        }
+    }
+
+    /// Returns whether a term is well-formed, as IRIs of nodes are known to be.
+    fn is_valid(&self, term: PlainTerm<'_>, of_nodes: [&str; 2]) -> bool {
+        match term {
+            PlainTerm::Node(PlainNode::Iri(iri)) if self.has_valid_starts && of_nodes.contains(&iri) => true,
+            term => is_valid(term),
         }
     }
 
@@ -176,19 +197,19 @@ impl<'a> RowWriter<'a> {
         labels: &[String],
         gatherer: &mut Gatherer<'_>,
     ) -> Result<(), BadRow> {
-        let subject = self.node_iri(chunk.cell(row, id), id, iri_start)?;
+        let iri = self.node_iri(chunk.cell(row, id), id, iri_start)?;
         // A row is written whole or not at all.
         let values = self.values(chunk, row)?;
         let mut has_quads = !labels.is_empty();
         let mut put = |subject: &str, predicate: &str, object: PlainTerm<'_>| {
             let quad = PlainQuad { subject: PlainNode::Iri(subject), predicate, object, graph: self.graph };
-            gatherer.insert_plain(&quad, &is_valid)
+            gatherer.insert_plain(&quad, &|term| self.is_valid(term, [&iri, &iri]))
         };
         for label in labels {
-            put(&subject, rdf::TYPE.as_str(), node(label))?;
+            put(&iri, rdf::TYPE.as_str(), node(label))?;
         }
         for (predicate, value) in &values {
-            put(&subject, predicate, value.term())?;
+            put(&iri, predicate, value.term())?;
             has_quads = true;
         }
         for (column, cell) in self.cells.iter().enumerate() {
@@ -198,7 +219,7 @@ impl<'a> RowWriter<'a> {
                 Target::Labels => {
                     for label in self.items(text) {
                         let label = self.vocabulary.iri(label);
-                        put(&subject, rdf::TYPE.as_str(), node(label.as_str()))?;
+                        put(&iri, rdf::TYPE.as_str(), node(label.as_str()))?;
                         has_quads = true;
                     }
                 }
@@ -206,15 +227,15 @@ impl<'a> RowWriter<'a> {
                 Target::Reference { iri_start, predicate, is_incoming } => {
                     let other = self.node_iri(text, column, iri_start)?;
                     match is_incoming {
-                        true => put(&other, predicate, node(&subject))?,
-                        false => put(&subject, predicate, node(&other))?,
+                        true => put(&other, predicate, node(&iri))?,
+                        false => put(&iri, predicate, node(&other))?,
                     }
                     has_quads = true;
                 }
             }
         }
         if !has_quads {
-            put(&subject, rdf::TYPE.as_str(), node(pg::NODE.as_str()))?;
+            put(&iri, rdf::TYPE.as_str(), node(pg::NODE.as_str()))?;
         }
         Ok(())
     }
@@ -241,6 +262,7 @@ impl<'a> RowWriter<'a> {
             object: PlainTerm::Node(PlainNode::Iri(&object)),
             graph: self.graph,
         };
+        let is_valid = |term: PlainTerm<'_>| self.is_valid(term, [&subject, &object]);
         if !has_properties && !self.has_twin(chunk, row) {
             return Ok(gatherer.insert_plain(&quad, &is_valid)?);
         }

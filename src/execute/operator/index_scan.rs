@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::sorted_ids::first_not;
 use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
 use crate::dataset::{IdRanges, Keys, Places, Runs, Scan, ranges_of};
@@ -441,35 +442,6 @@ impl Walk {
             (self.batch, self.row) = (batch, 0);
         }
     }
-}
-
-/// Returns how many of the first ids satisfy `is_low`. The search gallops: mostly there are few.
-pub fn first_not(ids: &[TermId], is_low: impl Fn(&TermId) -> bool) -> usize {
-    let mut step = 1;
-    while step < ids.len() && is_low(&ids[step - 1]) {
-        step *= 2;
-    }
-    let (low, high) = (step / 2, step.min(ids.len()));
-    low + ids[low..high].partition_point(is_low)
-}
-
-/// Returns how many ids of two ascending lists stand side by side, each once in its list.
-pub fn aligned(a: &[TermId], b: &[TermId]) -> usize {
-    const AT_ONCE: usize = 16;
-    let goes_on = |a: &[TermId], b: &[TermId]| a[0] == b[0] && a[0] < a[1] && b[0] < b[1];
-    // Without branches within, so that several are compared by one instruction.
-    let all_go_on = |a: &[TermId], b: &[TermId]| {
-        let next = a.windows(2).zip(b.windows(2));
-        next.fold(true, |go_on, (a, b)| go_on & (a[0] == b[0]) & (a[0] < a[1]) & (b[0] < b[1]))
-    };
-    let (mut count, last) = (0, a.len().min(b.len()).saturating_sub(1));
-    while count + AT_ONCE <= last && all_go_on(&a[count..=count + AT_ONCE], &b[count..=count + AT_ONCE]) {
-        count += AT_ONCE;
-    }
-    while count < last && goes_on(&a[count..], &b[count..]) {
-        count += 1;
-    }
-    count
 }
 
 impl ScanProbe {

@@ -10,8 +10,8 @@
 
 use std::sync::Arc;
 
-use super::index_scan::{aligned, first_not};
 use super::row_index::{Chain, HashFilter};
+use super::sorted_ids::{aligned, first_not};
 use super::{RowIndex, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout};

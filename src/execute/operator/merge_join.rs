@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::index_scan::first_not;
+use super::sorted_ids::first_not;
 use super::{BoxOperator, JoinShape, Operator, Pairs, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::index_scan::{aligned, first_not};
+use super::sorted_ids::{aligned, first_not};
 use super::{BoxOperator, Matcher, Operator, Pairs};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};

@@ -37,6 +37,7 @@ mod semi_join;
 mod service;
 mod slice;
 mod sort;
+mod sorted_ids;
 mod subplan_matcher;
 mod union;
 mod unwind;
