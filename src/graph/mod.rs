@@ -29,6 +29,7 @@ mod run;
 mod run_layer;
 mod scan;
 mod sorted_terms;
+mod spo_rows;
 mod survey;
 mod term_key;
 mod term_merge;

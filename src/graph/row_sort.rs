@@ -275,8 +275,7 @@ impl<const N: usize> SortedRows<N> {
                 inputs.push(input);
             }
         }
-        inputs.sort_unstable_by_key(|input| std::cmp::Reverse(input.head()));
-        Ok(Box::new(RowMerge { inputs, last: None }))
+        Ok(Box::new(RowMerge::new(inputs)))
     }
 }
 
@@ -323,59 +322,57 @@ impl<const N: usize> RowInput<'_, N> {
 
 /// Merges pieces; drops repetitions.
 struct RowMerge<'a, const N: usize> {
-    /// The one with the least head comes last.
     inputs: Vec<RowInput<'a, N>>,
+    /// The heads of inputs that have rows left, with their places; the least comes last.
+    heads: Vec<([u64; N], usize)>,
     last: Option<[u64; N]>,
+}
+
+impl<'a, const N: usize> RowMerge<'a, N> {
+    /// Takes inputs that have rows at hand.
+    fn new(inputs: Vec<RowInput<'a, N>>) -> RowMerge<'a, N> {
+        let mut heads: Vec<_> = inputs.iter().zip(0..).map(|(input, place)| (input.head(), place)).collect();
+        heads.sort_unstable_by_key(|head| std::cmp::Reverse(*head));
+        RowMerge { inputs, heads, last: None }
+    }
+
+    /// Puts the input whose rows were taken where its next row belongs.
+    fn settle(&mut self, place: usize) -> Result<(), WriteError> {
+        let input = &mut self.inputs[place];
+        if input.at == input.rows.len() && !input.refill()? {
+            return Ok(());
+        }
+        let head = (input.head(), place);
+        let at = match self.heads.last().is_none_or(|next| head < *next) {
+            true => self.heads.len(),
+            false => self.heads.partition_point(|other| *other > head),
+        };
+        self.heads.insert(at, head);
+        Ok(())
+    }
 }
 
 impl<const N: usize> RowStream<N> for RowMerge<'_, N> {
     fn fill(&mut self, out: &mut Vec<[u64; N]>) -> Result<(), WriteError> {
         out.clear();
-        while let [only] = self.inputs.as_mut_slice()
-            && out.is_empty()
-        {
-            // The same row may have stood in a piece that ended before.
-            out.extend(only.rows[only.at..].iter().filter(|row| self.last != Some(**row)));
-            self.last = out.last().copied().or(self.last);
-            if !only.refill()? {
-                self.inputs.clear();
-            }
-        }
-        if self.inputs.len() < 2 {
-            return Ok(());
-        }
         while out.len() < ROWS_AT_ONCE
-            && let Some((least, others)) = self.inputs.split_last_mut()
+            && let Some((_, place)) = self.heads.pop()
         {
+            let input = &mut self.inputs[place];
             // What comes before the next input's head is taken at once.
-            let rows = &least.rows[least.at..];
+            let rows = &input.rows[input.at..];
             let rows = &rows[..rows.len().min(ROWS_AT_ONCE - out.len())];
-            let count = match others.last().map(RowInput::head) {
-                Some(next) => 1 + rows[1..].iter().take_while(|row| **row < next).count(),
+            let count = match self.heads.last() {
+                Some((next, _)) => 1 + rows[1..].iter().take_while(|row| *row < next).count(),
                 None => rows.len(),
             };
             let is_repeated = self.last == Some(rows[0]);
             out.extend_from_slice(&rows[usize::from(is_repeated)..count]);
             self.last = Some(rows[count - 1]);
-            least.at += count;
-            if least.at == least.rows.len() && !least.refill()? {
-                self.inputs.pop();
-                continue;
-            }
-            self.settle();
+            input.at += count;
+            self.settle(place)?;
         }
         Ok(())
-    }
-}
-
-impl<const N: usize> RowMerge<'_, N> {
-    /// Moves the last input, whose head changed, to its place.
-    fn settle(&mut self) {
-        let mut at = self.inputs.len() - 1;
-        while at > 0 && self.inputs[at - 1].head() < self.inputs[at].head() {
-            self.inputs.swap(at - 1, at);
-            at -= 1;
-        }
     }
 }
 

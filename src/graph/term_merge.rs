@@ -57,19 +57,19 @@ pub fn merge_terms<'a>(
     // The stream with the least key comes last.
     streams.sort_by(|a, b| b.1.key().cmp(a.1.key()));
     let (mut key, mut rank, mut datatypes) = (Vec::new(), 0, HashMap::new());
+    let mut at_key = Vec::with_capacity(streams.len());
     while let Some((_, least)) = streams.last() {
         key.clear();
         key.extend_from_slice(least.key());
         visit(&key)?;
         merged.note(&key, &mut datatypes);
-        while let Some((place, terms)) = streams.last_mut()
-            && terms.key() == key
-        {
-            merged.ranks[*place][terms.rank() as usize] = rank;
+        // All that are at this key go on at once, so that they need not pass each other.
+        let equal = streams.iter().rev().take_while(|(_, terms)| terms.key() == key).count();
+        at_key.extend(streams.drain(streams.len() - equal..));
+        for (place, mut terms) in at_key.drain(..) {
+            merged.ranks[place][terms.rank() as usize] = rank;
             if terms.advance()? {
-                settle(&mut streams);
-            } else {
-                streams.pop();
+                settle(&mut streams, (place, terms));
             }
         }
         rank += 1;
@@ -79,13 +79,18 @@ pub fn merge_terms<'a>(
     Ok(merged)
 }
 
-/// Moves the last stream, whose key changed, to its place.
-fn settle(streams: &mut [(usize, Box<dyn TermStream + '_>)]) {
-    let mut at = streams.len() - 1;
-    while at > 0 && streams[at - 1].1.key() < streams[at].1.key() {
-        streams.swap(at - 1, at);
-        at -= 1;
-    }
+/// Puts a stream where it belongs; mostly its next key is the least.
+fn settle<'t>(
+    streams: &mut Vec<(usize, Box<dyn TermStream + 't>)>,
+    stream: (usize, Box<dyn TermStream + 't>),
+) {
+    let key = stream.1.key();
+    let is_least = streams.last().is_none_or(|(_, next)| key < next.key());
+    let place = match is_least {
+        true => streams.len(),
+        false => streams.partition_point(|(_, other)| other.key() > key),
+    };
+    streams.insert(place, stream);
 }
 
 impl<'a> MergedTerms<'a> {

@@ -7,12 +7,13 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
 use super::keys::Keys;
-use super::layer::{Input, RowOrder, RowSource, RowStream, for_each_rows};
+use super::layer::{Input, for_each_rows};
 use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
-use super::row_sort::{RowRun, RowSorter, SortedRows};
+use super::row_sort::{RowSorter, SortedRows};
 use super::rows::WIDTH_MAX;
 use super::sorted_terms::SortedTerms;
+use super::spo_rows::SpoRows;
 use super::survey::{
     self, BySubject, ClassSets, EdgeSurvey, EdgesOf, ObjectSurvey, PredicateSurvey, SubjectSurvey,
 };
@@ -70,7 +71,7 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
         let output = Output::start(scope, options.key, options.sink, options.threads);
         let mut dictionary = DictionaryWriter::new(&output);
         let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
-        let spo = SpoRows::of(input, &terms, options)?;
+        let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let rows = write_rows(&spo, &terms, &output, options)?;
         let mut pages = dictionary.finish_pages()?;
         pages.extend(rows.pages);
@@ -92,7 +93,7 @@ pub fn write_set(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
         let output = Output::start(scope, options.key, options.sink, options.threads);
         let mut dictionary = DictionaryWriter::new(&output);
         let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
-        let spo = SpoRows::of(input, &terms, options)?;
+        let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let mut writer = RowWriter::new(&output, Section::Spo);
         let mut quads = 0;
         spo.for_each(|rows| {
@@ -120,7 +121,7 @@ pub fn gather_set(
         Ok(())
     })?;
     let mut quads = Vec::new();
-    SpoRows::of(input, &terms, options)?.for_each(|rows| {
+    SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?.for_each(|rows| {
         quads.extend(rows.iter().map(|row| {
             let ids = row.map(|bits| TermId::from_bits(bits).expect("rows hold ids"));
             let [subject, predicate, object, graph] = ids;
@@ -129,91 +130,6 @@ pub fn gather_set(
         Ok(())
     })?;
     Ok((SortedTerms::of_sorted(keys), quads))
-}
-
-/// The rows of all sources, by their ids in the run, in the order of subject, predicate, object, graph.
-struct SpoRows<'a> {
-    /// Those of sources that are not sorted.
-    sorted: SortedRows<4>,
-    /// Sources whose rows are renamed as they are read: ranks of one layer keep their order.
-    in_order: Vec<&'a dyn RowSource>,
-    terms: &'a MergedTerms<'a>,
-}
-
-impl<'a> SpoRows<'a> {
-    fn of(
-        input: &Input<'a>,
-        terms: &'a MergedTerms<'a>,
-        options: &WriteOptions<'_>,
-    ) -> Result<SpoRows<'a>, WriteError> {
-        let (in_order, others): (Vec<_>, Vec<_>) =
-            input.rows.iter().partition(|source| source.order() == RowOrder::Sorted);
-        let memory_bytes = options.memory_bytes / 4 / others.len().max(1);
-        let mut sorted = SortedRows::default();
-        for source in others {
-            sorted.absorb(renamed(source, terms, options.scratch, memory_bytes)?);
-        }
-        Ok(SpoRows { sorted, in_order, terms })
-    }
-
-    fn stream(&self) -> Result<Box<dyn RowStream<4> + '_>, WriteError> {
-        let renamed = |source: &&'a dyn RowSource| {
-            Ok(Box::new(Renamed { rows: source.rows()?, terms: self.terms }) as Box<dyn RowStream<4> + '_>)
-        };
-        self.sorted.stream_beside(self.in_order.iter().map(renamed).collect::<Result<_, WriteError>>()?)
-    }
-
-    /// Hands all rows to `visit`, some at a time.
-    fn for_each(&self, visit: impl FnMut(&[[u64; 4]]) -> Result<(), WriteError>) -> Result<(), WriteError> {
-        for_each_rows(&mut *self.stream()?, visit)
-    }
-}
-
-struct Renamed<'a> {
-    rows: Box<dyn RowStream<4> + 'a>,
-    terms: &'a MergedTerms<'a>,
-}
-
-impl RowStream<4> for Renamed<'_> {
-    fn fill(&mut self, rows: &mut Vec<[u64; 4]>) -> Result<(), WriteError> {
-        self.rows.fill(rows)?;
-        rows.as_flattened_mut().iter_mut().for_each(|id| *id = self.terms.id(*id));
-        Ok(())
-    }
-}
-
-/// Gives rows their ids in the run, and sorts them.
-fn renamed(
-    source: &dyn RowSource,
-    terms: &MergedTerms<'_>,
-    scratch: &dyn Scratch,
-    memory_bytes: usize,
-) -> Result<SortedRows<4>, WriteError> {
-    let order = source.order();
-    let is_in_order = |row: &[u64; 4]| match order {
-        RowOrder::Unsorted => false,
-        RowOrder::SortedOf(layer) => row.iter().all(|id| is_of(*id, layer)),
-        RowOrder::Sorted => true,
-    };
-    let mut in_order = RowRun::new(scratch, memory_bytes);
-    let mut others = RowSorter::new(scratch, memory_bytes / 2);
-    for_each_rows(&mut *source.rows()?, |rows| {
-        rows.iter().try_for_each(|row| {
-            let renamed = row.map(|id| terms.id(id));
-            if is_in_order(row) { in_order.push(renamed) } else { others.push(renamed) }
-        })
-    })?;
-    let mut rows = in_order.finish()?;
-    rows.absorb(others.finish());
-    Ok(rows)
-}
-
-/// Returns whether an id is inline or of this layer.
-fn is_of(bits: u64, layer: u16) -> bool {
-    match bits >> 60 {
-        1..=6 => (bits >> 48 & 0xFFF) as u16 == layer,
-        _ => true,
-    }
 }
 
 /// Hands all rows to `visit`, some at a time.

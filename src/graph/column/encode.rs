@@ -66,12 +66,15 @@ fn shortest(out: &mut Vec<u8>, values: &[u64], shape: &Shape, depth: u8) {
     if let Some(len) = run_length_len(values, shape, best.len) {
         best.offer(len, Coding::RunLength);
     }
-    let (width, teeth_len) = sawtooth_len(values, shape, best.len);
+    let teeth = sawtooth_len(values, shape, best.len);
     // A dictionary as short as the sawtooth comes before it.
-    if let Some((len, distinct)) = Distinct::shorter_than(best.len.min(teeth_len + 1), values, shape) {
+    let len_end = teeth.map_or(best.len, |(_, len)| best.len.min(len + 1));
+    if let Some((len, distinct)) = Distinct::shorter_than(len_end, values, shape) {
         best.offer(len, Coding::Dictionary(distinct));
     }
-    best.offer(teeth_len, Coding::Sawtooth(width));
+    if let Some((width, len)) = teeth {
+        best.offer(len, Coding::Sawtooth(width));
+    }
     if depth < DEPTH_SPLIT && shape.flat.min >> TAG_SHIFT != shape.flat.max >> TAG_SHIFT {
         best.offer_bytes(|out| tag_split(out, values));
     }
@@ -138,19 +141,19 @@ fn run_length(out: &mut Vec<u8>, values: &[u64]) {
     encode(out, &lengths, DEPTH_FLAT);
 }
 
-/// Returns the width of steps for a sawtooth, and how many bytes it takes: the most there are if no fewer than `len`.
-fn sawtooth_len(values: &[u64], shape: &Shape, len: usize) -> (u8, usize) {
+/// Returns the width of steps for a sawtooth, and how many bytes it takes; `None` if certainly no fewer than `len`.
+fn sawtooth_len(values: &[u64], shape: &Shape, len: usize) -> Option<(u8, usize)> {
     let (width, teeth) = shape.teeth();
     let steps = TEETH_BYTES + packed_len(values.len() - teeth, width);
     if steps + 2 * CONSTANT_BYTES + packed_len(teeth, 1) >= len {
-        return (width, usize::MAX - 1);
+        return None;
     }
     let (mut firsts, mut lengths) = (Flat::default(), Flat::default());
     for tooth in values.chunk_by(is_step_within(width)) {
         tooth.first().iter().for_each(|first| firsts.push(**first));
         lengths.push(length_of(tooth));
     }
-    (width, steps + firsts.len() + lengths.len())
+    Some((width, steps + firsts.len() + lengths.len()))
 }
 
 /// Returns whether from one value to the next is a step up of at most so many bits.
