@@ -170,7 +170,7 @@ fn gather_columns<'a>(columns: impl Iterator<Item = &'a Vec<TermId>>, indices: &
 }
 
 /// Returns the rows that indices are, if each is the one after the one before: what joins find one for one comes so.
-fn consecutive(indices: &[u32]) -> Option<Range<usize>> {
+pub fn consecutive(indices: &[u32]) -> Option<Range<usize>> {
     let first = *indices.first()?;
     let are_consecutive = (first..).zip(indices).all(|(expected, index)| expected == *index);
     are_consecutive.then(|| first as usize..first as usize + indices.len())

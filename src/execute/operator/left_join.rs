@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{BoxOperator, JoinShape, Matcher, Operator, Pairs};
-use crate::batch::Batch;
+use crate::batch::{Batch, consecutive};
 use crate::execute::expression::Compiled;
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::plan::Variable;
@@ -47,6 +47,12 @@ impl LeftJoin {
             batch.filter(&keep);
             let mut keep = keep.into_iter();
             rows.retain(|_| keep.next() == Some(true));
+        }
+        if let Some(rows) = consecutive(&rows).filter(|rows| rows.start <= current.next && last < rows.end) {
+            // Each row has found one, so that there are none in between.
+            current.joined[rows].fill(true);
+            current.next = last;
+            return Ok(batch);
         }
         rows.iter().for_each(|row| current.joined[*row as usize] = true);
         let alone = current.take_alone(last);
