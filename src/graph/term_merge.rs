@@ -250,7 +250,10 @@ impl<'a> MergedTerms<'a> {
         let mut names = FxHashMap::default();
         for (place, (_, layer)) in self.layers.iter().enumerate() {
             let ranks = self.ranks[place].iter().enumerate();
-            let found = ranks.filter(|(_, rank)| **rank != NONE && wanted.contains(**rank));
+            // A layer may have to be read up to the term, so that it is not asked for those of another.
+            let is_wanted =
+                |rank: u64| rank != NONE && wanted.contains(rank) && !names.contains_key(&self.iri(rank));
+            let found = ranks.filter(|(_, rank)| is_wanted(**rank));
             let (locals, found): (Vec<u64>, Vec<u64>) =
                 found.map(|(local, rank)| (local as u64, self.iri(*rank))).unzip();
             for (bits, key) in found.into_iter().zip(layer.keys_of(&locals)?) {
