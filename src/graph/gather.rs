@@ -216,7 +216,7 @@ impl Gatherer<'_> {
         }
         let found = self.interner.insert_key_if(key, |_| is_valid(term));
         let number = found.ok_or(Refused::Term)?;
-        Ok((kind as u64) << 60 | u64::from(number))
+        Ok((kind as u64) << TermId::KIND_SHIFT | u64::from(number))
     }
 
     /// Adds a quad whose triple a blank node reifies, and quads of that node: keys and values of an edge. IRIs are
@@ -255,7 +255,7 @@ impl Gatherer<'_> {
         let triple = self.interner.push_triple([subject, predicate, object]);
         self.key.clear();
         let kind = put_plain_key(&mut self.key, PlainTerm::Node(PlainNode::Blank(prefix, label)));
-        let reifier = (kind as u64) << 60 | u64::from(self.interner.push_key(&self.key));
+        let reifier = (kind as u64) << TermId::KIND_SHIFT | u64::from(self.interner.push_key(&self.key));
         let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
         self.reifier_rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {

@@ -9,8 +9,8 @@ use super::keys::Keys;
 use super::term_key::{put_term_key, put_triple_start_key};
 use crate::model::{TermId, TermKind};
 
-const KIND_SHIFT: u32 = 60;
-const LAYER_SHIFT: u32 = 48;
+const KIND_SHIFT: u32 = TermId::KIND_SHIFT;
+const LAYER_SHIFT: u32 = TermId::LAYER_SHIFT;
 const RANK_MASK: u64 = (1 << LAYER_SHIFT) - 1;
 const TRIPLE: u64 = TermKind::Triple as u64;
 

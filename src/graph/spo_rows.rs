@@ -5,6 +5,7 @@ use super::layer::{Input, RowOrder, RowSource, RowStream, for_each_rows};
 use super::row_sort::{RowRun, RowSorter, SortedRows};
 use super::term_merge::MergedTerms;
 use crate::block::Scratch;
+use crate::model::TermId;
 
 /// The rows of all sources, by their ids in the run, in the order of subject, predicate, object, graph.
 pub struct SpoRows<'a> {
@@ -90,8 +91,8 @@ fn renamed(
 
 /// Returns whether an id is inline or of this layer.
 fn is_of(bits: u64, layer: u16) -> bool {
-    match bits >> 60 {
-        1..=6 => (bits >> 48 & 0xFFF) as u16 == layer,
+    match bits >> TermId::KIND_SHIFT {
+        1..=6 => (bits >> TermId::LAYER_SHIFT) as u16 % TermId::LAYERS == layer,
         _ => true,
     }
 }

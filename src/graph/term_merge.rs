@@ -9,8 +9,8 @@ use super::layer::{Input, Layer, RankSet, TermStream};
 use super::term_key::{datatype_of_key, kind_of_key, parse_term_key};
 use crate::model::{NamedNode, Term, TermId, TermKind, pg, rdf, xsd};
 
-const KIND_SHIFT: u32 = 60;
-const LAYER_SHIFT: u32 = 48;
+const KIND_SHIFT: u32 = TermId::KIND_SHIFT;
+const LAYER_SHIFT: u32 = TermId::LAYER_SHIFT;
 const RANK_MASK: u64 = (1 << LAYER_SHIFT) - 1;
 const LAYER_MASK: u64 = (1 << (KIND_SHIFT - LAYER_SHIFT)) - 1;
 /// A rank that no term has.

@@ -95,6 +95,10 @@ impl TermId {
     pub const MAX: TermId = TermId(u64::MAX);
     /// How many dictionary layers there can be.
     pub const LAYERS: u16 = 1 << 12;
+    /// Where the kind begins in the bits of an id, for those who work on bits.
+    pub const KIND_SHIFT: u32 = PAYLOAD_BITS;
+    /// Where the layer begins in the bits of a dictionary id; below it stands the rank.
+    pub const LAYER_SHIFT: u32 = RANK_BITS;
 
     /// Returns the id of rank `rank` in dictionary layer `layer`.
     ///
