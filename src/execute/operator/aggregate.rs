@@ -276,23 +276,7 @@ impl Fold {
             State::Best(best) => {
                 let Some((wanted, order)) = extreme(&self.function) else { return Ok(()) };
                 let has_sorted = context.dataset.has_sorted_strings();
-                let mut others = Vec::new();
-                let mut rest = ids;
-                for run in groups.chunk_by(|a, b| a == b) {
-                    let (ids, after) = rest.split_at(run.len());
-                    rest = after;
-                    let group = run[0] as usize;
-                    if let Some((kind, id)) = extreme_of_one_kind(ids, wanted, has_sorted) {
-                        best[group].offer_sorted(kind, id, wanted);
-                        continue;
-                    }
-                    for id in ids {
-                        match SortedKind::of(*id, has_sorted) {
-                            Some(kind) => best[group].offer_sorted(kind, *id, wanted),
-                            None => others.push((group, *id)),
-                        }
-                    }
-                }
+                let others = offer_sorted(best, groups, ids, wanted, has_sorted);
                 let keys = sort_keys(&others.iter().map(|(_, id)| *id).collect::<Vec<_>>(), order, context)?;
                 // An error makes SPARQL's MIN and MAX one, as it does its SUM; Cypher does not look at null.
                 let counts = |id: TermId| order == SortOrder::Sparql || !id.is_undefined();
@@ -509,6 +493,33 @@ fn extreme(function: &AggregateFunction) -> Option<(Ordering, SortOrder)> {
         AggregateFunction::CypherMax => Some((Ordering::Greater, SortOrder::Cypher)),
         _ => None,
     }
+}
+
+/// Offers the ids of kinds that are in the order of their values to their groups; returns the others, each with its group.
+fn offer_sorted(
+    best: &mut [Best],
+    groups: &[u32],
+    mut ids: &[TermId],
+    wanted: Ordering,
+    has_strings: bool,
+) -> Vec<(usize, TermId)> {
+    let mut others = Vec::new();
+    for run in groups.chunk_by(|a, b| a == b) {
+        let (of_run, after) = ids.split_at(run.len());
+        ids = after;
+        let group = run[0] as usize;
+        if let Some((kind, id)) = extreme_of_one_kind(of_run, wanted, has_strings) {
+            best[group].offer_sorted(kind, id, wanted);
+            continue;
+        }
+        for id in of_run {
+            match SortedKind::of(*id, has_strings) {
+                Some(kind) => best[group].offer_sorted(kind, *id, wanted),
+                None => others.push((group, *id)),
+            }
+        }
+    }
+    others
 }
 
 /// Returns the least or the greatest of ids that are all of one kind whose ids are in the order of their values: so

@@ -87,22 +87,17 @@ impl MergeMatcher {
         }
     }
 
-    /// Adds the left rows, from the one at hand on, that have one match each and those side by side, as there is room for.
-    fn add_aligned(&mut self, pairs: &mut Pairs) {
-        if self.next.is_some() {
-            return;
-        }
-        let left = self.left.clone();
-        let left = &left.column(self.left_column)[self.row..];
-        // After a row of its own, those of the key before are at hand still.
-        self.seek(left[0]);
+    /// Adds the left rows, from the one at hand on, that have one match each and those side by side, as there is room for;
+    /// returns whether there are any. No match of the row at hand has been sought.
+    fn add_aligned(&mut self, pairs: &mut Pairs) -> bool {
+        let left = &self.left.column(self.left_column)[self.row..];
         let right = &self.rows.column(self.right_column)[self.begin..];
-        // One row is left, so that there is one at hand.
         let room = (2 * BATCH_ROWS - pairs.left.len()).min(left.len());
         let count = aligned(&left[..room], right);
         pairs.left.extend(self.row as u32..(self.row + count) as u32);
         pairs.right.extend(self.begin as u32..(self.begin + count) as u32);
         (self.row, self.begin) = (self.row + count, self.begin + count);
+        count > 0
     }
 
     /// Adds matches of the left row at hand, as many as there is room for; returns whether those were all.
@@ -145,7 +140,6 @@ impl Matcher for MergeMatcher {
         self.forget();
         let mut pairs = Pairs::default();
         while self.row < self.left.rows() && pairs.left.len() < 2 * BATCH_ROWS {
-            self.add_aligned(&mut pairs);
             let key = self.left.column(self.left_column)[self.row];
             let next = match self.next.or_else(|| self.seek(key)) {
                 Some(next) => next,
@@ -160,6 +154,9 @@ impl Matcher for MergeMatcher {
                     continue;
                 }
             };
+            if self.next.is_none() && self.add_aligned(&mut pairs) {
+                continue;
+            }
             if self.add_matches(key, next, &mut pairs)? {
                 (self.row, self.next) = (self.row + 1, None);
             }
