@@ -45,7 +45,7 @@ impl<'a, const N: usize> RowSorter<'a, N> {
     }
 
     /// As [`RowSorter::new`], for rows of which those with equal first places come sorted: so they do if
-    /// they come from an order that differs only in where that place stands.
+    /// they come from an order that differs only in where that place stands. Sorting takes as much memory again.
     pub fn by_first(scratch: &'a dyn Scratch, memory_bytes: usize) -> RowSorter<'a, N> {
         RowSorter { by_first: true, ..RowSorter::new(scratch, memory_bytes) }
     }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 
-use super::keys::Keys;
 use super::layer::{Input, for_each_rows};
 use super::manifest::{CHUNK_BYTES, PageEntry, Root, Section, encode_chunk};
 use super::output::{DictionaryWriter, Output, RowWriter};
@@ -115,9 +114,9 @@ pub fn gather_set(
     input: &Input<'_>,
     options: &WriteOptions<'_>,
 ) -> Result<(SortedTerms, Vec<Quad>), WriteError> {
-    let mut keys = Keys::default();
+    let mut keys = Vec::new();
     let terms = merge_terms(input, 0, |key| {
-        keys.push(key);
+        keys.push(key.to_vec());
         Ok(())
     })?;
     let mut quads = Vec::new();

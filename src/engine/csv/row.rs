@@ -164,7 +164,7 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Returns whether a term is well-formed, as IRIs of nodes are known to be.
-    fn is_valid(&self, term: PlainTerm<'_>, of_nodes: [&str; 2]) -> bool {
+    fn is_valid(&self, term: PlainTerm<'_>, of_nodes: &[&str]) -> bool {
         match term {
             PlainTerm::Node(PlainNode::Iri(iri)) if self.has_valid_starts && of_nodes.contains(&iri) => true,
             term => is_valid(term),
@@ -203,7 +203,7 @@ impl<'a> RowWriter<'a> {
         let mut has_quads = !labels.is_empty();
         let mut put = |subject: &str, predicate: &str, object: PlainTerm<'_>| {
             let quad = PlainQuad { subject: PlainNode::Iri(subject), predicate, object, graph: self.graph };
-            gatherer.insert_plain(&quad, &|term| self.is_valid(term, [&iri, &iri]))
+            gatherer.insert_plain(&quad, &|term| self.is_valid(term, &[&iri]))
         };
         for label in labels {
             put(&iri, rdf::TYPE.as_str(), node(label))?;
@@ -262,7 +262,7 @@ impl<'a> RowWriter<'a> {
             object: PlainTerm::Node(PlainNode::Iri(&object)),
             graph: self.graph,
         };
-        let is_valid = |term: PlainTerm<'_>| self.is_valid(term, [&subject, &object]);
+        let is_valid = |term: PlainTerm<'_>| self.is_valid(term, &[&subject, &object]);
         if !has_properties && !self.has_twin(chunk, row) {
             return Ok(gatherer.insert_plain(&quad, &is_valid)?);
         }

@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::decimals::Decimals;
-use super::shape::{DICTIONARY_BYTES, Flat, Shape};
+use super::shape::{CONSTANT_BYTES, DICTIONARY_BYTES, Flat, Shape};
 use super::{
     COLUMN_VALUES_MAX, CONSTANT, DELTA, DEPTH_DECIMAL, DEPTH_FLAT, DEPTH_SPLIT, DICTIONARY, PAYLOAD_MASK,
     RUN_LENGTH, SAWTOOTH, TAG_SHIFT, TAG_SPLIT,
@@ -10,8 +10,6 @@ use super::{
 use crate::graph::bits::{pack, packed_len, width_of};
 use crate::graph::cursor::{put_u16, put_u64};
 
-/// What a constant takes.
-const CONSTANT_BYTES: usize = 9;
 /// What runs take besides their heads and lengths.
 const RUNS_BYTES: usize = 3;
 /// What a sawtooth takes besides its firsts, its lengths and its packed steps.
@@ -191,20 +189,22 @@ struct Distinct {
 impl Distinct {
     /// Returns them and how many bytes a dictionary of them takes, if fewer than `len`.
     fn shorter_than(len: usize, values: &[u64], shape: &Shape) -> Option<(usize, Distinct)> {
-        let dictionary_len = |distinct: &Flat| {
-            DICTIONARY_BYTES + distinct.len() + packed_len(values.len(), index_width(distinct.count))
+        // Of so many distinct values, which take so many bytes.
+        let dictionary_len = |distinct: usize, bytes: usize| {
+            DICTIONARY_BYTES + bytes + packed_len(values.len(), index_width(distinct))
         };
         if !shape.flat.falls {
-            let found = dictionary_len(&shape.heads());
+            let heads = shape.heads();
+            let found = dictionary_len(heads.count, heads.len());
             return (found < len).then(|| (found, Distinct::of_runs(values)));
         }
         let firsts = Firsts::of(values, shape.distinct_max(len))?;
         let count = firsts.distinct.len();
-        if shape.spread_len(count) + DICTIONARY_BYTES + packed_len(values.len(), index_width(count)) >= len {
+        if dictionary_len(count, shape.spread_len(count)) >= len {
             return None;
         }
         let distinct = Distinct::of_firsts(firsts, shape);
-        let found = dictionary_len(&Flat::of(distinct.values.iter().copied()));
+        let found = dictionary_len(count, Flat::of(distinct.values.iter().copied()).len());
         (found < len).then_some((found, distinct))
     }
 

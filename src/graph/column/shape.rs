@@ -6,9 +6,12 @@ use crate::graph::bits::{packed_len, width_of};
 
 /// What the length of a tooth is taken to need where the width of steps is chosen.
 const TOOTH_LENGTH_BITS: usize = 8;
-/// What a constant takes, and what other flat columns take besides their packed values.
-const CONSTANT_BYTES: usize = 9;
+/// What a constant takes.
+pub(super) const CONSTANT_BYTES: usize = 9;
+/// What other flat columns take besides their packed values.
 const FRAME_BYTES: usize = 10;
+/// What a dictionary takes besides its values and the indices.
+pub(super) const DICTIONARY_BYTES: usize = 3;
 /// The place of steps down among the counts of steps by width.
 const DOWN: usize = 65;
 
@@ -146,6 +149,3 @@ impl Shape {
         most.min(count)
     }
 }
-
-/// What a dictionary takes besides its values and the indices.
-pub(super) const DICTIONARY_BYTES: usize = 3;
