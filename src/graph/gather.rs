@@ -4,12 +4,15 @@
 use std::sync::atomic::{AtomicU16, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rustc_hash::FxHashMap;
+
 use super::interner::Interner;
 use super::part::Part;
-use super::term_key::{TERM_BYTES_MAX, put_lang_string_key, put_triple_start_key, put_typed_literal_key};
+use super::plain_term::{IriSeries, PlainNode, PlainQuad, PlainTerm};
+use super::term_key::TERM_BYTES_MAX;
 use super::{Malformed, WriteError};
 use crate::block::Scratch;
-use crate::model::{GraphName, Literal, NamedNode, NamedOrBlankNode, TermId, TermKind, pg};
+use crate::model::{GraphName, NamedOrBlankNode, TermId, TermKind, pg};
 
 /// A memory budget below this is taken for this.
 const MEMORY_BYTES_MIN: usize = 1 << 20;
@@ -52,6 +55,7 @@ impl<'a> Gathering<'a> {
             rows: Vec::new(),
             reifier_rows: Vec::new(),
             counted: 0,
+            numbered: Vec::new(),
             key: Vec::new(),
         }
     }
@@ -82,53 +86,6 @@ impl<'a> Gathering<'a> {
     }
 }
 
-/// The terms of a quad as they stand in a line of N-Quads, without escapes.
-pub struct PlainQuad<'a> {
-    pub subject: PlainNode<'a>,
-    pub predicate: &'a str,
-    pub object: PlainTerm<'a>,
-    pub graph: Option<PlainNode<'a>>,
-}
-
-#[derive(Clone, Copy)]
-pub enum PlainNode<'a> {
-    Iri(&'a str),
-    /// A label, and what is put before it.
-    Blank(&'a str, &'a str),
-}
-
-#[derive(Clone, Copy)]
-pub enum PlainTerm<'a> {
-    Node(PlainNode<'a>),
-    String(&'a str),
-    LangString(&'a str, &'a str),
-    Typed(&'a str, &'a str),
-    /// A literal by its inline id.
-    Inline(TermId),
-}
-
-impl PlainNode<'_> {
-    /// Returns how many bytes its text has.
-    fn len(self) -> usize {
-        match self {
-            PlainNode::Iri(iri) => iri.len(),
-            PlainNode::Blank(prefix, label) => prefix.len() + label.len(),
-        }
-    }
-}
-
-impl PlainTerm<'_> {
-    /// Returns how many bytes its texts have.
-    fn len(self) -> usize {
-        match self {
-            PlainTerm::Node(node) => node.len(),
-            PlainTerm::String(value) => value.len(),
-            PlainTerm::LangString(value, more) | PlainTerm::Typed(value, more) => value.len() + more.len(),
-            PlainTerm::Inline(_) => 0,
-        }
-    }
-}
-
 /// Why a plain quad was not taken.
 #[derive(Debug)]
 pub enum Refused {
@@ -146,6 +103,8 @@ pub struct Gatherer<'a> {
     reifier_rows: Vec<[u64; 4]>,
     /// How many of the rows were counted.
     counted: usize,
+    /// The ids of the nodes of each series, by their numbers.
+    numbered: Vec<FxHashMap<u64, u64>>,
     key: Vec<u8>,
 }
 
@@ -205,18 +164,46 @@ impl Gatherer<'_> {
         term: PlainTerm<'_>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<u64, Refused> {
-        if let Some(id) = inline_id(term) {
+        if let Some(id) = term.inline_id() {
             return Ok(id.to_bits());
         }
+        if let PlainTerm::Node(PlainNode::Numbered(series, number)) = term {
+            return self.numbered(series, number, is_valid);
+        }
+        self.intern(term, is_valid)
+    }
+
+    /// As [`Gatherer::plain`]; the text of one that came before is not looked at.
+    fn numbered(
+        &mut self,
+        series: &IriSeries,
+        number: u64,
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<u64, Refused> {
+        if self.numbered.len() <= series.place {
+            self.numbered.resize_with(series.place + 1, FxHashMap::default);
+        }
+        if let Some(id) = self.numbered[series.place].get(&number) {
+            return Ok(*id);
+        }
+        let id = self.intern(PlainTerm::Node(PlainNode::Numbered(series, number)), is_valid)?;
+        self.numbered[series.place].insert(number, id);
+        Ok(id)
+    }
+
+    fn intern(
+        &mut self,
+        term: PlainTerm<'_>,
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<u64, Refused> {
         let key = &mut self.key;
         key.clear();
-        let kind = put_plain_key(key, term);
+        let kind = term.put_key(key);
         if key.len() > TERM_BYTES_MAX {
             return Err(Refused::Term);
         }
-        let found = self.interner.insert_key_if(key, |_| is_valid(term));
-        let number = found.ok_or(Refused::Term)?;
-        Ok((kind as u64) << TermId::KIND_SHIFT | u64::from(number))
+        let number = self.interner.insert_key_if(key, |_| is_valid(term)).ok_or(Refused::Term)?;
+        Ok(id_of(kind, number))
     }
 
     /// Adds a quad whose triple a blank node reifies, and quads of that node: keys and values of an edge. IRIs are
@@ -249,13 +236,13 @@ impl Gatherer<'_> {
         let row = self.plain_row(quad, is_valid)?;
         let [subject, predicate, object, graph] = row;
         self.rows.push(row);
-        if !self.is_short_triple(quad) {
+        if !quad.is_short_triple() {
             return Err(Refused::Term);
         }
         let triple = self.interner.push_triple([subject, predicate, object]);
         self.key.clear();
-        let kind = put_plain_key(&mut self.key, PlainTerm::Node(PlainNode::Blank(prefix, label)));
-        let reifier = (kind as u64) << TermId::KIND_SHIFT | u64::from(self.interner.push_key(&self.key));
+        let kind = PlainTerm::Node(PlainNode::Blank(prefix, label)).put_key(&mut self.key);
+        let reifier = id_of(kind, self.interner.push_key(&self.key));
         let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
         self.reifier_rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {
@@ -264,22 +251,6 @@ impl Gatherer<'_> {
             self.reifier_rows.push([reifier, key, value, graph]);
         }
         Ok(())
-    }
-
-    /// Returns whether the triple term of a quad is no longer than dictionaries hold.
-    fn is_short_triple(&mut self, quad: &PlainQuad<'_>) -> bool {
-        let bytes = quad.subject.len() + quad.predicate.len() + quad.object.len();
-        // Zero bytes take two, and there are few others.
-        if bytes < TERM_BYTES_MAX / 4 {
-            return true;
-        }
-        let (mut subject, mut predicate) = (Vec::new(), Vec::new());
-        put_plain_key(&mut subject, PlainTerm::Node(quad.subject));
-        put_plain_key(&mut predicate, PlainTerm::Node(PlainNode::Iri(quad.predicate)));
-        self.key.clear();
-        put_triple_start_key(&mut self.key, &subject, &predicate);
-        put_plain_key(&mut self.key, quad.object);
-        self.key.len() <= TERM_BYTES_MAX
     }
 
     fn push(&mut self, row: [u64; 4]) -> Result<(), WriteError> {
@@ -299,7 +270,9 @@ impl Gatherer<'_> {
         }
         self.count();
         let rows_bytes = (self.rows.capacity() + self.reifier_rows.capacity()) * size_of::<[u64; 4]>();
-        if self.interner.memory_bytes() + rows_bytes > self.gathering.memory_bytes {
+        let numbered: usize = self.numbered.iter().map(FxHashMap::capacity).sum();
+        let numbered_bytes = numbered * size_of::<(u64, u64)>();
+        if self.interner.memory_bytes() + rows_bytes + numbered_bytes > self.gathering.memory_bytes {
             self.end_part(true)?;
         }
         Ok(())
@@ -313,6 +286,7 @@ impl Gatherer<'_> {
 
     fn end_part(&mut self, lay_down: bool) -> Result<(), WriteError> {
         let interner = std::mem::take(&mut self.interner);
+        self.numbered = Vec::new();
         // Blank nodes come before IRIs.
         let mut rows = std::mem::take(&mut self.reifier_rows);
         rows.append(&mut self.rows);
@@ -328,50 +302,8 @@ impl Gatherer<'_> {
     }
 }
 
-/// Returns the id of a term that is inline.
-fn inline_id(term: PlainTerm<'_>) -> Option<TermId> {
-    match term {
-        PlainTerm::Inline(id) => Some(id),
-        PlainTerm::Typed(value, datatype) if TermId::has_inline(datatype) => {
-            TermId::inline(&Literal::new_typed_literal(value, NamedNode::new_unchecked(datatype)))
-        }
-        _ => None,
-    }
-}
-
-/// Appends the key of a term; returns its kind.
-fn put_plain_key(key: &mut Vec<u8>, term: PlainTerm<'_>) -> TermKind {
-    match term {
-        PlainTerm::Node(PlainNode::Iri(iri)) => {
-            key.push(TermKind::NamedNode as u8);
-            key.extend_from_slice(iri.as_bytes());
-            TermKind::NamedNode
-        }
-        PlainTerm::Node(PlainNode::Blank(prefix, label)) => {
-            key.push(TermKind::BlankNode as u8);
-            key.extend_from_slice(prefix.as_bytes());
-            key.extend_from_slice(label.as_bytes());
-            TermKind::BlankNode
-        }
-        PlainTerm::String(value) => {
-            key.push(TermKind::String as u8);
-            key.extend_from_slice(value.as_bytes());
-            TermKind::String
-        }
-        PlainTerm::LangString(value, language) => {
-            put_lang_string_key(key, value, language, None);
-            TermKind::LangString
-        }
-        PlainTerm::Typed(value, datatype) => {
-            put_typed_literal_key(key, value, datatype);
-            TermKind::TypedLiteral
-        }
-        PlainTerm::Inline(id) => {
-            let literal = id.to_literal().expect("inline ids are of literals");
-            put_typed_literal_key(key, literal.value(), literal.datatype().as_str());
-            TermKind::TypedLiteral
-        }
-    }
+fn id_of(kind: TermKind, number: u32) -> u64 {
+    (kind as u64) << TermId::KIND_SHIFT | u64::from(number)
 }
 
 /// Gathers quads on this thread, all in memory.

@@ -22,6 +22,7 @@ mod manifest;
 mod ordered_terms;
 mod output;
 mod part;
+mod plain_term;
 mod row_file;
 mod row_sort;
 mod rows;
@@ -43,13 +44,14 @@ mod tests;
 pub use cursor::Malformed;
 pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
 pub use error::WriteError;
-pub use gather::{Gatherer, Gathering, PlainNode, PlainQuad, PlainTerm, Refused, gather};
+pub use gather::{Gatherer, Gathering, Refused, gather};
 pub use key_scan::NamedEdges;
 pub use layer::{
     Input, Layer, RowOrder, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows,
     used_terms,
 };
 pub use part::Part;
+pub use plain_term::{IriSeries, PlainNode, PlainQuad, PlainTerm};
 pub use row_sort::{RowSorter, SortedRows};
 pub use rows::{decode_quads, encode_quads};
 pub use run::Run;

@@ -6,7 +6,7 @@ use super::header::{Column, Header, Property, TableRows};
 use super::{CsvSyntax, TableContext};
 use crate::engine::lines::is_valid;
 use crate::execute::expression::list_of_literals;
-use crate::graph::{Gatherer, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
+use crate::graph::{Gatherer, IriSeries, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
 use crate::model::{GraphName, Literal, TermId, Vocabulary, pg, push_node_id, rdf, xsd};
 
 /// What is wrong with a row, and if nothing is, how its writing went.
@@ -36,7 +36,7 @@ struct CellWriter {
 enum Target {
     Nothing,
     Labels,
-    Reference { iri_start: String, predicate: String, is_incoming: bool },
+    Reference { nodes: IriSeries, predicate: String, is_incoming: bool },
 }
 
 struct PropertyWriter {
@@ -48,17 +48,37 @@ struct PropertyWriter {
 enum RowKind {
     Nodes {
         id: usize,
-        iri_start: String,
+        nodes: IriSeries,
         labels: Vec<String>,
     },
     Relationships {
-        start: (usize, String),
-        end: (usize, String),
+        start: (usize, IriSeries),
+        end: (usize, IriSeries),
         /// The column of types, and the type where it is empty.
         type_column: Option<usize>,
         predicate: Option<String>,
         has_properties: bool,
     },
+}
+
+/// The IRI of a node.
+enum NodeIri<'a> {
+    Numbered(&'a IriSeries, u64),
+    Text(String),
+}
+
+impl NodeIri<'_> {
+    fn node(&self) -> PlainNode<'_> {
+        match self {
+            NodeIri::Numbered(nodes, number) => PlainNode::Numbered(nodes, *number),
+            NodeIri::Text(iri) => PlainNode::Iri(iri),
+        }
+    }
+
+    /// Returns whether this is its text.
+    fn is(&self, iri: &str) -> bool {
+        matches!(self, NodeIri::Text(text) if text == iri)
+    }
 }
 
 /// The literal of a cell.
@@ -91,6 +111,16 @@ impl<'a> RowWriter<'a> {
     ) -> RowWriter<'a> {
         let vocabulary = context.vocabulary;
         let iri = |name: &str| vocabulary.iri(name).into_string();
+        let mut starts = Vec::new();
+        let mut nodes_of = |space: &str| {
+            let start = vocabulary.node_iri_start(space);
+            let place = starts.iter().position(|other| *other == start);
+            let place = place.unwrap_or_else(|| {
+                starts.push(start.clone());
+                starts.len() - 1
+            });
+            IriSeries::new(start, place)
+        };
         let cells: Vec<_> = header
             .fields
             .iter()
@@ -98,7 +128,7 @@ impl<'a> RowWriter<'a> {
                 target: match &field.column {
                     Column::Labels => Target::Labels,
                     Column::Reference { space, relationship_type, is_incoming } => Target::Reference {
-                        iri_start: vocabulary.node_iri_start(space),
+                        nodes: nodes_of(space),
                         predicate: iri(relationship_type),
                         is_incoming: *is_incoming,
                     },
@@ -109,19 +139,19 @@ impl<'a> RowWriter<'a> {
                 }),
             })
             .collect();
-        let end = |wanted: fn(&Column) -> Option<&String>| {
+        let mut end = |wanted: fn(&Column) -> Option<&String>| {
             let found = header.fields.iter().enumerate();
             let mut found = found.filter_map(|(index, field)| Some((index, wanted(&field.column)?)));
             let (index, space) = found.next().expect("a header has an id, or a start and an end");
-            (index, vocabulary.node_iri_start(space))
+            (index, nodes_of(space))
         };
         let rows = match rows {
             TableRows::Nodes { labels } => {
-                let (id, iri_start) = end(|column| match column {
+                let (id, nodes) = end(|column| match column {
                     Column::Id { space } => Some(space),
                     _ => None,
                 });
-                RowKind::Nodes { id, iri_start, labels: labels.iter().map(|label| iri(label)).collect() }
+                RowKind::Nodes { id, nodes, labels: labels.iter().map(|label| iri(label)).collect() }
             }
             TableRows::Relationships { relationship_type } => RowKind::Relationships {
                 start: end(|column| match column {
@@ -137,16 +167,7 @@ impl<'a> RowWriter<'a> {
                 has_properties: cells.iter().any(|cell| cell.property.is_some()),
             },
         };
-        let of_cells = cells.iter().filter_map(|cell| match &cell.target {
-            Target::Reference { iri_start, .. } => Some(iri_start),
-            _ => None,
-        });
-        let of_rows = match &rows {
-            RowKind::Nodes { iri_start, .. } => vec![iri_start],
-            RowKind::Relationships { start, end, .. } => vec![&start.1, &end.1],
-        };
-        let has_valid_starts =
-            of_cells.chain(of_rows).all(|start| is_valid(PlainTerm::Node(PlainNode::Iri(start))));
+        let has_valid_starts = starts.iter().all(|start| is_valid(PlainTerm::Node(PlainNode::Iri(start))));
         let graph = match context.graph {
             GraphName::NamedNode(name) => Some(PlainNode::Iri(name.as_str())),
             _ => None,
@@ -163,10 +184,15 @@ impl<'a> RowWriter<'a> {
         }
     }
 
-    /// Returns whether a term is well-formed, as IRIs of nodes are known to be.
-    fn is_valid(&self, term: PlainTerm<'_>, of_nodes: &[&str]) -> bool {
+    /// Returns whether a term is well-formed, as the IRIs of these nodes are known to be.
+    fn is_valid(&self, term: PlainTerm<'_>, of_nodes: &[&NodeIri<'_>]) -> bool {
         match term {
-            PlainTerm::Node(PlainNode::Iri(iri)) if self.has_valid_starts && of_nodes.contains(&iri) => true,
+            PlainTerm::Node(PlainNode::Numbered(..)) if self.has_valid_starts => true,
+            PlainTerm::Node(PlainNode::Iri(iri))
+                if self.has_valid_starts && of_nodes.iter().any(|node| node.is(iri)) =>
+            {
+                true
+            }
             term => is_valid(term),
         }
     }
@@ -174,8 +200,8 @@ impl<'a> RowWriter<'a> {
     /// Writes a row, the `number`th of its file as they are written. Relationships that are alike are neighbours.
     pub fn write(&self, chunk: &Chunk, row: usize, number: u64, gatherer: &mut Gatherer<'_>) -> Written {
         let written = match &self.rows {
-            RowKind::Nodes { id, iri_start, labels } => {
-                self.write_node(chunk, row, (*id, iri_start), labels, gatherer)
+            RowKind::Nodes { id, nodes, labels } => {
+                self.write_node(chunk, row, (*id, nodes), labels, gatherer)
             }
             RowKind::Relationships { .. } => self.write_relationship(chunk, row, number, gatherer),
         };
@@ -193,16 +219,16 @@ impl<'a> RowWriter<'a> {
         &self,
         chunk: &Chunk,
         row: usize,
-        (id, iri_start): (usize, &str),
+        (id, nodes): (usize, &IriSeries),
         labels: &[String],
         gatherer: &mut Gatherer<'_>,
     ) -> Result<(), BadRow> {
-        let iri = self.node_iri(chunk.cell(row, id), id, iri_start)?;
+        let iri = self.node_iri(chunk.cell(row, id), id, nodes)?;
         // A row is written whole or not at all.
         let values = self.values(chunk, row)?;
         let mut has_quads = !labels.is_empty();
-        let mut put = |subject: &str, predicate: &str, object: PlainTerm<'_>| {
-            let quad = PlainQuad { subject: PlainNode::Iri(subject), predicate, object, graph: self.graph };
+        let mut put = |subject: &NodeIri<'_>, predicate: &str, object: PlainTerm<'_>| {
+            let quad = PlainQuad { subject: subject.node(), predicate, object, graph: self.graph };
             gatherer.insert_plain(&quad, &|term| self.is_valid(term, &[&iri]))
         };
         for label in labels {
@@ -224,11 +250,11 @@ impl<'a> RowWriter<'a> {
                     }
                 }
                 Target::Reference { .. } if text.is_empty() => {}
-                Target::Reference { iri_start, predicate, is_incoming } => {
-                    let other = self.node_iri(text, column, iri_start)?;
+                Target::Reference { nodes, predicate, is_incoming } => {
+                    let other = self.node_iri(text, column, nodes)?;
                     match is_incoming {
-                        true => put(&other, predicate, node(&iri))?,
-                        false => put(&iri, predicate, node(&other))?,
+                        true => put(&other, predicate, PlainTerm::Node(iri.node()))?,
+                        false => put(&iri, predicate, PlainTerm::Node(other.node()))?,
                     }
                     has_quads = true;
                 }
@@ -257,9 +283,9 @@ impl<'a> RowWriter<'a> {
         let predicate = named.as_ref().or(predicate.as_ref());
         let predicate = predicate.ok_or_else(|| BadRow::Cell("the relationship has no type".to_owned()))?;
         let quad = PlainQuad {
-            subject: PlainNode::Iri(&subject),
+            subject: subject.node(),
             predicate,
-            object: PlainTerm::Node(PlainNode::Iri(&object)),
+            object: PlainTerm::Node(object.node()),
             graph: self.graph,
         };
         let is_valid = |term: PlainTerm<'_>| self.is_valid(term, &[&subject, &object]);
@@ -282,14 +308,17 @@ impl<'a> RowWriter<'a> {
         row > 0 && key(row - 1) == key(row) || row + 1 < chunk.rows() && key(row + 1) == key(row)
     }
 
-    fn node_iri(&self, id: &str, column: usize, iri_start: &str) -> Result<String, BadRow> {
+    fn node_iri<'r>(&self, id: &str, column: usize, nodes: &'r IriSeries) -> Result<NodeIri<'r>, BadRow> {
         if id.is_empty() {
             return Err(BadRow::Cell(format!("{} holds no id", self.place(column))));
         }
-        let mut iri = String::with_capacity(iri_start.len() + id.len());
-        iri.push_str(iri_start);
+        if let Some(number) = IriSeries::number_of(id) {
+            return Ok(NodeIri::Numbered(nodes, number));
+        }
+        let mut iri = String::with_capacity(nodes.start().len() + id.len());
+        iri.push_str(nodes.start());
         push_node_id(&mut iri, id);
-        Ok(iri)
+        Ok(NodeIri::Text(iri))
     }
 
     /// Returns the properties of a row; empty cells are absent ones.
