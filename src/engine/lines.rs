@@ -227,6 +227,8 @@ impl Lines<'_> {
 pub(super) fn is_valid(term: PlainTerm<'_>) -> bool {
     match term {
         PlainTerm::Node(PlainNode::Iri(iri)) | PlainTerm::Typed(_, iri) => Iri::parse(iri).is_ok(),
+        PlainTerm::Node(PlainNode::Constant(constant)) => Iri::parse(constant.iri()).is_ok(),
+        // Digits after an IRI leave it one.
         PlainTerm::Node(PlainNode::Numbered(series, _)) => Iri::parse(series.start()).is_ok(),
         PlainTerm::LangString(_, language) => Literal::new_language_tagged_literal("", language).is_ok(),
         PlainTerm::Node(PlainNode::Blank(..)) | PlainTerm::String(_) | PlainTerm::Inline(_) => true,

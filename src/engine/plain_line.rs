@@ -31,6 +31,7 @@ pub fn parse_plain<'a>(line: &'a str, syntax: &PlainSyntax<'a>) -> Option<PlainQ
         false => (syntax.graph, rest),
     };
     let rest = spaces(rest.strip_prefix('.')?);
+    let predicate = PlainNode::Iri(predicate);
     matches!(rest, "" | "\r").then_some(PlainQuad { subject, predicate, object, graph })
 }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::interner::Interner;
 use super::part::Part;
-use super::plain_term::{IriSeries, PlainNode, PlainQuad, PlainTerm};
+use super::plain_term::{IriConstant, IriSeries, PlainNode, PlainQuad, PlainTerm};
 use super::term_key::TERM_BYTES_MAX;
 use super::{Malformed, WriteError};
 use crate::block::Scratch;
@@ -55,6 +55,8 @@ impl<'a> Gathering<'a> {
             rows: Vec::new(),
             reifier_rows: Vec::new(),
             counted: 0,
+            constants: Vec::new(),
+            reifies: None,
             numbered: Vec::new(),
             key: Vec::new(),
         }
@@ -103,6 +105,10 @@ pub struct Gatherer<'a> {
     reifier_rows: Vec<[u64; 4]>,
     /// How many of the rows were counted.
     counted: usize,
+    /// The ids of the constants that came, by their places.
+    constants: Vec<Option<u64>>,
+    /// That of `rdf:reifies`, if it came with an edge.
+    reifies: Option<u64>,
     /// The ids of the nodes of each series, by their numbers.
     numbered: Vec<FxHashMap<u64, u64>>,
     key: Vec<u8>,
@@ -154,7 +160,7 @@ impl Gatherer<'_> {
             None => 0,
         };
         let subject = self.plain(PlainTerm::Node(quad.subject), is_valid)?;
-        let predicate = self.plain(PlainTerm::Node(PlainNode::Iri(quad.predicate)), is_valid)?;
+        let predicate = self.plain(PlainTerm::Node(quad.predicate), is_valid)?;
         let object = self.plain(quad.object, is_valid)?;
         Ok([subject, predicate, object, graph])
     }
@@ -164,16 +170,33 @@ impl Gatherer<'_> {
         term: PlainTerm<'_>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<u64, Refused> {
-        if let Some(id) = term.inline_id() {
-            return Ok(id.to_bits());
+        match term {
+            PlainTerm::Node(PlainNode::Constant(constant)) => self.constant(constant, is_valid),
+            PlainTerm::Node(PlainNode::Numbered(series, number)) => self.numbered(series, number, is_valid),
+            term => match term.inline_id() {
+                Some(id) => Ok(id.to_bits()),
+                None => self.intern(term, is_valid),
+            },
         }
-        if let PlainTerm::Node(PlainNode::Numbered(series, number)) = term {
-            return self.numbered(series, number, is_valid);
-        }
-        self.intern(term, is_valid)
     }
 
-    /// As [`Gatherer::plain`]; the text of one that came before is not looked at.
+    fn constant(
+        &mut self,
+        constant: &IriConstant,
+        is_valid: &impl Fn(PlainTerm<'_>) -> bool,
+    ) -> Result<u64, Refused> {
+        if let Some(Some(id)) = self.constants.get(constant.place) {
+            return Ok(*id);
+        }
+        let id = self.intern(PlainTerm::Node(PlainNode::Constant(constant)), is_valid)?;
+        if self.constants.len() <= constant.place {
+            self.constants.resize(constant.place + 1, None);
+        }
+        self.constants[constant.place] = Some(id);
+        Ok(id)
+    }
+
+    /// The text of one that came before is not looked at.
     fn numbered(
         &mut self,
         series: &IriSeries,
@@ -213,7 +236,7 @@ impl Gatherer<'_> {
         &mut self,
         quad: &PlainQuad<'_>,
         reifier: [&str; 2],
-        properties: impl Iterator<Item = (&'p str, PlainTerm<'p>)>,
+        properties: impl Iterator<Item = (PlainNode<'p>, PlainTerm<'p>)>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
         let (start, of_reifiers) = (self.rows.len(), self.reifier_rows.len());
@@ -230,7 +253,7 @@ impl Gatherer<'_> {
         &mut self,
         quad: &PlainQuad<'_>,
         [prefix, label]: [&str; 2],
-        properties: impl Iterator<Item = (&'p str, PlainTerm<'p>)>,
+        properties: impl Iterator<Item = (PlainNode<'p>, PlainTerm<'p>)>,
         is_valid: &impl Fn(PlainTerm<'_>) -> bool,
     ) -> Result<(), Refused> {
         let row = self.plain_row(quad, is_valid)?;
@@ -243,14 +266,23 @@ impl Gatherer<'_> {
         self.key.clear();
         let kind = PlainTerm::Node(PlainNode::Blank(prefix, label)).put_key(&mut self.key);
         let reifier = id_of(kind, self.interner.push_key(&self.key));
-        let reifies = self.plain(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
+        let reifies = self.reifies(is_valid)?;
         self.reifier_rows.push([reifier, reifies, triple.to_bits(), graph]);
         for (key, value) in properties {
-            let key = self.plain(PlainTerm::Node(PlainNode::Iri(key)), is_valid)?;
+            let key = self.plain(PlainTerm::Node(key), is_valid)?;
             let value = self.plain(value, is_valid)?;
             self.reifier_rows.push([reifier, key, value, graph]);
         }
         Ok(())
+    }
+
+    fn reifies(&mut self, is_valid: &impl Fn(PlainTerm<'_>) -> bool) -> Result<u64, Refused> {
+        if let Some(reifies) = self.reifies {
+            return Ok(reifies);
+        }
+        let reifies = self.intern(PlainTerm::Node(PlainNode::Iri(pg::REIFIES.as_str())), is_valid)?;
+        self.reifies = Some(reifies);
+        Ok(reifies)
     }
 
     fn push(&mut self, row: [u64; 4]) -> Result<(), WriteError> {
@@ -286,7 +318,7 @@ impl Gatherer<'_> {
 
     fn end_part(&mut self, lay_down: bool) -> Result<(), WriteError> {
         let interner = std::mem::take(&mut self.interner);
-        self.numbered = Vec::new();
+        (self.constants, self.reifies, self.numbered) = Default::default();
         // Blank nodes come before IRIs.
         let mut rows = std::mem::take(&mut self.reifier_rows);
         rows.append(&mut self.rows);

@@ -51,7 +51,7 @@ pub use layer::{
     used_terms,
 };
 pub use part::Part;
-pub use plain_term::{IriSeries, PlainNode, PlainQuad, PlainTerm};
+pub use plain_term::{IriConstant, IriSeries, PlainNode, PlainQuad, PlainTerm};
 pub use row_sort::{RowSorter, SortedRows};
 pub use rows::{decode_quads, encode_quads};
 pub use run::Run;

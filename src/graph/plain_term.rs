@@ -6,7 +6,7 @@ use crate::model::{Literal, NamedNode, TermId, TermKind};
 /// The terms of a quad as they stand in a line of N-Quads, without escapes.
 pub struct PlainQuad<'a> {
     pub subject: PlainNode<'a>,
-    pub predicate: &'a str,
+    pub predicate: PlainNode<'a>,
     pub object: PlainTerm<'a>,
     pub graph: Option<PlainNode<'a>>,
 }
@@ -14,6 +14,7 @@ pub struct PlainQuad<'a> {
 #[derive(Clone, Copy)]
 pub enum PlainNode<'a> {
     Iri(&'a str),
+    Constant(&'a IriConstant),
     /// The IRI that a series has for a number.
     Numbered(&'a IriSeries, u64),
     /// A label, and what is put before it.
@@ -28,6 +29,25 @@ pub enum PlainTerm<'a> {
     Typed(&'a str, &'a str),
     /// A literal by its inline id.
     Inline(TermId),
+}
+
+/// An IRI that comes many times, such as a predicate.
+#[derive(Debug)]
+pub struct IriConstant {
+    iri: String,
+    /// Its own among all constants that a gatherer is handed, which count from 0.
+    pub(super) place: usize,
+}
+
+impl IriConstant {
+    /// A gatherer that is handed several has a `place` for each, from 0 on.
+    pub fn new(iri: String, place: usize) -> IriConstant {
+        IriConstant { iri, place }
+    }
+
+    pub fn iri(&self) -> &str {
+        &self.iri
+    }
 }
 
 /// IRIs that are alike but for a decimal number at their end, such as those of the nodes of one kind.
@@ -71,9 +91,29 @@ impl PlainNode<'_> {
     fn len(self) -> usize {
         match self {
             PlainNode::Iri(iri) => iri.len(),
+            PlainNode::Constant(constant) => constant.iri.len(),
             PlainNode::Numbered(series, _) => series.start.len() + IriSeries::DIGITS_MAX,
             PlainNode::Blank(prefix, label) => prefix.len() + label.len(),
         }
+    }
+
+    /// Appends the key of the term; returns its kind.
+    fn put_key(self, key: &mut Vec<u8>) -> TermKind {
+        let kind = match self {
+            PlainNode::Blank(..) => TermKind::BlankNode,
+            PlainNode::Iri(_) | PlainNode::Constant(_) | PlainNode::Numbered(..) => TermKind::NamedNode,
+        };
+        key.push(kind as u8);
+        match self {
+            PlainNode::Iri(iri) => key.extend_from_slice(iri.as_bytes()),
+            PlainNode::Constant(constant) => key.extend_from_slice(constant.iri.as_bytes()),
+            PlainNode::Numbered(series, number) => series.put(number, key),
+            PlainNode::Blank(prefix, label) => {
+                key.extend_from_slice(prefix.as_bytes());
+                key.extend_from_slice(label.as_bytes());
+            }
+        }
+        kind
     }
 }
 
@@ -87,7 +127,7 @@ impl PlainQuad<'_> {
         }
         let (mut subject, mut predicate, mut key) = (Vec::new(), Vec::new(), Vec::new());
         PlainTerm::Node(self.subject).put_key(&mut subject);
-        PlainTerm::Node(PlainNode::Iri(self.predicate)).put_key(&mut predicate);
+        PlainTerm::Node(self.predicate).put_key(&mut predicate);
         put_triple_start_key(&mut key, &subject, &predicate);
         self.object.put_key(&mut key);
         key.len() <= TERM_BYTES_MAX
@@ -119,22 +159,7 @@ impl PlainTerm<'_> {
     /// Appends the key of the term; returns its kind.
     pub(super) fn put_key(self, key: &mut Vec<u8>) -> TermKind {
         match self {
-            PlainTerm::Node(PlainNode::Iri(iri)) => {
-                key.push(TermKind::NamedNode as u8);
-                key.extend_from_slice(iri.as_bytes());
-                TermKind::NamedNode
-            }
-            PlainTerm::Node(PlainNode::Numbered(series, number)) => {
-                key.push(TermKind::NamedNode as u8);
-                series.put(number, key);
-                TermKind::NamedNode
-            }
-            PlainTerm::Node(PlainNode::Blank(prefix, label)) => {
-                key.push(TermKind::BlankNode as u8);
-                key.extend_from_slice(prefix.as_bytes());
-                key.extend_from_slice(label.as_bytes());
-                TermKind::BlankNode
-            }
+            PlainTerm::Node(node) => node.put_key(key),
             PlainTerm::String(value) => {
                 key.push(TermKind::String as u8);
                 key.extend_from_slice(value.as_bytes());

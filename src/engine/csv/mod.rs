@@ -179,18 +179,21 @@ impl TableLayout {
             let mut bytes = [0; 8];
             let length = cell.len().min(8);
             bytes[..length].copy_from_slice(&cell.as_bytes()[..length]);
-            u64::from_be_bytes(bytes)
+            u128::from(u64::from_be_bytes(bytes))
         };
         let key = |row: u32| {
             let row = row as usize;
-            (begin(chunk.cell(row, start)), begin(chunk.cell(row, end)))
+            begin(chunk.cell(row, start)) << 64 | begin(chunk.cell(row, end))
         };
-        let mut keyed: Vec<((u64, u64), u32)> = rows.map(|row| (key(row), row)).collect();
+        let mut keyed: Vec<(u128, u32)> = rows.map(|row| (key(row), row)).collect();
         let whole = |row: u32| {
             let row = row as usize;
             (chunk.cell(row, start), chunk.cell(row, end), self.header.type_cell(chunk, row), row)
         };
-        keyed.sort_unstable_by(|(a, row), (b, other)| a.cmp(b).then_with(|| whole(*row).cmp(&whole(*other))));
+        keyed.sort_unstable_by_key(|(key, _)| *key);
+        for alike in keyed.chunk_by_mut(|(a, _), (b, _)| a == b).filter(|alike| alike.len() > 1) {
+            alike.sort_unstable_by(|(_, row), (_, other)| whole(*row).cmp(&whole(*other)));
+        }
         keyed.into_iter().map(|(_, row)| row).collect()
     }
 }

@@ -6,7 +6,7 @@ use super::header::{Column, Header, Property, TableRows};
 use super::{CsvSyntax, TableContext};
 use crate::engine::lines::is_valid;
 use crate::execute::expression::list_of_literals;
-use crate::graph::{Gatherer, IriSeries, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
+use crate::graph::{Gatherer, IriConstant, IriSeries, PlainNode, PlainQuad, PlainTerm, Refused, WriteError};
 use crate::model::{GraphName, Literal, TermId, Vocabulary, pg, push_node_id, rdf, xsd};
 
 /// What is wrong with a row, and if nothing is, how its writing went.
@@ -23,6 +23,7 @@ pub struct RowWriter<'a> {
     /// What the labels of reifiers begin with.
     blank_prefix: &'a str,
     header: &'a Header,
+    rdf_type: IriConstant,
     /// Whether what the IRIs of nodes begin with is well-formed; then they are, for ids are escaped.
     has_valid_starts: bool,
 }
@@ -36,11 +37,11 @@ struct CellWriter {
 enum Target {
     Nothing,
     Labels,
-    Reference { nodes: IriSeries, predicate: String, is_incoming: bool },
+    Reference { nodes: IriSeries, predicate: IriConstant, is_incoming: bool },
 }
 
 struct PropertyWriter {
-    predicate: String,
+    predicate: IriConstant,
     cell_type: CellType,
     is_list: bool,
 }
@@ -49,14 +50,14 @@ enum RowKind {
     Nodes {
         id: usize,
         nodes: IriSeries,
-        labels: Vec<String>,
+        labels: Vec<IriConstant>,
     },
     Relationships {
         start: (usize, IriSeries),
         end: (usize, IriSeries),
         /// The column of types, and the type where it is empty.
         type_column: Option<usize>,
-        predicate: Option<String>,
+        predicate: Option<IriConstant>,
         has_properties: bool,
     },
 }
@@ -101,57 +102,71 @@ impl CellValue<'_> {
     }
 }
 
-impl<'a> RowWriter<'a> {
-    pub fn new(
-        header: &'a Header,
-        rows: &TableRows,
-        syntax: CsvSyntax,
-        context: &TableContext<'a>,
-        blank_prefix: &'a str,
-    ) -> RowWriter<'a> {
-        let vocabulary = context.vocabulary;
-        let iri = |name: &str| vocabulary.iri(name).into_string();
-        let mut starts = Vec::new();
-        let mut nodes_of = |space: &str| {
-            let start = vocabulary.node_iri_start(space);
-            let place = starts.iter().position(|other| *other == start);
-            let place = place.unwrap_or_else(|| {
-                starts.push(start.clone());
-                starts.len() - 1
-            });
-            IriSeries::new(start, place)
-        };
-        let cells: Vec<_> = header
-            .fields
-            .iter()
-            .map(|field| CellWriter {
-                target: match &field.column {
-                    Column::Labels => Target::Labels,
-                    Column::Reference { space, relationship_type, is_incoming } => Target::Reference {
-                        nodes: nodes_of(space),
-                        predicate: iri(relationship_type),
-                        is_incoming: *is_incoming,
-                    },
-                    _ => Target::Nothing,
-                },
-                property: field.property.as_ref().map(|Property { key, cell_type, is_list }| {
-                    PropertyWriter { predicate: iri(key), cell_type: *cell_type, is_list: *is_list }
-                }),
-            })
-            .collect();
+/// The IRIs of a table as a gatherer finds them quickly.
+struct Iris<'a> {
+    vocabulary: &'a Vocabulary,
+    /// What those of each series begin with.
+    starts: Vec<String>,
+    constants: usize,
+}
+
+impl Iris<'_> {
+    /// Returns those of the nodes of an id space.
+    fn nodes(&mut self, space: &str) -> IriSeries {
+        let start = self.vocabulary.node_iri_start(space);
+        let place = self.starts.iter().position(|other| *other == start);
+        let place = place.unwrap_or_else(|| {
+            self.starts.push(start.clone());
+            self.starts.len() - 1
+        });
+        IriSeries::new(start, place)
+    }
+
+    fn named(&mut self, name: &str) -> IriConstant {
+        self.constant(self.vocabulary.iri(name).into_string())
+    }
+
+    fn constant(&mut self, iri: String) -> IriConstant {
+        self.constants += 1;
+        IriConstant::new(iri, self.constants - 1)
+    }
+}
+
+fn cell_writers(header: &Header, iris: &mut Iris<'_>) -> Vec<CellWriter> {
+    let fields = header.fields.iter().map(|field| CellWriter {
+        target: match &field.column {
+            Column::Labels => Target::Labels,
+            Column::Reference { space, relationship_type, is_incoming } => Target::Reference {
+                nodes: iris.nodes(space),
+                predicate: iris.named(relationship_type),
+                is_incoming: *is_incoming,
+            },
+            _ => Target::Nothing,
+        },
+        property: field.property.as_ref().map(|Property { key, cell_type, is_list }| PropertyWriter {
+            predicate: iris.named(key),
+            cell_type: *cell_type,
+            is_list: *is_list,
+        }),
+    });
+    fields.collect()
+}
+
+impl RowKind {
+    fn of(header: &Header, rows: &TableRows, has_properties: bool, iris: &mut Iris<'_>) -> RowKind {
         let mut end = |wanted: fn(&Column) -> Option<&String>| {
             let found = header.fields.iter().enumerate();
             let mut found = found.filter_map(|(index, field)| Some((index, wanted(&field.column)?)));
             let (index, space) = found.next().expect("a header has an id, or a start and an end");
-            (index, nodes_of(space))
+            (index, iris.nodes(space))
         };
-        let rows = match rows {
+        match rows {
             TableRows::Nodes { labels } => {
                 let (id, nodes) = end(|column| match column {
                     Column::Id { space } => Some(space),
                     _ => None,
                 });
-                RowKind::Nodes { id, nodes, labels: labels.iter().map(|label| iri(label)).collect() }
+                RowKind::Nodes { id, nodes, labels: labels.iter().map(|label| iris.named(label)).collect() }
             }
             TableRows::Relationships { relationship_type } => RowKind::Relationships {
                 start: end(|column| match column {
@@ -163,10 +178,28 @@ impl<'a> RowWriter<'a> {
                     _ => None,
                 }),
                 type_column: header.position(|column| *column == Column::RelationshipType),
-                predicate: relationship_type.as_deref().map(iri),
-                has_properties: cells.iter().any(|cell| cell.property.is_some()),
+                predicate: relationship_type.as_deref().map(|name| iris.named(name)),
+                has_properties,
             },
-        };
+        }
+    }
+}
+
+impl<'a> RowWriter<'a> {
+    pub fn new(
+        header: &'a Header,
+        rows: &TableRows,
+        syntax: CsvSyntax,
+        context: &TableContext<'a>,
+        blank_prefix: &'a str,
+    ) -> RowWriter<'a> {
+        let vocabulary = context.vocabulary;
+        let mut iris = Iris { vocabulary, starts: Vec::new(), constants: 0 };
+        let cells = cell_writers(header, &mut iris);
+        let has_properties = cells.iter().any(|cell| cell.property.is_some());
+        let rows = RowKind::of(header, rows, has_properties, &mut iris);
+        let rdf_type = iris.constant(rdf::TYPE.as_str().to_owned());
+        let starts = iris.starts;
         let has_valid_starts = starts.iter().all(|start| is_valid(PlainTerm::Node(PlainNode::Iri(start))));
         let graph = match context.graph {
             GraphName::NamedNode(name) => Some(PlainNode::Iri(name.as_str())),
@@ -180,6 +213,7 @@ impl<'a> RowWriter<'a> {
             graph,
             blank_prefix,
             header,
+            rdf_type,
             has_valid_starts,
         }
     }
@@ -220,19 +254,20 @@ impl<'a> RowWriter<'a> {
         chunk: &Chunk,
         row: usize,
         (id, nodes): (usize, &IriSeries),
-        labels: &[String],
+        labels: &[IriConstant],
         gatherer: &mut Gatherer<'_>,
     ) -> Result<(), BadRow> {
         let iri = self.node_iri(chunk.cell(row, id), id, nodes)?;
         // A row is written whole or not at all.
         let values = self.values(chunk, row)?;
         let mut has_quads = !labels.is_empty();
-        let mut put = |subject: &NodeIri<'_>, predicate: &str, object: PlainTerm<'_>| {
+        let mut put = |subject: &NodeIri<'_>, predicate: &IriConstant, object: PlainTerm<'_>| {
+            let predicate = PlainNode::Constant(predicate);
             let quad = PlainQuad { subject: subject.node(), predicate, object, graph: self.graph };
             gatherer.insert_plain(&quad, &|term| self.is_valid(term, &[&iri]))
         };
         for label in labels {
-            put(&iri, rdf::TYPE.as_str(), node(label))?;
+            put(&iri, &self.rdf_type, PlainTerm::Node(PlainNode::Constant(label)))?;
         }
         for (predicate, value) in &values {
             put(&iri, predicate, value.term())?;
@@ -245,7 +280,7 @@ impl<'a> RowWriter<'a> {
                 Target::Labels => {
                     for label in self.items(text) {
                         let label = self.vocabulary.iri(label);
-                        put(&iri, rdf::TYPE.as_str(), node(label.as_str()))?;
+                        put(&iri, &self.rdf_type, node(label.as_str()))?;
                         has_quads = true;
                     }
                 }
@@ -261,7 +296,7 @@ impl<'a> RowWriter<'a> {
             }
         }
         if !has_quads {
-            put(&iri, rdf::TYPE.as_str(), node(pg::NODE.as_str()))?;
+            put(&iri, &self.rdf_type, node(pg::NODE.as_str()))?;
         }
         Ok(())
     }
@@ -280,8 +315,11 @@ impl<'a> RowWriter<'a> {
         let object = self.node_iri(chunk.cell(row, end.0), end.0, &end.1)?;
         let named = type_column.map(|column| chunk.cell(row, column).trim()).filter(|name| !name.is_empty());
         let named = named.map(|name| self.vocabulary.iri(name).into_string());
-        let predicate = named.as_ref().or(predicate.as_ref());
-        let predicate = predicate.ok_or_else(|| BadRow::Cell("the relationship has no type".to_owned()))?;
+        let predicate = match (&named, predicate) {
+            (Some(named), _) => PlainNode::Iri(named),
+            (None, Some(predicate)) => PlainNode::Constant(predicate),
+            (None, None) => return Err(BadRow::Cell("the relationship has no type".to_owned())),
+        };
         let quad = PlainQuad {
             subject: subject.node(),
             predicate,
@@ -293,7 +331,8 @@ impl<'a> RowWriter<'a> {
             return Ok(gatherer.insert_plain(&quad, &is_valid)?);
         }
         let values = self.values(chunk, row)?;
-        let properties = values.iter().map(|(predicate, value)| (*predicate, value.term()));
+        let properties =
+            values.iter().map(|(predicate, value)| (PlainNode::Constant(predicate), value.term()));
         let label = edge_label(number);
         let reifier = [self.blank_prefix, label.as_str()];
         Ok(gatherer.insert_edge(&quad, reifier, properties, &is_valid)?)
@@ -322,7 +361,11 @@ impl<'a> RowWriter<'a> {
     }
 
     /// Returns the properties of a row; empty cells are absent ones.
-    fn values<'r>(&'r self, chunk: &'r Chunk, row: usize) -> Result<Vec<(&'r str, CellValue<'r>)>, BadRow> {
+    fn values<'r>(
+        &'r self,
+        chunk: &'r Chunk,
+        row: usize,
+    ) -> Result<Vec<(&'r IriConstant, CellValue<'r>)>, BadRow> {
         let mut values = Vec::with_capacity(self.cells.len());
         for (column, cell) in self.cells.iter().enumerate() {
             let text = chunk.cell(row, column);
@@ -332,7 +375,7 @@ impl<'a> RowWriter<'a> {
                     let list = if property.is_list { "[]" } else { "" };
                     BadRow::Cell(format!("{}: '{text}' is no {name}{list}", self.place(column)))
                 })?;
-                values.push((property.predicate.as_str(), value));
+                values.push((&property.predicate, value));
             }
         }
         Ok(values)

@@ -112,71 +112,96 @@ fn flat(out: &mut Vec<u8>, values: &[u64], shape: &Flat) {
     }
 }
 
+/// Where the parts of a column begin: its runs of equal values, or its teeth.
+struct Parts {
+    /// After the last, the end.
+    starts: [u16; COLUMN_VALUES_MAX + 1],
+    count: usize,
+}
+
+impl Parts {
+    /// Cuts values where one and the next are not of one part. No branch hangs on that: it is hard to foresee.
+    fn of(values: &[u64], is_one_part: impl Fn(u64, u64) -> bool) -> Parts {
+        const { assert!(COLUMN_VALUES_MAX < u16::MAX as usize) };
+        let mut parts = Parts { starts: [0; COLUMN_VALUES_MAX + 1], count: 1 };
+        for (place, (value, next)) in (1..).zip(values.iter().zip(values.iter().skip(1))) {
+            parts.put(place);
+            parts.count += usize::from(!is_one_part(*value, *next));
+        }
+        parts.put(values.len() as u16);
+        parts
+    }
+
+    fn put(&mut self, place: u16) {
+        if let Some(start) = self.starts.get_mut(self.count) {
+            *start = place;
+        }
+    }
+
+    /// Returns the first value of each.
+    fn firsts(&self, values: &[u64]) -> impl Iterator<Item = u64> {
+        let first = |start: &u16| values.get(usize::from(*start)).copied().unwrap_or_default();
+        self.starts.iter().take(self.count).map(first)
+    }
+
+    /// Returns what is written of the length of each: how many values come after its first.
+    fn lengths(&self) -> impl Iterator<Item = u64> {
+        let ends = self.starts.iter().skip(1).take(self.count);
+        ends.zip(&self.starts).map(|(end, start)| u64::from(end - start) - 1)
+    }
+
+    /// Appends the firsts and the lengths of all as columns.
+    fn put_columns(&self, out: &mut Vec<u8>, values: &[u64]) {
+        put_u16(out, self.count as u16);
+        encode(out, &self.firsts(values).collect::<Vec<_>>(), DEPTH_FLAT);
+        encode(out, &self.lengths().collect::<Vec<_>>(), DEPTH_FLAT);
+    }
+}
+
 /// Returns how many bytes the runs of equal values take; `None` if certainly no fewer than `len`.
 fn run_length_len(values: &[u64], shape: &Shape, len: usize) -> Option<usize> {
     let heads = RUNS_BYTES + shape.heads().len();
     if heads + CONSTANT_BYTES >= len {
         return None;
     }
-    let lengths = Flat::of(values.chunk_by(|a, b| a == b).map(length_of));
-    Some(heads + lengths.len())
-}
-
-/// Returns what is written of a run or a tooth: how many values come after its first.
-fn length_of(part: &[u64]) -> u64 {
-    part.len() as u64 - 1
+    let runs = Parts::of(values, |value, next| value == next);
+    Some(heads + Flat::of(runs.lengths()).len())
 }
 
 fn run_length(out: &mut Vec<u8>, values: &[u64]) {
-    let (mut heads, mut lengths) = (Vec::new(), Vec::new());
-    for run in values.chunk_by(|a, b| a == b) {
-        heads.extend(run.first());
-        lengths.push(length_of(run));
-    }
     out.push(RUN_LENGTH);
-    put_u16(out, heads.len() as u16);
-    encode(out, &heads, DEPTH_FLAT);
-    encode(out, &lengths, DEPTH_FLAT);
+    Parts::of(values, |value, next| value == next).put_columns(out, values);
 }
 
 /// Returns the width of steps for a sawtooth, and how many bytes it takes; `None` if certainly no fewer than `len`.
 fn sawtooth_len(values: &[u64], shape: &Shape, len: usize) -> Option<(u8, usize)> {
-    let (width, teeth) = shape.teeth();
-    let steps = TEETH_BYTES + packed_len(values.len() - teeth, width);
-    if steps + 2 * CONSTANT_BYTES + packed_len(teeth, 1) >= len {
+    let (width, count) = shape.teeth();
+    let steps = TEETH_BYTES + packed_len(values.len() - count, width);
+    if steps + 2 * CONSTANT_BYTES + packed_len(count, 1) >= len {
         return None;
     }
-    let (mut firsts, mut lengths) = (Flat::default(), Flat::default());
-    for tooth in values.chunk_by(is_step_within(width)) {
-        tooth.first().iter().for_each(|first| firsts.push(**first));
-        lengths.push(length_of(tooth));
-    }
-    Some((width, steps + firsts.len() + lengths.len()))
+    let teeth = Parts::of(values, is_step_within(width));
+    Some((width, steps + Flat::of(teeth.firsts(values)).len() + Flat::of(teeth.lengths()).len()))
 }
 
 /// Returns whether from one value to the next is a step up of at most so many bits.
-fn is_step_within(width: u8) -> impl Fn(&u64, &u64) -> bool {
+fn is_step_within(width: u8) -> impl Fn(u64, u64) -> bool {
     let widest = if width == 0 { 0 } else { u64::MAX >> (64 - width) };
     move |value, next| {
-        let (step, falls) = next.overflowing_sub(*value);
-        !falls && step <= widest
+        let (step, falls) = next.overflowing_sub(value);
+        !falls & (step <= widest)
     }
 }
 
 /// Sorted lists one after another, such as the subjects of each object: where each begins, and steps within them. A
 /// step that is too wide begins a tooth as well.
 fn sawtooth(out: &mut Vec<u8>, values: &[u64], width: u8) {
-    let (mut firsts, mut lengths, mut steps) = (Vec::new(), Vec::new(), Vec::with_capacity(values.len()));
-    for tooth in values.chunk_by(is_step_within(width)) {
-        firsts.extend(tooth.first());
-        lengths.push(length_of(tooth));
-        steps.extend(tooth.iter().skip(1).zip(tooth).map(|(next, value)| next - value));
-    }
+    let is_within = is_step_within(width);
     out.push(SAWTOOTH);
-    put_u16(out, firsts.len() as u16);
-    encode(out, &firsts, DEPTH_FLAT);
-    encode(out, &lengths, DEPTH_FLAT);
+    Parts::of(values, &is_within).put_columns(out, values);
     out.push(width);
+    let steps = values.iter().skip(1).zip(values).filter(|(next, value)| is_within(**value, **next));
+    let steps: Vec<u64> = steps.map(|(next, value)| next - value).collect();
     pack(out, steps.into_iter(), width);
 }
 
