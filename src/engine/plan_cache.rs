@@ -349,6 +349,24 @@ mod tests {
     }
 
     #[test]
+    fn alternatives_that_a_request_brings_are_looked_up() {
+        let engine = Engine::with_workspace();
+        ask(&engine, "UNWIND range(0, 99) AS k CREATE (:A {key: k, name: 'n' + k})", &[]);
+        let parameters = [("a", 3), ("b", 50)].map(|(name, key)| (name.to_owned(), Value::Integer(key)));
+        for condition in ["n.key = $a OR n.key = $b", "n.key IN [$a, $b]", "$b = n.key OR n.key = $a"] {
+            let text = format!("MATCH (n:A) WHERE {condition} RETURN n.name AS name ORDER BY name");
+            let rows = ask(&engine, &text, &parameters.each_ref().map(|(k, v)| (k.as_str(), v.clone())));
+            assert_eq!(rows, ["n3", "n50"].map(|name| vec![Value::String(name.to_owned())]));
+            let parameters = parameters.clone().into_iter().collect();
+            let request =
+                Request { parameters, ..Request::new(Language::Cypher, format!("EXPLAIN {text}"), 0) };
+            let Answer::Explanation(plan) = engine.run(&request).unwrap().answer else { unreachable!() };
+            let plan = plan.to_string();
+            assert!(plan.contains("Values") && plan.contains("(2 rows)"), "{plan}");
+        }
+    }
+
+    #[test]
     fn writes_are_planned_once_and_see_their_values() {
         let engine = Engine::with_workspace();
         let create = "CREATE (n:A {key: $key}) SET n.name = $name";

@@ -45,14 +45,13 @@ impl<'a> Members<'a> {
             (Function::SparqlIn, [Expression::Variable(variable), list @ ..]) => {
                 (*variable, constants(Function::SparqlEqual, list)?)
             }
-            (Function::Or, [first, rest @ ..]) => {
-                let (variable, value) = equality(first)?;
-                let mut values = vec![value];
-                for operand in rest {
-                    let (_, value) = equality(operand).filter(|(other, _)| *other == variable)?;
-                    values.push(value);
-                }
-                (variable, values)
+            (Function::Or, operands) => {
+                let (variable, sides) = comparisons(operands)?;
+                let constant = |(function, side): (&Function, &'a Expression)| match side {
+                    Expression::Constant(value) => Some((function.clone(), value)),
+                    _ => None,
+                };
+                (variable, sides.into_iter().map(constant).collect::<Option<_>>()?)
             }
             _ => return None,
         };
@@ -94,6 +93,30 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Returns whether a condition would be a membership in constants if what a request brings were known.
+pub(super) fn is_open(condition: &Expression) -> bool {
+    let Expression::Call(function, arguments) = condition else { return false };
+    match (function, arguments.as_slice()) {
+        (Function::CypherIn, [Expression::Variable(_), Expression::List(list)]) => are_open(list),
+        (Function::CypherIn, [Expression::Variable(_), list]) => are_open([list]),
+        (Function::Or, operands) => {
+            comparisons(operands).is_some_and(|(_, sides)| are_open(sides.into_iter().map(|(_, side)| side)))
+        }
+        _ => false,
+    }
+}
+
+/// Returns whether all of these are known once a request is there, and not before.
+fn are_open<'a>(expressions: impl IntoIterator<Item = &'a Expression>) -> bool {
+    let mut has_parameter = false;
+    let is_known = expressions.into_iter().all(|expression| {
+        let is_parameter = matches!(expression, Expression::Parameter(_));
+        has_parameter |= is_parameter;
+        is_parameter || matches!(expression, Expression::Constant(_))
+    });
+    is_known && has_parameter
+}
+
 /// Returns what a variable is compared with, if all of it is constant.
 fn constants(function: Function, list: &[Expression]) -> Option<Vec<(Function, &Value)>> {
     let mut values = Vec::with_capacity(list.len());
@@ -104,19 +127,21 @@ fn constants(function: Function, list: &[Expression]) -> Option<Vec<(Function, &
     Some(values)
 }
 
-fn equality(condition: &Expression) -> Option<(Variable, (Function, &Value))> {
-    match condition {
+/// Returns the one variable that all of some equalities are about, and for each how it is compared and with what.
+fn comparisons(equalities: &[Expression]) -> Option<(Variable, Vec<(&Function, &Expression)>)> {
+    let sides = equalities.iter().map(|equality| match equality {
         Expression::Call(
             function @ (Function::SameTerm | Function::SparqlEqual | Function::CypherEqual),
             arguments,
         ) => match arguments.as_slice() {
-            [Expression::Variable(variable), Expression::Constant(value)] => {
-                Some((*variable, (function.clone(), value)))
-            }
+            [Expression::Variable(variable), other] => Some((*variable, (function, other))),
             _ => None,
         },
         _ => None,
-    }
+    });
+    let (variables, sides): (Vec<Variable>, Vec<_>) = sides.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+    let variable = *variables.first()?;
+    variables.iter().all(|other| *other == variable).then_some((variable, sides))
 }
 
 fn look_up(plan: LogicalPlan, schema: &Schema) -> LogicalPlan {

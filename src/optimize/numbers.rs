@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use super::by_schema;
 use super::constants::conjuncts_mut;
 use super::filter::conjoin;
+use super::{by_schema, members};
 use crate::dataset::{Dataset, DatasetError};
 use crate::model::{Literal, NamedNode, Term, TermId, Value, xsd};
 use crate::plan::{
@@ -70,14 +70,11 @@ impl Number {
 /// a lookup if it were known.
 pub fn wants_values(plan: &LogicalPlan) -> bool {
     let is_open = |conjunct: &Expression| match conjunct {
-        Expression::Call(Function::CypherIn, sides) => {
-            matches!(sides.as_slice(), [Expression::Variable(_), Expression::Parameter(_)])
-        }
         Expression::Call(Function::CypherEqual | Function::SparqlEqual, sides) => {
             sides.iter().any(|side| matches!(side, Expression::Variable(_)))
                 && sides.iter().any(is_numeric_parameter)
         }
-        _ => false,
+        conjunct => members::is_open(conjunct),
     };
     matches!(plan, LogicalPlan::Filter { condition, .. } if condition.conjuncts().into_iter().any(is_open))
         || plan.inputs().into_iter().any(wants_values)
