@@ -1,7 +1,7 @@
 //! `PlanCache`: statements that were planned before, so that who asks again only runs them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use quick_cache::sync::Cache;
 
@@ -55,6 +55,8 @@ pub(super) struct Planned {
 /// What of a dataset a plan rests on.
 struct Facts {
     schema: Arc<Schema>,
+    /// Another that was found to promise as much, last: to compare them costs more than many a query.
+    agreeing: Mutex<Weak<Schema>>,
     has_named_graphs: bool,
     quads: u64,
 }
@@ -143,6 +145,7 @@ impl Planned {
         let logical_plan = explain.map(|_| plan::explain(&query));
         let facts = reads_graph(&query.root).then(|| Facts {
             schema: session.schema.clone(),
+            agreeing: Mutex::default(),
             has_named_graphs: dataset.statistics().named_graphs > 0,
             quads: dataset.statistics().quads,
         });
@@ -194,15 +197,20 @@ impl Planned {
 impl Facts {
     fn hold(&self, dataset: &dyn Dataset) -> Result<bool, EngineError> {
         let schema = dataset.schema()?;
-        if Arc::ptr_eq(&self.schema, &schema) {
+        let agreeing = || self.agreeing.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&self.schema, &schema) || std::ptr::eq(agreeing().as_ptr(), Arc::as_ptr(&schema)) {
             return Ok(true);
         }
         let statistics = dataset.statistics();
         let (less, more) = (self.quads.min(statistics.quads), self.quads.max(statistics.quads));
-        Ok(more / GROWTH_MAX <= less
+        let hold = more / GROWTH_MAX <= less
             && self.has_named_graphs == (statistics.named_graphs > 0)
             && schema.predicates.len() + schema.classes.len() <= FACTS_MAX
-            && self.schema.promises_like(&schema))
+            && self.schema.promises_like(&schema);
+        if hold {
+            *agreeing() = Arc::downgrade(&schema);
+        }
+        Ok(hold)
     }
 }
 
