@@ -1,8 +1,8 @@
 //! Dictionary blocks: sorted terms, front-coded in buckets of sixteen, then zstd.
 //!
-//! A block holds terms only, never ranks, and where it ends depends only on the terms about there:
-//! so two dictionaries share the blocks between which they do not differ. Drawn in
-//! `docs/block_format.md`.
+//! Triple terms stand in blocks of their own, for they name others by rank. A block of others holds terms only, and
+//! where it ends depends only on the terms about there: so two dictionaries share the blocks between which they do
+//! not differ. Drawn in `docs/block_format.md`.
 #![deny(clippy::indexing_slicing)]
 
 use std::cell::RefCell;
@@ -11,17 +11,17 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
 use super::keys::shared_len;
-use super::term_key::{TERM_BYTES_MAX, parse_term_key};
+use super::term_key::{KeyedTerm, TERM_BYTES_MAX, TripleKey, parse_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
-use crate::model::{Term, TermKind};
+use crate::model::{DictionaryId, NamedOrBlankNode, Term, TermId, TermKind, Triple};
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const BUCKET_TERMS: usize = 16;
 /// A block below this size does not end.
 const BODY_BYTES_MIN: usize = 24 << 10;
 /// A block does not grow past this size, unless by its first term.
 const BODY_BYTES_MAX: usize = 96 << 10;
-/// Nor do its terms, written in full.
+/// Nor do its terms, written in full, those within triple terms too.
 const EXPANDED_BYTES_MAX: usize = 1 << 20;
 /// Past the minimum, one term in so many begins a block: one whose hash is zero modulo this.
 const BOUNDARY_MODULUS: u16 = 512;
@@ -56,16 +56,22 @@ pub struct EncodedDictionary {
 }
 
 impl DictionaryEncoder {
-    /// Appends a key; returns the block that it closed, if it begins a new one.
+    /// Makes one that goes on where keys of lesser kinds ended, with another block.
+    pub fn after_lesser_kinds() -> DictionaryEncoder {
+        DictionaryEncoder { last_of_block_before: Some(Vec::new()), ..DictionaryEncoder::default() }
+    }
+
+    /// Appends a key, of a term that takes so many bytes in full; returns the block that it closed, if it begins a
+    /// new one.
     ///
     /// # Panics
     /// If the key is not above the one before, or longer than [`TERM_BYTES_MAX`].
-    pub fn push(&mut self, key: &[u8]) -> Option<RawDictionary> {
+    pub fn push(&mut self, key: &[u8], expanded_bytes: usize) -> Option<RawDictionary> {
         assert!(key.len() <= TERM_BYTES_MAX, "a dictionary's terms are bounded");
         let (shared, suffix) = split_shared(&self.previous, key);
         let is_first = self.count == 0 && self.last_of_block_before.is_none();
         assert!(is_first || suffix.first() > self.previous.get(shared), "sorted");
-        let closed = if self.begins_block(key) { self.finish() } else { None };
+        let closed = if self.begins_block(key, expanded_bytes) { self.finish() } else { None };
         if self.count == 0 {
             self.first = key.to_vec();
         }
@@ -76,7 +82,7 @@ impl DictionaryEncoder {
             put_bytes(&mut self.body, suffix);
         }
         self.count += 1;
-        self.expanded_bytes += key.len();
+        self.expanded_bytes += expanded_bytes;
         self.previous.clear();
         self.previous.extend_from_slice(key);
         closed
@@ -98,12 +104,13 @@ impl DictionaryEncoder {
         Some(block)
     }
 
-    fn begins_block(&self, key: &[u8]) -> bool {
+    fn begins_block(&self, key: &[u8], expanded_bytes: usize) -> bool {
         if self.count == 0 {
             return false;
         }
-        self.body.len() + key.len() > BODY_BYTES_MAX
-            || self.expanded_bytes + key.len() > EXPANDED_BYTES_MAX
+        is_triple(key) != is_triple(&self.previous)
+            || self.body.len() + key.len() > BODY_BYTES_MAX
+            || self.expanded_bytes + expanded_bytes > EXPANDED_BYTES_MAX
             || self.body.len() >= BODY_BYTES_MIN && is_boundary(key)
     }
 }
@@ -125,6 +132,10 @@ impl RawDictionary {
         content.extend_from_slice(&compressed);
         EncodedDictionary { content, separator: self.separator, terms: self.terms }
     }
+}
+
+fn is_triple(key: &[u8]) -> bool {
+    key.first() == Some(&(TermKind::Triple as u8))
 }
 
 fn is_boundary(key: &[u8]) -> bool {
@@ -237,8 +248,8 @@ pub struct TermWalk<'a> {
 
 impl TermWalk<'_> {
     /// Returns the term at `index`, or `None` past the end.
-    pub fn term(&mut self, index: usize) -> Result<Option<Term>, Malformed> {
-        self.key(index)?.map(parse_term_key).transpose()
+    pub fn term(&mut self, index: usize) -> Result<Option<KeyedTerm>, Malformed> {
+        self.key(index)?.map(parse_key).transpose()
     }
 
     /// Returns the text of the plain string at `index`; `None` past the end, or if it is none.
@@ -341,42 +352,175 @@ impl Decode for DictionaryBlock {
     }
 }
 
-/// Encodes the keys of sorted, distinct terms as the contents of dictionary blocks; for change sets.
+/// Encodes the keys of sorted, distinct terms, the parts of triple terms among them, as the contents of dictionary
+/// blocks; for change sets.
 ///
 /// # Panics
-/// If the keys are not sorted or not distinct.
-pub fn encode_terms<'a>(keys: impl IntoIterator<Item = &'a [u8]>) -> Vec<EncodedDictionary> {
+/// If the keys are not sorted or not distinct, or the parts of a triple term are not there.
+pub fn encode_terms(keys: &[Vec<u8>]) -> Vec<EncodedDictionary> {
     let mut encoder = DictionaryEncoder::default();
     let mut blocks = Vec::new();
+    // Those of triple terms, by rank; others take what their keys do.
+    let mut expanded: Vec<usize> = Vec::with_capacity(keys.len());
     for key in keys {
-        blocks.extend(encoder.push(key));
+        let expanded_bytes = match parse_key(key) {
+            Ok(KeyedTerm::Triple(TripleKey { parts, .. })) => {
+                let ranks = parts.iter().filter_map(|part| rank_of(*part));
+                let length = |rank: usize| {
+                    let earlier = expanded.get(rank).copied();
+                    earlier.unwrap_or_else(|| keys.get(rank).expect("parts are there").len())
+                };
+                ranks.map(length).sum()
+            }
+            _ => key.len(),
+        };
+        expanded.push(expanded_bytes);
+        blocks.extend(encoder.push(key, expanded_bytes));
     }
     blocks.extend(encoder.finish());
     blocks.into_iter().map(RawDictionary::compress).collect()
 }
 
-/// Decodes the terms of one content that [`encode_terms`] made.
-pub fn decode_terms(content: &[u8]) -> Result<Vec<Term>, Malformed> {
-    let block = DictionaryBlock::parse(content)?;
-    let mut terms = Vec::with_capacity(block.len());
-    let mut failure = None;
-    block.for_each_key(|key| match parse_term_key(key) {
-        Ok(term) => terms.push(term),
-        Err(error) => failure = Some(error),
-    })?;
-    failure.map_or(Ok(terms), Err)
+/// Returns the rank of an id of a dictionary.
+fn rank_of(bits: u64) -> Option<usize> {
+    let id = TermId::from_bits(bits).and_then(TermId::as_dictionary)?;
+    usize::try_from(id.rank).ok()
+}
+
+/// Reads the contents that [`encode_terms`] made, one after another.
+#[derive(Default)]
+pub struct TermsDecoder {
+    terms: Vec<KeyedTerm>,
+    /// How many bytes each takes as a key.
+    key_bytes: Vec<usize>,
+    /// Where the terms of each content end.
+    ends: Vec<usize>,
+    last: Vec<u8>,
+}
+
+impl TermsDecoder {
+    /// Reads the next content.
+    ///
+    /// # Errors
+    /// If it is malformed, or its terms do not come after those before.
+    pub fn push(&mut self, content: &[u8]) -> Result<(), Malformed> {
+        let block = DictionaryBlock::parse(content)?;
+        let mut failure = None;
+        block.for_each_key(|key| {
+            if !self.terms.is_empty() && key <= self.last.as_slice() {
+                failure = Some(Malformed("the terms of dictionaries are not sorted"));
+            }
+            self.last.clear();
+            self.last.extend_from_slice(key);
+            self.key_bytes.push(key.len());
+            match parse_key(key) {
+                Ok(term) => self.terms.push(term),
+                Err(error) => failure = Some(error),
+            }
+        })?;
+        self.ends.push(self.terms.len());
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Returns all terms, by rank.
+    ///
+    /// # Errors
+    /// If a triple term has parts that are not there, or those of one content take too much memory.
+    pub fn finish(mut self) -> Result<Vec<Term>, Malformed> {
+        self.check_sizes()?;
+        let mut terms: Vec<Option<Term>> = Vec::with_capacity(self.terms.len());
+        let mut triples = Vec::new();
+        for (rank, term) in self.terms.drain(..).enumerate() {
+            terms.push(match term {
+                KeyedTerm::Simple(term) => Some(term),
+                KeyedTerm::Triple(key) => {
+                    triples.push((rank, key));
+                    None
+                }
+            });
+        }
+        // What is within another is less deep, and comes before it.
+        for (rank, key) in triples {
+            let triple = triple_of(key, |id| terms.get(usize::try_from(id.rank).ok()?)?.clone());
+            if let Some(slot) = terms.get_mut(rank) {
+                *slot = Some(triple.ok_or(MISSING_PARTS)?);
+            }
+        }
+        Ok(terms.into_iter().flatten().collect())
+    }
+
+    /// A few bytes must not stand for triple terms of long parts.
+    fn check_sizes(&self) -> Result<(), Malformed> {
+        let mut expanded: Vec<usize> = Vec::with_capacity(self.terms.len());
+        let mut start = 0;
+        for end in &self.ends {
+            let mut expanded_bytes = 0;
+            for (term, bytes) in self.terms.iter().zip(&self.key_bytes).take(*end).skip(start) {
+                let bytes = match term {
+                    KeyedTerm::Simple(_) => *bytes,
+                    KeyedTerm::Triple(key) => {
+                        let length = |rank| expanded.get(rank).or_else(|| self.key_bytes.get(rank)).copied();
+                        let parts = key.parts.iter().filter_map(|part| rank_of(*part));
+                        parts.map(length).sum::<Option<usize>>().ok_or(MISSING_PARTS)?
+                    }
+                };
+                expanded.push(bytes);
+                expanded_bytes += bytes;
+            }
+            // One that is alone may take what its parts do, zero bytes twice.
+            if expanded_bytes > EXPANDED_BYTES_MAX + 4 * TERM_BYTES_MAX {
+                return Err(Malformed("the triple terms of a dictionary are too long"));
+            }
+            start = *end;
+        }
+        Ok(())
+    }
+}
+
+const MISSING_PARTS: Malformed = Malformed("a triple term has parts that are not there");
+
+/// Returns a triple term whose parts `term_of` knows, each as the kind that its id says; `None` if it does not.
+pub fn triple_of(key: TripleKey, term_of: impl Fn(DictionaryId) -> Option<Term>) -> Option<Term> {
+    let part = |bits: u64| {
+        let id = TermId::from_bits(bits)?;
+        let term = match id.as_dictionary() {
+            Some(id) => term_of(id)?,
+            None => id.to_literal()?.into(),
+        };
+        (id.is_inline() || TermKind::of(&term) == id.kind()).then_some(term)
+    };
+    let subject = match part(key.parts[0])? {
+        Term::NamedNode(node) => NamedOrBlankNode::from(node),
+        Term::BlankNode(node) => node.into(),
+        _ => return None,
+    };
+    let Term::NamedNode(predicate) = part(key.parts[1])? else { return None };
+    Some(Term::Triple(Box::new(Triple { subject, predicate, object: part(key.parts[2])? })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::term_key::{term_key, tests::terms};
+    use crate::graph::SortedTerms;
+    use crate::graph::term_key::{
+        term_key,
+        tests::{simple_terms, terms},
+    };
     use crate::model::{Literal, NamedNode, compare_terms};
     use proptest::prelude::*;
 
     fn encoded(terms: &[Term]) -> Vec<EncodedDictionary> {
-        let keys: Vec<Vec<u8>> = terms.iter().map(|term| term_key(term).unwrap()).collect();
-        encode_terms(keys.iter().map(Vec::as_slice))
+        encode_terms(&terms.iter().map(|term| term_key(term).unwrap()).collect::<Vec<_>>())
+    }
+
+    fn decode_terms(content: &[u8]) -> Result<Vec<Term>, Malformed> {
+        decode_all([content])
+    }
+
+    fn decode_all<'c>(contents: impl IntoIterator<Item = &'c [u8]>) -> Result<Vec<Term>, Malformed> {
+        let mut decoder = TermsDecoder::default();
+        contents.into_iter().try_for_each(|content| decoder.push(content))?;
+        decoder.finish()
     }
 
     fn check(terms: &[Term]) -> Vec<EncodedDictionary> {
@@ -388,12 +532,14 @@ mod tests {
             let block = DictionaryBlock::parse(&encoded.content).unwrap();
             assert_eq!(block.len(), encoded.terms as usize);
             for index in 0..block.len() {
-                assert_eq!(block.walk().term(index).unwrap().as_ref(), terms.get(rank));
+                let term = terms.get(rank).cloned().map(KeyedTerm::Simple);
+                assert_eq!(block.walk().term(index).unwrap(), term);
                 let key = term_key(&terms[rank]).unwrap();
                 assert_eq!(block.find(&key), Ok(Place::At(index)));
                 assert!(key >= encoded.separator);
                 let above = [&key[..], &[0]].concat();
-                assert_eq!(block.find(&above), Ok(Place::Before(index + 1)));
+                let place = block.find(&above);
+                assert!(matches!(place, Ok(Place::At(at) | Place::Before(at)) if at == index + 1));
                 rank += 1;
             }
             assert_eq!(block.walk().term(block.len()), Ok(None));
@@ -469,23 +615,73 @@ mod tests {
         assert!(before.len() >= 6 && changed <= 3, "{changed} of {}", before.len());
     }
 
+    /// A few bytes must not stand for the same long terms over and over.
+    #[test]
+    fn triple_terms_of_long_parts_stand_in_many_blocks_or_are_refused() {
+        let node = |text: String| NamedNode::new_unchecked(text);
+        let terms: Vec<Term> = (0..80)
+            .map(|n| {
+                let (subject, predicate) = (node(n.to_string()).into(), node("p".repeat(100_000)));
+                Term::Triple(Box::new(Triple { subject, predicate, object: node("o".to_owned()).into() }))
+            })
+            .collect();
+        let sorted = SortedTerms::of(&terms).unwrap();
+        let contents: Vec<Vec<u8>> =
+            encode_terms(sorted.keys()).into_iter().map(|block| block.content).collect();
+        assert!(contents.len() >= 9, "{}", contents.len());
+        assert_eq!(decode_all(contents.iter().map(Vec::as_slice)).unwrap().len(), sorted.len());
+        // As who counts no parts would cut them.
+        let mut together = DictionaryEncoder::default();
+        let mut blocks: Vec<RawDictionary> =
+            sorted.keys().iter().filter_map(|key| together.push(key, 0)).collect();
+        blocks.extend(together.finish());
+        let contents: Vec<Vec<u8>> = blocks.into_iter().map(|block| block.compress().content).collect();
+        let all = contents.iter().map(Vec::as_slice);
+        let too_long = Malformed("the triple terms of a dictionary are too long");
+        assert_eq!(decode_all(all).map(|terms| terms.len()), Err(too_long));
+    }
+
     proptest! {
         #[test]
-        fn terms_read_back(mut terms in proptest::collection::vec(terms(), 0..80)) {
+        fn terms_read_back(mut terms in proptest::collection::vec(simple_terms(), 0..80)) {
             terms.sort_by(compare_terms);
             terms.dedup();
             check(&terms);
         }
 
         #[test]
-        fn changed_bytes_never_panic(terms in proptest::collection::vec(terms(), 1..40), at: prop::sample::Index, byte: u8) {
-            let mut terms = terms;
-            terms.sort_by(compare_terms);
-            terms.dedup();
-            let mut content = encoded(&terms).remove(0).content;
+        fn triple_terms_read_back(terms in proptest::collection::vec(terms(), 0..80)) {
+            let sorted = SortedTerms::of(&terms).unwrap();
+            let blocks = encode_terms(sorted.keys());
+            let read = decode_all(blocks.iter().map(|block| block.content.as_slice())).unwrap();
+            prop_assert_eq!(read.len(), sorted.len());
+            for (rank, term) in read.iter().enumerate() {
+                prop_assert_eq!(sorted.id_of(term), Some(sorted.id(rank)));
+            }
+            for term in terms {
+                prop_assert!(read.contains(&term));
+            }
+            for block in &blocks {
+                let keys = DictionaryBlock::parse(&block.content).unwrap();
+                let (mut walk, mut triples) = (keys.walk(), 0);
+                for index in 0..keys.len() {
+                    triples += usize::from(matches!(walk.term(index), Ok(Some(KeyedTerm::Triple(_)))));
+                }
+                prop_assert!(triples == 0 || triples == keys.len());
+            }
+        }
+
+        #[test]
+        fn changed_bytes_never_panic(terms in proptest::collection::vec(terms(), 1..40), block: prop::sample::Index, at: prop::sample::Index, byte: u8) {
+            let sorted = SortedTerms::of(&terms).unwrap();
+            let mut contents: Vec<Vec<u8>> =
+                encode_terms(sorted.keys()).into_iter().map(|block| block.content).collect();
+            prop_assume!(!contents.is_empty());
+            let block = block.index(contents.len());
+            let content = &mut contents[block];
             let at = at.index(content.len());
             content[at] = byte;
-            let _ = decode_terms(&content);
+            let _ = decode_all(contents.iter().map(Vec::as_slice));
         }
 
         #[test]

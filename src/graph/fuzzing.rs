@@ -17,8 +17,10 @@ use super::manifest::{
     Root, Section, decode_row_page, decode_terms_page, encode_row_page, encode_terms_page,
 };
 use super::rows::{EdgeRowBlock, Row, RowBlock, encode_rows};
-use super::term_key::{parse_term_key, put_term_key, term_key, triple_parts};
-use super::{Run, WriteOptions, decode_quads, decode_terms, encode_quads, encode_terms, gather, write_run};
+use super::term_key::{KeyedTerm, parse_key, put_term_key};
+use super::{
+    Run, SortedTerms, TermsDecoder, WriteOptions, decode_quads, encode_quads, encode_terms, gather, write_run,
+};
 use crate::block::{
     BlockError, BlockId, BlockKind, BlockReader, BlockSink, BlockSource, Decode, PlainBlock, SealedBlock,
 };
@@ -93,12 +95,13 @@ fn page_seed(mut content: Vec<u8>) -> Vec<u8> {
 }
 
 fn body_seeds(content: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
-    let terms = decode_terms(content).expect("it was encoded just now");
-    let mut body = (terms.len() as u16).to_le_bytes().to_vec();
+    let block = DictionaryBlock::parse(content).expect("it was encoded just now");
+    let mut keys = Vec::new();
+    block.for_each_key(|key| keys.push(("term_key", key.to_vec()))).expect("it was parsed");
+    let mut body = (keys.len() as u16).to_le_bytes().to_vec();
     let compressed = content.get(9..).unwrap_or_default();
     body.extend(zstd::bulk::decompress(compressed, 1 << 20).expect("it was encoded just now"));
-    let keys = terms.iter().filter_map(term_key).map(|key| ("term_key", key));
-    keys.chain([("dictionary_body", body)]).collect()
+    keys.into_iter().chain([("dictionary_body", body)]).collect()
 }
 
 /// A column of every coding.
@@ -228,19 +231,25 @@ pub fn dictionary(bytes: &[u8]) {
         let term = walk.term(index);
         assert!(index < block.len() || term == Ok(None));
     }
-    let Ok(terms) = decode_terms(bytes) else { return };
-    let keys: Option<Vec<Vec<u8>>> = terms.iter().map(term_key).collect();
-    if let Some(keys) = keys.filter(|keys| keys.is_sorted_by(|a, b| a < b)) {
-        let again = encode_terms(keys.iter().map(Vec::as_slice));
-        let twice = again.iter().map(|block| decode_terms(&block.content));
-        assert_eq!(twice.collect::<Result<Vec<_>, _>>().map(|all| all.concat()), Ok(terms));
+    let mut decoder = TermsDecoder::default();
+    if decoder.push(bytes).is_err() {
+        return;
+    }
+    let Ok(terms) = decoder.finish() else { return };
+    assert_eq!(terms.len(), block.len());
+    if let Ok(sorted) = SortedTerms::of(&terms) {
+        let mut again = TermsDecoder::default();
+        let contents = encode_terms(sorted.keys());
+        assert!(contents.iter().all(|block| again.push(&block.content).is_ok()));
+        let again = again.finish().expect("it was encoded just now");
+        assert!(terms.iter().all(|term| sorted.id_of(term).is_some()) && again.len() == sorted.len());
     }
 }
 
 /// Bytes: count of terms (u16), the body of a dictionary block, not compressed.
 pub fn dictionary_body(bytes: &[u8]) {
     let Some((count, body)) = bytes.split_first_chunk::<2>() else { return };
-    let mut content = vec![1];
+    let mut content = vec![2];
     put_u32(&mut content, u16::from_le_bytes(*count).into());
     put_u32(&mut content, body.len() as u32);
     content.extend(zstd::bulk::compress(body, 1).expect("compressing memory into memory does not fail"));
@@ -249,24 +258,19 @@ pub fn dictionary_body(bytes: &[u8]) {
 
 /// Bytes: the key of a term.
 pub fn key_of_term(bytes: &[u8]) {
-    let parts = triple_parts(bytes);
-    let Ok(term) = parse_term_key(bytes) else { return };
+    let Ok(term) = parse_key(bytes) else { return };
     let mut key = Vec::new();
-    if put_term_key(&mut key, &term).is_ok() {
-        assert_eq!(key, bytes, "a term has one key");
-    }
-    let of_triple = |triple: Box<Triple>| {
-        let parts: [Term; 3] = [triple.subject.into(), triple.predicate.into(), triple.object];
-        parts.map(|part| term_key(&part))
+    let is_short = match &term {
+        KeyedTerm::Simple(term) => put_term_key(&mut key, term).is_ok(),
+        KeyedTerm::Triple(triple) => {
+            triple.put(&mut key);
+            true
+        }
     };
-    match (term, parts) {
-        (Term::Triple(triple), Ok(parts)) => assert_eq!(of_triple(triple), parts.map(Some)),
-        (Term::Triple(triple), Err(_)) => assert!(of_triple(triple).contains(&None)),
-        (_, parts) => assert!(parts.is_err()),
-    }
-    let mut encoder = DictionaryEncoder::default();
-    if key.len() <= super::term_key::TERM_BYTES_MAX {
-        encoder.push(&key);
+    if is_short {
+        assert_eq!(key, bytes, "a term has one key");
+        let mut encoder = DictionaryEncoder::default();
+        encoder.push(&key, key.len());
         let block = encoder.finish().map(RawDictionary::compress);
         assert!(block.is_some_and(|block| DictionaryBlock::parse(&block.content).is_ok()));
     }

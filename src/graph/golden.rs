@@ -17,8 +17,8 @@ fn lines(shelf: &Shelf) -> Vec<String> {
 fn blocks_do_not_drift() {
     let lines = lines(&Shelf::write(PermutationSet::default()));
     let golden = [
-        "Manifest bafkr4icljgtwuqykojknsotdox6z3we2igx7moaz6hsjhq7rpafrqmivam",
-        "page of section 1 bafkr4if7z7fwdiv7iez2kjj6izeq4kxlni5tgcswek46av25owp2ozjnqy",
+        "Manifest bafkr4id6hs5vaypzre56w6znv7cwhi3ldup3dx3mdxkkruyu7bf3gcv57u",
+        "page of section 1 bafkr4idqv6kotlug66poin2bjdutjhb24mnngzx62ndlpl2jmcmgkchtpi",
         "page of section 2 bafkr4ie7xrmykuenrd6dg7jwwfzcjyxd7enbnuvwx7zhfwjyxrhfxexiky",
         "page of section 3 bafkr4ibmbqyhmh576xhv5jrcdtfszplfprj7sjv4vgjv627ykribrvkfye",
         "page of section 4 bafkr4iauapbkadue6ewwknp56vnie3mzmcgf54vos5lp3rf46f4hgfpgbm",
@@ -28,7 +28,9 @@ fn blocks_do_not_drift() {
         "page of section 10 bafkr4igz5lvckgfnd4pc4mrgpnfngldaalzb7vucgu5i2zmozcn4hq5jma",
         "page of section 16 bafkr4icn5a3u4ebrks7753enyxew6ppanbast32w6ybvzh6amskl5qvela",
         "page of section 17 bafkr4iefsib3hq3wke57f7enmi2eiqjvfev2fe5nli5xy5awydfzgtmzw4",
-        "Dictionary bafkr4idke5m7r2kbo6ufzmmzrf2shu2qsir6wkh5twzajarl6xpcp3vupe",
+        "Dictionary bafkr4ifuezwbwjp7pnqxaqdquj2trrzka5dqdklizwaiwi76g2liohsz64",
+        "Dictionary bafkr4iem6tkeoy6rciegfbg2l5bb5naoxodufoajcohtzlvw6ocovsl2s4",
+        "Dictionary bafkr4iadae6ij4cb5vehfd2yqhm53sfsadbdt2igzlijq32572jkvymwoa",
         "Permutation bafkr4ibxm3gncgiiquxizrb7hxd2vv6wdlm5w5kkzmpgcakgmy3ijhaiki",
         "Permutation bafkr4ia4h6miho7i5d7y5f42eehk4zev42d2likczjt7nqumaebvwzire4",
         "Permutation bafkr4ifijost7curyrhgfa6ld5ag3ycpj4dqbhqj2l34pobvyfidpl734m",
@@ -47,7 +49,7 @@ fn optional_orders_do_not_drift() {
     let more: Vec<String> =
         lines(Shelf::written()).into_iter().filter(|line| !default.contains(line)).collect();
     let golden = [
-        "Manifest bafkr4ihnjyqrru5tmodn5iioqjpfgoki6cc4wgiv4o6gblzcu4wkzajouu",
+        "Manifest bafkr4ifnr2pkougloszyevkkewkd24vtavg6zawayb3nnwu62jnc4lzqxu",
         "page of section 6 bafkr4ife7nt3xnngvm7khy5tfa2mbvlyx4sbjd5wnwq2nisgwejgxlnq2e",
         "page of section 7 bafkr4ib6vvowfgajvzebbtn46yawaqluczm6jlx3schey5d7wrp3xn4i7m",
         "Permutation bafkr4ig5cesyrbu2asbnp3r3pal5nbxdkjdbg2ihfrljcmhnoegf6hiwja",

@@ -7,8 +7,8 @@ use oxrdf::TermRef;
 
 use super::Malformed;
 use super::keys::Keys;
-use super::ordered_terms::{OrderedTerms, Ranks};
-use super::term_key::put_term_key;
+use super::ordered_terms::{OrderedTerms, Ranks, TripleRow};
+use super::term_key::{check_size, put_term_key};
 use crate::model::{DictionaryId, TermId, TermKind};
 
 /// A slot of the table is the upper half of a hash, and below it a number, or this.
@@ -60,11 +60,7 @@ impl Interner {
     /// If no dictionary can hold it.
     pub fn insert<'a>(&mut self, term: impl Into<TermRef<'a>>) -> Result<TermId, Malformed> {
         let mut term = term.into();
-        if let TermRef::Triple(_) = term {
-            // That no part of it is too long does not say that it is not.
-            self.scratch.clear();
-            put_term_key(&mut self.scratch, term)?;
-        }
+        check_size(term)?;
         // From the outermost triple term on; each is the object of the one before.
         let mut open = Vec::new();
         while let TermRef::Triple(triple) = term {
@@ -164,9 +160,9 @@ impl Interner {
     }
 
     /// Sorts the terms, as those of a layer.
-    pub fn into_order(self, layer: u16) -> (OrderedTerms, Ranks) {
+    pub fn into_order(self, layer: u16) -> (OrderedTerms, Vec<TripleRow>, Ranks) {
         drop(self.slots);
-        OrderedTerms::of(layer, self.keys, self.triples)
+        OrderedTerms::of(layer, self.keys, &self.triples)
     }
 }
 

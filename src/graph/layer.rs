@@ -5,13 +5,17 @@
 
 use super::WriteError;
 use super::part::Part;
-use super::term_key::put_term_key;
+use super::term_key::{TripleKey, check_size, depth_of, put_term_key};
 use crate::model::{Term, TermId, TermKind};
 
-/// A triple term: its rank, and the ids of subject, predicate and object.
-pub type TripleParts = (u64, [u64; 3]);
+/// A triple term of a layer; its parts may have ids of other layers.
+#[derive(Clone, Copy, Debug)]
+pub struct RankedTriple {
+    pub rank: u64,
+    pub key: TripleKey,
+}
 
-/// Walks sorted, distinct terms.
+/// Walks sorted, distinct terms, none of which is a triple term.
 pub trait TermStream {
     /// Goes on to the next term; returns whether there is one.
     fn advance(&mut self) -> Result<bool, WriteError>;
@@ -23,19 +27,25 @@ pub trait TermStream {
     fn key(&self) -> &[u8];
 }
 
-/// Triple terms by rank, with the ids of their parts.
-pub type Triples<'a> = Box<dyn Iterator<Item = Result<TripleParts, WriteError>> + 'a>;
+/// Distinct triple terms, by depth; perhaps sorted, see [`Layer::has_sorted_triples`].
+pub type Triples<'a> = Box<dyn Iterator<Item = Result<RankedTriple, WriteError>> + 'a>;
 
 /// Terms by rank, sorted.
 pub trait Layer: Sync {
     /// Returns a bound that all ranks are below.
     fn rank_end(&self) -> u64;
 
+    /// Walks all terms but triple terms.
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError>;
 
     fn triples(&self) -> Result<Triples<'_>, WriteError>;
 
-    /// Returns the keys of these ranks, which are sorted.
+    /// Returns whether triple terms come sorted by their keys, and their parts are of this layer.
+    fn has_sorted_triples(&self) -> bool {
+        true
+    }
+
+    /// Returns the keys of these ranks, which are sorted and those of no triple terms.
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError>;
 }
 
@@ -93,6 +103,15 @@ impl<'a> Input<'a> {
             rows: parts.iter().map(|part| part as &dyn RowSource).collect(),
         }
     }
+
+    pub fn has_triples(&self) -> Result<bool, WriteError> {
+        for (_, layer) in &self.layers {
+            if layer.triples()?.next().transpose()?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
 }
 
 /// A set of ranks.
@@ -141,9 +160,9 @@ pub fn used_terms(input: &Input<'_>) -> Result<Vec<RankSet>, WriteError> {
     while std::mem::take(&mut has_triples) {
         for (place, (_, layer)) in input.layers.iter().enumerate() {
             for triple in layer.triples()? {
-                let (rank, parts) = triple?;
+                let RankedTriple { rank, key } = triple?;
                 if used.sets[place].contains(rank) {
-                    for part in parts {
+                    for part in key.parts {
                         has_triples |= used.mark(part) && kind_of(part) == Some(TermKind::Triple);
                     }
                 }
@@ -187,10 +206,14 @@ impl Layer for UsedLayer<'_> {
     }
 
     fn triples(&self) -> Result<Triples<'_>, WriteError> {
-        let is_used = |triple: &Result<TripleParts, WriteError>| {
-            triple.as_ref().map_or(true, |(rank, _)| self.used.contains(*rank))
+        let is_used = |triple: &Result<RankedTriple, WriteError>| {
+            triple.as_ref().map_or(true, |triple| self.used.contains(triple.rank))
         };
         Ok(Box::new(self.layer.triples()?.filter(is_used)))
+    }
+
+    fn has_sorted_triples(&self) -> bool {
+        self.layer.has_sorted_triples()
     }
 
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError> {
@@ -226,7 +249,8 @@ impl TermStream for UsedTerms<'_> {
 pub struct UnsortedLayer {
     /// (key, rank), sorted.
     keys: Vec<(Vec<u8>, u64)>,
-    triples: Vec<TripleParts>,
+    /// By depth.
+    triples: Vec<RankedTriple>,
     rank_end: u64,
 }
 
@@ -241,20 +265,24 @@ impl UnsortedLayer {
     ) -> Result<UnsortedLayer, WriteError> {
         let (mut keys, mut triples, mut rank_end) = (Vec::new(), Vec::new(), 0);
         for (rank, term) in terms {
-            let mut key = Vec::new();
-            put_term_key(&mut key, term).map_err(WriteError::Term)?;
-            keys.push((key, rank));
             rank_end = rank_end.max(rank + 1);
+            check_size(term.into()).map_err(WriteError::Term)?;
             if let Term::Triple(triple) = term {
                 let parts = [
                     id_of(&triple.subject.clone().into())?,
                     id_of(&triple.predicate.clone().into())?,
                     id_of(&triple.object)?,
                 ];
-                triples.push((rank, parts.map(TermId::to_bits)));
+                let key = TripleKey { depth: depth_of(term), parts: parts.map(TermId::to_bits) };
+                triples.push(RankedTriple { rank, key });
+            } else {
+                let mut key = Vec::new();
+                put_term_key(&mut key, term).map_err(WriteError::Term)?;
+                keys.push((key, rank));
             }
         }
         keys.sort_unstable();
+        triples.sort_by_key(|triple| triple.key.depth);
         Ok(UnsortedLayer { keys, triples, rank_end })
     }
 }
@@ -270,6 +298,10 @@ impl Layer for UnsortedLayer {
 
     fn triples(&self) -> Result<Triples<'_>, WriteError> {
         Ok(Box::new(self.triples.iter().map(|triple| Ok(*triple))))
+    }
+
+    fn has_sorted_triples(&self) -> bool {
+        false
     }
 
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError> {

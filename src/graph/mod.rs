@@ -28,6 +28,7 @@ mod row_sort;
 mod rows;
 mod run;
 mod run_layer;
+mod run_terms;
 mod scan;
 mod sorted_terms;
 mod spo_rows;
@@ -42,13 +43,13 @@ mod golden;
 mod tests;
 
 pub use cursor::Malformed;
-pub use dictionary::{EncodedDictionary, decode_terms, encode_terms};
+pub use dictionary::{EncodedDictionary, TermsDecoder, encode_terms, triple_of};
 pub use error::WriteError;
 pub use gather::{Gatherer, Gathering, Refused, gather};
 pub use key_scan::NamedEdges;
 pub use layer::{
-    Input, Layer, RowOrder, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer, for_each_rows,
-    used_terms,
+    Input, Layer, RankedTriple, RowOrder, RowSource, RowStream, TermStream, UnsortedLayer, UsedLayer,
+    for_each_rows, used_terms,
 };
 pub use part::Part;
 pub use plain_term::{IriConstant, IriSeries, PlainNode, PlainQuad, PlainTerm};
@@ -58,5 +59,5 @@ pub use run::Run;
 pub use run_layer::RunLayer;
 pub use scan::{EdgeScan, RunScan};
 pub use sorted_terms::SortedTerms;
-pub use term_key::parse_term_key as parse_term;
+pub use term_key::{TripleKey, parse_term_key as parse_term};
 pub use write::{WriteOptions, WrittenRun, WrittenSet, gather_set, write_run, write_set};

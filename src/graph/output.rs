@@ -11,8 +11,10 @@ use super::manifest::{
     encode_terms_page,
 };
 use super::rows::{BLOCK_ROWS, WIDTH_MAX, encode_rows};
+use super::term_key::kind_of_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockSink, SealedBlock};
 use crate::crypto::EpochKey;
+use crate::model::TermKind;
 
 /// How many sealed blocks are put at once.
 const PUT_BLOCKS: usize = 16;
@@ -232,40 +234,53 @@ impl<'a, 'scope, 'env, const N: usize> RowWriter<'a, 'scope, 'env, N> {
 /// Writes the blocks of a dictionary.
 pub struct DictionaryWriter<'a, 'scope, 'env> {
     output: &'a Output<'scope, 'env>,
+    groups: [TermGroup; 3],
+    has_triples: bool,
+}
+
+/// Terms that share no block with others.
+struct TermGroup {
     encoder: DictionaryEncoder,
     results: Results<TermsEntry>,
 }
 
 impl<'a, 'scope, 'env> DictionaryWriter<'a, 'scope, 'env> {
-    pub fn new(output: &'a Output<'scope, 'env>) -> DictionaryWriter<'a, 'scope, 'env> {
-        DictionaryWriter { output, encoder: DictionaryEncoder::default(), results: Results::new() }
+    /// If there are no triple terms, nodes and literals share blocks.
+    pub fn new(output: &'a Output<'scope, 'env>, has_triples: bool) -> DictionaryWriter<'a, 'scope, 'env> {
+        let encoders = [
+            DictionaryEncoder::default(),
+            DictionaryEncoder::after_lesser_kinds(),
+            DictionaryEncoder::after_lesser_kinds(),
+        ];
+        let groups = encoders.map(|encoder| TermGroup { encoder, results: Results::new() });
+        DictionaryWriter { output, groups, has_triples }
     }
 
-    /// Appends a key, which is above the one before.
-    pub fn push(&mut self, key: &[u8]) -> Result<(), WriteError> {
-        match self.encoder.push(key) {
-            Some(block) => self.submit(block),
+    /// Appends a key, of a term that takes so many bytes in full. Nodes, triple terms and literals come sorted each;
+    /// literals after nodes, if there are no triple terms.
+    pub fn push(&mut self, key: &[u8], expanded_bytes: usize) -> Result<(), WriteError> {
+        let group = match kind_of_key(key) {
+            Some(TermKind::Triple) => 1,
+            Some(kind) if kind > TermKind::Triple && self.has_triples => 2,
+            _ => 0,
+        };
+        let group = &mut self.groups[group];
+        match group.encoder.push(key, expanded_bytes) {
+            Some(block) => submit(self.output, &mut group.results, block),
             None => Ok(()),
         }
     }
 
-    fn submit(&mut self, block: RawDictionary) -> Result<(), WriteError> {
-        let (results, number) = self.results.next();
-        self.output.submit(move |sealer| {
-            let block = block.compress();
-            let (id, bytes) = sealer.put(BlockKind::Dictionary, &block.content);
-            let mut separator = block.separator;
-            separator.truncate(SEPARATOR_BYTES_MAX);
-            let _ = results.send((number, TermsEntry { separator, terms: block.terms, bytes, id }));
-        })
-    }
-
     /// Waits for all blocks and returns their entries, in order.
-    pub fn finish(mut self) -> Result<Vec<TermsEntry>, WriteError> {
-        if let Some(block) = self.encoder.finish() {
-            self.submit(block)?;
+    pub fn finish(self) -> Result<Vec<TermsEntry>, WriteError> {
+        let mut entries = Vec::new();
+        for TermGroup { mut encoder, mut results } in self.groups {
+            if let Some(block) = encoder.finish() {
+                submit(self.output, &mut results, block)?;
+            }
+            entries.extend(results.finish());
         }
-        Ok(self.results.finish())
+        Ok(entries)
     }
 
     /// As [`DictionaryWriter::finish`]; puts the index pages and returns their entries.
@@ -274,4 +289,19 @@ impl<'a, 'scope, 'env> DictionaryWriter<'a, 'scope, 'env> {
         let entries = self.finish()?;
         output.put_pages(Section::Dictionary, entries.chunks(PAGE_ENTRIES).map(encode_terms_page))
     }
+}
+
+fn submit(
+    output: &Output<'_, '_>,
+    results: &mut Results<TermsEntry>,
+    block: RawDictionary,
+) -> Result<(), WriteError> {
+    let (results, number) = results.next();
+    output.submit(move |sealer| {
+        let block = block.compress();
+        let (id, bytes) = sealer.put(BlockKind::Dictionary, &block.content);
+        let mut separator = block.separator;
+        separator.truncate(SEPARATOR_BYTES_MAX);
+        let _ = results.send((number, TermsEntry { separator, terms: block.terms, bytes, id }));
+    })
 }

@@ -3,9 +3,10 @@
 use super::WriteError;
 use super::interner::Interner;
 use super::keys::shared_len;
-use super::layer::{Layer, RowOrder, RowSource, RowStream, TermStream, TripleParts, Triples};
+use super::layer::{Layer, RankedTriple, RowOrder, RowSource, RowStream, TermStream, Triples};
 use super::ordered_terms::OrderedTerms;
 use super::row_sort::SortedRows;
+use super::term_key::TripleKey;
 use crate::block::{BlockError, Scratch, ScratchFile};
 
 /// How many bytes are read from scratch space at once.
@@ -15,11 +16,14 @@ const READ_BYTES: usize = 64 << 10;
 pub struct Part {
     layer: u16,
     terms: Terms,
+    /// The triple terms, whose ranks follow each other.
+    triples: SortedRows<4>,
     rows: SortedRows<4>,
     /// How many rows came in, repetitions included.
     rows_read: u64,
 }
 
+/// The terms that are no triple terms.
 enum Terms {
     Memory(OrderedTerms),
     Scratch(ScratchKeys),
@@ -29,14 +33,16 @@ enum Terms {
 struct ScratchKeys {
     file: Box<dyn ScratchFile>,
     bytes: u64,
-    count: u64,
-    triples: Vec<TripleParts>,
+    count: usize,
+    /// So many of them are those of nodes.
+    nodes: u64,
+    rank_end: u64,
 }
 
 impl Part {
     /// Sorts what was gathered; the ids of `rows` are the interner's.
     pub fn of(layer: u16, interner: Interner, mut rows: Vec<[u64; 4]>) -> Part {
-        let (terms, ranks) = interner.into_order(layer);
+        let (terms, triples, ranks) = interner.into_order(layer);
         let rows_read = rows.len() as u64;
         rows.as_flattened_mut().iter_mut().for_each(|id| *id = ranks.id(*id));
         drop(ranks);
@@ -44,7 +50,8 @@ impl Part {
         rows.chunk_by_mut(|a, b| a[0] == b[0]).for_each(<[_]>::sort_unstable);
         rows.sort();
         rows.dedup();
-        Part { layer, terms: Terms::Memory(terms), rows: SortedRows::of_sorted(rows), rows_read }
+        let [triples, rows] = [triples, rows].map(SortedRows::of_sorted);
+        Part { layer, terms: Terms::Memory(terms), triples, rows, rows_read }
     }
 
     pub fn layer(&self) -> u16 {
@@ -59,10 +66,18 @@ impl Part {
     /// Lays terms and rows down in scratch space.
     pub fn lay_down(&mut self, scratch: &dyn Scratch) -> Result<(), WriteError> {
         self.rows.lay_down(scratch)?;
+        self.triples.lay_down(scratch)?;
         if let Terms::Memory(terms) = &self.terms {
             self.terms = Terms::Scratch(ScratchKeys::of(terms, scratch)?);
         }
         Ok(())
+    }
+
+    fn first_triple(&self) -> u64 {
+        match &self.terms {
+            Terms::Memory(terms) => terms.nodes(),
+            Terms::Scratch(keys) => keys.nodes,
+        }
     }
 }
 
@@ -70,15 +85,14 @@ impl ScratchKeys {
     fn of(terms: &OrderedTerms, scratch: &dyn Scratch) -> Result<ScratchKeys, WriteError> {
         let mut file = scratch.create().map_err(BlockError::from)?;
         let (mut buffer, mut bytes) = (Vec::new(), 0);
-        let (mut key, mut previous) = (Vec::new(), Vec::new());
-        for rank in 0..terms.len() as u64 {
-            terms.write_key(rank, &mut key);
-            let shared = shared_len(&previous, &key);
+        let mut previous: &[u8] = &[];
+        for key in (0..terms.len()).map(|place| terms.key(place)) {
+            let shared = shared_len(previous, key);
             let suffix = &key[shared..];
             buffer.extend_from_slice(&(shared as u32).to_le_bytes());
             buffer.extend_from_slice(&(suffix.len() as u32).to_le_bytes());
             buffer.extend_from_slice(suffix);
-            std::mem::swap(&mut previous, &mut key);
+            previous = key;
             if buffer.len() >= READ_BYTES {
                 file.append(&buffer).map_err(BlockError::from)?;
                 bytes += buffer.len() as u64;
@@ -87,50 +101,44 @@ impl ScratchKeys {
         }
         file.append(&buffer).map_err(BlockError::from)?;
         bytes += buffer.len() as u64;
-        Ok(ScratchKeys { file, bytes, count: terms.len() as u64, triples: terms.triples().collect() })
+        Ok(ScratchKeys { file, bytes, count: terms.len(), nodes: terms.nodes(), rank_end: terms.rank_end() })
+    }
+
+    /// Returns the rank of the key at a place.
+    fn rank(&self, place: usize) -> u64 {
+        let place = place as u64;
+        if place < self.nodes { place } else { place + self.rank_end - self.count as u64 }
     }
 }
 
 impl Layer for Part {
     fn rank_end(&self) -> u64 {
         match &self.terms {
-            Terms::Memory(terms) => terms.len() as u64,
-            Terms::Scratch(keys) => keys.count,
+            Terms::Memory(terms) => terms.rank_end(),
+            Terms::Scratch(keys) => keys.rank_end,
         }
     }
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError> {
         Ok(match &self.terms {
-            Terms::Memory(terms) => Box::new(MemoryTerms { terms, next: 0, key: Vec::new() }),
+            Terms::Memory(terms) => Box::new(MemoryTerms { terms, next: 0 }),
             Terms::Scratch(keys) => Box::new(ScratchTerms {
-                file: &*keys.file,
+                keys,
                 offset: 0,
-                end: keys.bytes,
                 buffer: Vec::new(),
                 at: 0,
                 key: Vec::new(),
                 next: 0,
-                count: keys.count,
             }),
         })
     }
 
     fn triples(&self) -> Result<Triples<'_>, WriteError> {
-        Ok(match &self.terms {
-            Terms::Memory(terms) => Box::new(terms.triples().map(Ok)),
-            Terms::Scratch(keys) => Box::new(keys.triples.iter().map(|triple| Ok(*triple))),
-        })
+        let stream = self.triples.stream()?;
+        Ok(Box::new(PartTriples { stream, rows: Vec::new(), at: 0, next: self.first_triple() }))
     }
 
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError> {
-        if let Terms::Memory(terms) = &self.terms {
-            let key = |rank: &u64| {
-                let mut key = Vec::new();
-                terms.write_key(*rank, &mut key);
-                key
-            };
-            return Ok(ranks.iter().map(key).collect());
-        }
         let (mut found, mut terms) = (Vec::with_capacity(ranks.len()), self.terms()?);
         let mut wanted = ranks.iter().peekable();
         while wanted.peek().is_some() && terms.advance()? {
@@ -152,41 +160,61 @@ impl RowSource for Part {
     }
 }
 
+struct PartTriples<'a> {
+    stream: Box<dyn RowStream<4> + 'a>,
+    rows: Vec<[u64; 4]>,
+    at: usize,
+    /// The rank of the next.
+    next: u64,
+}
+
+impl Iterator for PartTriples<'_> {
+    type Item = Result<RankedTriple, WriteError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at == self.rows.len() {
+            self.at = 0;
+            if let Err(error) = self.stream.fill(&mut self.rows) {
+                return Some(Err(error));
+            }
+        }
+        let [depth, parts @ ..] = *self.rows.get(self.at)?;
+        self.at += 1;
+        self.next += 1;
+        Some(Ok(RankedTriple { rank: self.next - 1, key: TripleKey { depth: depth as u8, parts } }))
+    }
+}
+
 struct MemoryTerms<'a> {
     terms: &'a OrderedTerms,
-    /// The rank after the one at hand.
-    next: u64,
-    key: Vec<u8>,
+    /// The place after the one at hand.
+    next: usize,
 }
 
 impl TermStream for MemoryTerms<'_> {
     fn advance(&mut self) -> Result<bool, WriteError> {
-        if self.next == self.terms.len() as u64 {
-            return Ok(false);
-        }
-        self.terms.write_key(self.next, &mut self.key);
-        self.next += 1;
-        Ok(true)
+        let is_there = self.next < self.terms.len();
+        self.next += usize::from(is_there);
+        Ok(is_there)
     }
 
     fn rank(&self) -> u64 {
-        self.next - 1
+        self.terms.rank(self.next - 1)
     }
 
     fn key(&self) -> &[u8] {
-        &self.key
+        self.terms.key(self.next - 1)
     }
 }
 
 struct ScratchTerms<'a> {
-    file: &'a dyn ScratchFile,
+    keys: &'a ScratchKeys,
     offset: u64,
-    end: u64,
     buffer: Vec<u8>,
     at: usize,
     key: Vec<u8>,
-    next: u64,
-    count: u64,
+    /// The place after the one at hand.
+    next: usize,
 }
 
 impl ScratchTerms<'_> {
@@ -198,9 +226,9 @@ impl ScratchTerms<'_> {
         self.buffer.drain(..self.at);
         self.at = 0;
         let held = self.buffer.len();
-        let more = (len - held).max(READ_BYTES).min((self.end - self.offset) as usize);
+        let more = (len - held).max(READ_BYTES).min((self.keys.bytes - self.offset) as usize);
         self.buffer.resize(held + more, 0);
-        self.file.read_at(self.offset, &mut self.buffer[held..]).map_err(BlockError::from)?;
+        self.keys.file.read_at(self.offset, &mut self.buffer[held..]).map_err(BlockError::from)?;
         self.offset += more as u64;
         Ok(())
     }
@@ -221,7 +249,7 @@ impl ScratchTerms<'_> {
 
 impl TermStream for ScratchTerms<'_> {
     fn advance(&mut self) -> Result<bool, WriteError> {
-        if self.next == self.count {
+        if self.next == self.keys.count {
             return Ok(false);
         }
         let (shared, len) = (self.take_len()?, self.take_len()?);
@@ -234,7 +262,7 @@ impl TermStream for ScratchTerms<'_> {
     }
 
     fn rank(&self) -> u64 {
-        self.next - 1
+        self.keys.rank(self.next - 1)
     }
 
     fn key(&self) -> &[u8] {

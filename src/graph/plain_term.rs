@@ -1,6 +1,6 @@
 //! `PlainQuad`: a quad that borrows its terms as texts, before anybody has looked whether they are well-formed.
 
-use super::term_key::{TERM_BYTES_MAX, put_lang_string_key, put_triple_start_key, put_typed_literal_key};
+use super::term_key::{TERM_BYTES_MAX, put_lang_string_key, put_typed_literal_key};
 use crate::model::{Literal, NamedNode, TermId, TermKind};
 
 /// The terms of a quad as they stand in a line of N-Quads, without escapes.
@@ -80,7 +80,7 @@ impl IriSeries {
     }
 
     /// Appends the IRI of a number.
-    pub fn put(&self, number: u64, out: &mut Vec<u8>) {
+    fn put(&self, number: u64, out: &mut Vec<u8>) {
         out.extend_from_slice(self.start.as_bytes());
         out.extend_from_slice(number.to_string().as_bytes());
     }
@@ -118,19 +118,9 @@ impl PlainNode<'_> {
 }
 
 impl PlainQuad<'_> {
-    /// Returns whether the triple term of it is no longer than dictionaries hold.
+    /// Returns whether dictionaries hold the triple term of it, as far as they hold its parts.
     pub(super) fn is_short_triple(&self) -> bool {
-        let bytes = self.subject.len() + self.predicate.len() + self.object.len();
-        // Zero bytes take two, and there are few others.
-        if bytes < TERM_BYTES_MAX / 4 {
-            return true;
-        }
-        let (mut subject, mut predicate, mut key) = (Vec::new(), Vec::new(), Vec::new());
-        PlainTerm::Node(self.subject).put_key(&mut subject);
-        PlainTerm::Node(self.predicate).put_key(&mut predicate);
-        put_triple_start_key(&mut key, &subject, &predicate);
-        self.object.put_key(&mut key);
-        key.len() <= TERM_BYTES_MAX
+        self.subject.len() + self.predicate.len() + self.object.len() <= TERM_BYTES_MAX
     }
 }
 

@@ -10,16 +10,16 @@ use quick_cache::sync::Cache;
 
 use super::Malformed;
 use super::bounds::Bounds;
-use super::dictionary::{DictionaryBlock, Place, TermWalk};
+use super::dictionary::DictionaryBlock;
 use super::facts::{RunStatistics, decode_schema};
 use super::key_scan::{NamedEdges, blocks_of_keys};
 use super::manifest::{
     Root, RowEntry, Section, TermsEntry, decode_chunk, decode_row_page, decode_terms_page,
 };
 use super::rows::{BLOCK_ROWS, ColumnSet, Piece, RowBlock, WIDTH_MAX};
+use super::run_terms::NAMES_KEPT;
 use super::scan::{EdgeScan, RunScan};
 use super::term_key::DICTIONARY_KINDS;
-use super::term_key::term_key;
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, PlainBlock};
 use crate::dataset::{DatasetError, Keys, Places, Scan, Statistics};
 use crate::model::{
@@ -51,18 +51,6 @@ struct Inner {
     pieces: Cache<PieceKey, Arc<Piece<'static>>, PieceBytes>,
     /// The ids of the IRIs that were asked for last: every plan names its predicates several times.
     names: Cache<NamedNode, Option<TermId>>,
-}
-
-/// How many names are kept, and how many bytes the longest of them has.
-const NAMES_MAX: usize = 1024;
-const NAME_BYTES_MAX: usize = 256;
-
-/// Returns the name of a term whose id is kept.
-fn kept_name(term: &Term) -> Option<&NamedNode> {
-    match term {
-        Term::NamedNode(name) if name.as_str().len() <= NAME_BYTES_MAX => Some(name),
-        _ => None,
-    }
 }
 
 impl Run {
@@ -170,121 +158,6 @@ impl Run {
             }
         }
         Ok(schema)
-    }
-
-    /// Returns the id of a term, or `None` if the run does not have it. Inline ids are always returned.
-    pub fn id_of(&self, term: &Term) -> Result<Option<TermId>, DatasetError> {
-        Ok(self.ids_of(std::slice::from_ref(term))?.pop().flatten())
-    }
-
-    /// Returns the ids of terms, in order; asks for the dictionary blocks in one batch.
-    pub fn ids_of(&self, terms: &[Term]) -> Result<Vec<Option<TermId>>, DatasetError> {
-        let mut ids: Vec<Option<TermId>> = terms
-            .iter()
-            .map(|term| match term {
-                Term::Literal(literal) => TermId::inline(literal),
-                _ => None,
-            })
-            .collect();
-        let mut sought = Vec::new();
-        for (index, term) in terms.iter().enumerate() {
-            if let Some(known) = kept_name(term).and_then(|name| self.inner.names.get(name)) {
-                if let Some(slot) = ids.get_mut(index) {
-                    *slot = known;
-                }
-                continue;
-            }
-            let key = if ids.get(index).is_some_and(Option::is_none) { term_key(term) } else { None };
-            if let Some(key) = key
-                && let Some(block) = self.inner.block_of_key(&key)
-            {
-                sought.push((index, key, block));
-            }
-        }
-        let wanted: Vec<usize> = sought.iter().map(|(_, _, block)| *block).collect();
-        let blocks = self.inner.dictionary_blocks(&wanted)?;
-        for ((index, key, block), decoded) in sought.iter().zip(&blocks) {
-            let found = self.find(key, *block, decoded)?;
-            if let Some(slot) = ids.get_mut(*index) {
-                *slot = found;
-            }
-            if let Some(name) = terms.get(*index).and_then(kept_name) {
-                self.inner.names.insert(name.clone(), found);
-            }
-        }
-        Ok(ids)
-    }
-
-    /// Returns the terms of ids, in the order of `ids`; asks for the dictionary blocks in one batch.
-    ///
-    /// # Errors
-    /// [`DatasetError::UnknownId`] for an id that is neither inline nor of this run.
-    pub fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError> {
-        let mut terms: Vec<Option<Term>> = ids.iter().map(|id| id.to_literal().map(Term::from)).collect();
-        let sought = ids.iter().enumerate().filter(|(_, id)| !id.is_inline());
-        self.walk_terms(sought.map(|(index, id)| (*id, index)), |walk, place, index| {
-            if let Some(slot) = terms.get_mut(index) {
-                *slot = walk.term(place)?;
-            }
-            Ok(())
-        })?;
-        let unknown = ids.iter().zip(&terms).find(|(_, term)| term.is_none()).map(|(id, _)| *id);
-        match unknown {
-            Some(id) => Err(DatasetError::UnknownId(id)),
-            None => Ok(terms.into_iter().flatten().collect()),
-        }
-    }
-
-    /// Hands texts to `visit`, as [`crate::dataset::Dataset::strings`].
-    ///
-    /// # Errors
-    /// As [`Run::terms`], and for an id that is of no plain string.
-    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
-        let sought = ids.iter().enumerate().map(|(index, id)| (*id, index));
-        self.walk_terms(sought, |walk, place, index| {
-            let text = walk.string(place)?.ok_or(Malformed("a string is none"))?;
-            visit(index, text);
-            Ok(())
-        })
-    }
-
-    /// Walks to the terms of ids of the dictionary, block by block. `visit` gets the walk through the block, the place
-    /// of the term in it, and what stands beside the id.
-    fn walk_terms(
-        &self,
-        ids: impl Iterator<Item = (TermId, usize)>,
-        mut visit: impl FnMut(&mut TermWalk<'_>, usize, usize) -> Result<(), Malformed>,
-    ) -> Result<(), DatasetError> {
-        let inner = &*self.inner;
-        let mut sought: Vec<(u64, usize)> = Vec::new();
-        for (id, index) in ids {
-            let term = id.as_dictionary().filter(|d| d.layer == 0 && d.rank < self.term_count());
-            let Some(term) = term else { return Err(DatasetError::UnknownId(id)) };
-            sought.push((term.rank, index));
-        }
-        if !sought.is_sorted() {
-            sought.sort_unstable();
-        }
-        let mut groups = Vec::new();
-        let mut rest = sought.as_slice();
-        while let Some((rank, _)) = rest.first() {
-            let next = inner.term_starts.partition_point(|start| start <= rank);
-            let end = inner.term_starts.get(next).copied().unwrap_or(u64::MAX);
-            let (group, after) = rest.split_at(rest.partition_point(|(rank, _)| *rank < end));
-            groups.push((next.saturating_sub(1), group));
-            rest = after;
-        }
-        let wanted: Vec<usize> = groups.iter().map(|(block_index, _)| *block_index).collect();
-        let blocks = inner.dictionary_blocks(&wanted)?;
-        for ((block_index, group), block) in groups.into_iter().zip(blocks) {
-            let start = inner.term_starts.get(block_index).copied().unwrap_or_default();
-            let mut walk = block.walk();
-            for (rank, index) in group {
-                let seen = visit(&mut walk, (rank - start) as usize, *index);
-                seen.map_err(|error| inner.corrupt_terms(block_index, error))?;
-            }
-        }
-        Ok(())
     }
 
     /// Scans the quads that match, sorted by `permutation`; shape as [`crate::dataset::Dataset::scan`].
@@ -470,8 +343,19 @@ impl Run {
         self.inner.entries(section)
     }
 
+    /// Returns the dictionary block that holds a key if any does.
     pub(super) fn block_of_key(&self, key: &[u8]) -> Option<usize> {
         self.inner.block_of_key(key)
+    }
+
+    /// Returns the id of the term of a rank, if there is one.
+    pub(super) fn id_of_rank(&self, rank: u64) -> Option<TermId> {
+        self.inner.id_of_rank(rank)
+    }
+
+    /// Returns the ids of the IRIs that were asked for last.
+    pub(super) fn known_names(&self) -> &Cache<NamedNode, Option<TermId>> {
+        &self.inner.names
     }
 
     pub(super) fn dictionary_blocks(
@@ -483,6 +367,11 @@ impl Run {
 
     pub(super) fn corrupt_terms(&self, index: usize, error: Malformed) -> DatasetError {
         self.inner.corrupt_terms(index, error)
+    }
+
+    /// As [`Run::corrupt_terms`], of the block that holds a rank.
+    pub(super) fn corrupt_term(&self, rank: u64, error: Malformed) -> DatasetError {
+        self.inner.corrupt_terms(self.dictionary_range(rank..rank + 1).start, error)
     }
 
     /// Returns which dictionary blocks hold these ranks.
@@ -603,33 +492,6 @@ impl Run {
             count = count.div_ceil(objects.max(1));
         }
         count
-    }
-
-    /// Looks for a key in a dictionary block and, where separators leave it open, in those before.
-    pub(super) fn find(
-        &self,
-        key: &[u8],
-        index: usize,
-        block: &Arc<DictionaryBlock>,
-    ) -> Result<Option<TermId>, DatasetError> {
-        let inner = &*self.inner;
-        let (mut index, mut block) = (index, Arc::clone(block));
-        loop {
-            let place = block.find(key).map_err(|error| inner.corrupt_terms(index, error))?;
-            match place {
-                Place::At(offset) => {
-                    let start = inner.term_starts.get(index).copied().unwrap_or_default();
-                    return Ok(inner.id_of_rank(start + offset as u64));
-                }
-                // Separators are cut short, so a term just below this block may be in the one before.
-                Place::Before(0) if index > 0 => {
-                    index -= 1;
-                    let Some(before) = inner.dictionary_blocks(&[index])?.pop() else { return Ok(None) };
-                    block = before;
-                }
-                Place::Before(_) => return Ok(None),
-            }
-        }
     }
 }
 
@@ -795,7 +657,7 @@ impl Parts {
                 PIECES_BYTES_MAX,
                 PieceBytes,
             ),
-            names: Cache::new(NAMES_MAX),
+            names: Cache::new(NAMES_KEPT),
         })
     }
 }

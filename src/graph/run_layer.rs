@@ -5,17 +5,14 @@ use std::collections::VecDeque;
 use std::ops::Range;
 
 use super::dictionary::DictionaryBlock;
-use super::layer::{Layer, TermStream, TripleParts, Triples};
+use super::layer::{Layer, RankedTriple, TermStream, Triples};
 use super::run::Run;
-use super::term_key::{parse_term_key, triple_parts};
+use super::term_key::{KeyedTerm, parse_key};
 use super::{Malformed, WriteError};
-use crate::dataset::DatasetError;
-use crate::model::{Term, TermId, TermKind};
+use crate::model::TermKind;
 
 /// How many blocks are asked for at once.
 const BLOCKS_AT_ONCE: usize = 8;
-/// The parts of so many triple terms are looked up at once.
-const TRIPLES_AT_ONCE: usize = 16_384;
 
 /// The terms of a run.
 pub struct RunLayer<'a> {
@@ -48,12 +45,13 @@ impl Layer for RunLayer<'_> {
     }
 
     fn terms(&self) -> Result<Box<dyn TermStream + '_>, WriteError> {
-        Ok(Box::new(self.walk(0..self.run.term_count())))
+        let triples = self.run.ranks_of(TermKind::Triple);
+        let after = triples.end..self.run.term_count();
+        Ok(Box::new(SimpleTerms { walk: self.walk(0..triples.start), after: Some(self.walk(after)) }))
     }
 
     fn triples(&self) -> Result<Triples<'_>, WriteError> {
-        let terms = self.walk(self.run.ranks_of(TermKind::Triple));
-        Ok(Box::new(RunTriples { run: self.run, terms, ready: VecDeque::new() }))
+        Ok(Box::new(RunTriples { terms: self.walk(self.run.ranks_of(TermKind::Triple)) }))
     }
 
     fn keys_of(&self, ranks: &[u64]) -> Result<Vec<Vec<u8>>, WriteError> {
@@ -65,6 +63,60 @@ impl Layer for RunLayer<'_> {
             }
         }
         Ok(keys)
+    }
+}
+
+/// Walks nodes, then literals.
+struct SimpleTerms<'a> {
+    walk: RunTerms<'a>,
+    after: Option<RunTerms<'a>>,
+}
+
+impl TermStream for SimpleTerms<'_> {
+    fn advance(&mut self) -> Result<bool, WriteError> {
+        if self.walk.advance()? {
+            return Ok(true);
+        }
+        match self.after.take() {
+            Some(after) => {
+                self.walk = after;
+                self.walk.advance()
+            }
+            None => Ok(false),
+        }
+    }
+
+    fn rank(&self) -> u64 {
+        self.walk.rank()
+    }
+
+    fn key(&self) -> &[u8] {
+        self.walk.key()
+    }
+}
+
+/// Walks the triple terms.
+struct RunTriples<'a> {
+    terms: RunTerms<'a>,
+}
+
+impl Iterator for RunTriples<'_> {
+    type Item = Result<RankedTriple, WriteError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self.terms.advance() {
+            Ok(false) => return None,
+            Ok(true) => {}
+            Err(error) => return Some(Err(error)),
+        }
+        let rank = self.terms.rank();
+        Some(match parse_key(self.terms.key()) {
+            Ok(KeyedTerm::Triple(key)) => Ok(RankedTriple { rank, key }),
+            Ok(KeyedTerm::Simple(_)) => {
+                Err(self.terms.run.corrupt_term(rank, Malformed("a triple term is none")).into())
+            }
+            Err(error) => Err(self.terms.run.corrupt_term(rank, error).into()),
+        })
     }
 }
 
@@ -130,93 +182,5 @@ impl TermStream for RunTerms<'_> {
 
     fn key(&self) -> &[u8] {
         self.keys.get(self.key.clone()).unwrap_or_default()
-    }
-}
-
-/// Walks the triple terms and looks up their parts, many at once.
-struct RunTriples<'a> {
-    run: &'a Run,
-    terms: RunTerms<'a>,
-    ready: VecDeque<TripleParts>,
-}
-
-impl RunTriples<'_> {
-    fn look_up(&mut self) -> Result<(), WriteError> {
-        let mut parts: Vec<(u64, [Part; 3])> = Vec::new();
-        while parts.len() < TRIPLES_AT_ONCE && self.terms.advance()? {
-            let split = triple_parts(self.terms.key()).map_err(WriteError::Term)?;
-            parts.push((self.terms.rank(), split.map(Part::of)));
-        }
-        let mut keys: Vec<&[u8]> = parts.iter().flat_map(|(_, parts)| parts).filter_map(Part::key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        let ids = self.run.ids_of_keys(&keys)?;
-        let resolved = |part: &Part| match part {
-            Part::Inline(id) => Some(*id),
-            Part::Key(key) => ids.get(keys.binary_search(&key.as_slice()).ok()?).copied().flatten(),
-        };
-        for (rank, parts) in &parts {
-            let [Some(subject), Some(predicate), Some(object)] =
-                [0, 1, 2].map(|at| parts.get(at).and_then(resolved))
-            else {
-                let missing = Malformed("a part of a triple term is no term of its run");
-                return Err(self.run.corrupt_terms(0, missing).into());
-            };
-            self.ready.push_back((*rank, [subject, predicate, object].map(TermId::to_bits)));
-        }
-        Ok(())
-    }
-}
-
-enum Part {
-    Inline(TermId),
-    Key(Vec<u8>),
-}
-
-impl Part {
-    fn of(key: Vec<u8>) -> Part {
-        match parse_term_key(&key) {
-            Ok(Term::Literal(literal)) => TermId::inline(&literal).map_or(Part::Key(key), Part::Inline),
-            _ => Part::Key(key),
-        }
-    }
-
-    fn key(&self) -> Option<&[u8]> {
-        match self {
-            Part::Inline(_) => None,
-            Part::Key(key) => Some(key),
-        }
-    }
-}
-
-impl Iterator for RunTriples<'_> {
-    type Item = Result<TripleParts, WriteError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ready.is_empty()
-            && let Err(error) = self.look_up()
-        {
-            return Some(Err(error));
-        }
-        self.ready.pop_front().map(Ok)
-    }
-}
-
-impl Run {
-    /// Returns the ids of terms by key; as [`Run::ids_of`].
-    fn ids_of_keys(&self, keys: &[&[u8]]) -> Result<Vec<Option<TermId>>, DatasetError> {
-        let mut ids = vec![None; keys.len()];
-        let places: Vec<(usize, usize)> =
-            keys.iter().enumerate().filter_map(|(at, key)| Some((at, self.block_of_key(key)?))).collect();
-        for group in places.chunk_by(|a, b| a.1 == b.1) {
-            let Some((_, index)) = group.first() else { continue };
-            let Some(block) = self.dictionary_blocks(&[*index])?.pop() else { continue };
-            for (at, _) in group {
-                if let (Some(slot), Some(key)) = (ids.get_mut(*at), keys.get(*at)) {
-                    *slot = self.find(key, *index, &block)?;
-                }
-            }
-        }
-        Ok(ids)
     }
 }

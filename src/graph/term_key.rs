@@ -1,69 +1,171 @@
-//! Terms as byte strings whose order, byte by byte, is `model::compare_terms`.
+//! Terms as byte strings. But for triple terms, their order, byte by byte, is `model::compare_terms`.
 //!
 //! ```text
 //! blank node     1 | label
 //! IRI            2 | iri
-//! triple term    3 | kind of subject (1 or 2) | subject* | predicate* | object, as a key itself
+//! triple term    3 | depth | the ids of subject, predicate and object, each of eight bytes, the highest first
 //! string         4 | value
 //! language       5 | value* | language* | direction (0 none, 1 ltr, 2 rtl)
 //! other literal  6 | value* | datatype
 //! field*         the bytes, each 00 written as 00 FF; then 00 01
 //! ```
+//!
+//! The ids are of the dictionary that the key of a triple term stands in, so that each part is written once there. The
+//! depth is 1, and one more for each triple term within: so those come before it.
 #![deny(clippy::indexing_slicing)]
 
 use std::borrow::Cow;
 
-use oxrdf::{BaseDirection, LiteralRef, NamedOrBlankNodeRef, TermRef};
+use oxrdf::{BaseDirection, LiteralRef, TermRef};
 
-use super::cursor::Malformed;
-use crate::model::{BlankNode, Literal, NamedNode, NamedOrBlankNode, Term, TermKind, Triple};
+use super::cursor::{Cursor, Malformed};
+use crate::model::{BlankNode, Literal, NamedNode, Term, TermId, TermKind};
 
 /// No term takes more bytes as a key.
 pub const TERM_BYTES_MAX: usize = 1 << 20;
 /// Triple terms do not nest deeper.
-pub const TRIPLE_DEPTH_MAX: usize = 64;
+pub const TRIPLE_DEPTH_MAX: u8 = 64;
 
 const ESCAPED_ZERO: [u8; 2] = [0, 0xFF];
 const END: [u8; 2] = [0, 1];
 
-/// Appends the key of a term.
+/// Appends the key of a term that is no triple term.
 ///
 /// # Errors
-/// If the term is too large or too deep for a dictionary; `out` then ends in a part of it.
+/// If the term is too long for a dictionary; `out` then ends in a part of it.
+///
+/// # Panics
+/// If it is a triple term.
 pub fn put_term_key<'a>(out: &mut Vec<u8>, term: impl Into<TermRef<'a>>) -> Result<(), Malformed> {
     let start = out.len();
-    let mut term = term.into();
-    for _ in 0..=TRIPLE_DEPTH_MAX {
-        match term {
-            TermRef::BlankNode(node) => {
-                out.push(TermKind::BlankNode as u8);
-                out.extend_from_slice(node.as_str().as_bytes());
-            }
-            TermRef::NamedNode(node) => {
-                out.push(TermKind::NamedNode as u8);
-                out.extend_from_slice(node.as_str().as_bytes());
-            }
-            TermRef::Literal(literal) => put_literal(out, literal),
-            TermRef::Triple(triple) => {
-                out.push(TermKind::Triple as u8);
-                put_subject(out, triple.subject.as_ref());
-                put_field(out, triple.predicate.as_str().as_bytes());
-                term = triple.object.as_ref();
-                continue;
-            }
+    match term.into() {
+        TermRef::BlankNode(node) => {
+            out.push(TermKind::BlankNode as u8);
+            out.extend_from_slice(node.as_str().as_bytes());
         }
-        if out.len() - start > TERM_BYTES_MAX {
-            return Err(Malformed("a term is longer than 1 MiB"));
+        TermRef::NamedNode(node) => {
+            out.push(TermKind::NamedNode as u8);
+            out.extend_from_slice(node.as_str().as_bytes());
         }
-        return Ok(());
+        TermRef::Literal(literal) => put_literal(out, literal),
+        TermRef::Triple(_) => panic!("the key of a triple term is made of the ids of its parts"),
     }
-    Err(Malformed("a triple term nests deeper than 64 levels"))
+    if out.len() - start > TERM_BYTES_MAX {
+        return Err(Malformed("a term is longer than 1 MiB"));
+    }
+    Ok(())
 }
 
 /// Returns the key of a term, or `None` if no dictionary can hold it.
+///
+/// # Panics
+/// If it is a triple term.
 pub fn term_key(term: &Term) -> Option<Vec<u8>> {
     let mut key = Vec::new();
     put_term_key(&mut key, term).ok().map(|()| key)
+}
+
+/// Refuses triple terms that no dictionary holds, though it may hold all their parts.
+///
+/// # Errors
+/// If it nests too deep, or is too long with all that is in it.
+pub fn check_size(mut term: TermRef<'_>) -> Result<(), Malformed> {
+    let (mut depth, mut bytes) = (0, 0);
+    while let TermRef::Triple(triple) = term {
+        depth += 1;
+        if depth > TRIPLE_DEPTH_MAX {
+            return Err(Malformed("a triple term nests deeper than 64 levels"));
+        }
+        bytes += text_bytes(triple.subject.as_ref().into()) + text_bytes(triple.predicate.as_ref().into());
+        term = triple.object.as_ref();
+    }
+    match depth > 0 && bytes + text_bytes(term) > TERM_BYTES_MAX {
+        true => Err(Malformed("a term is longer than 1 MiB")),
+        false => Ok(()),
+    }
+}
+
+/// Returns how many bytes the texts of a term take, 0 for a triple term.
+fn text_bytes(term: TermRef<'_>) -> usize {
+    match term {
+        TermRef::NamedNode(node) => node.as_str().len(),
+        TermRef::BlankNode(node) => node.as_str().len(),
+        TermRef::Literal(literal) => literal.value().len() + literal.datatype().as_str().len(),
+        TermRef::Triple(_) => 0,
+    }
+}
+
+/// Returns the depth of a term as keys have it, 0 for what is no triple term; it must be no deeper than dictionaries
+/// hold.
+pub fn depth_of(mut term: &Term) -> u8 {
+    let mut depth = 0;
+    while let Term::Triple(triple) = term {
+        depth += 1;
+        term = &triple.object;
+    }
+    depth
+}
+
+/// What the key of a triple term says; sorts as keys do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct TripleKey {
+    /// 1, and one more for each triple term within.
+    pub depth: u8,
+    /// The ids of subject, predicate and object.
+    pub parts: [u64; 3],
+}
+
+impl TripleKey {
+    /// How many bytes it has, the kind not counted.
+    const BODY_BYTES: usize = 1 + 3 * 8;
+
+    pub fn put(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&[TermKind::Triple as u8, self.depth]);
+        self.parts.iter().for_each(|part| out.extend_from_slice(&part.to_be_bytes()));
+    }
+
+    pub fn to_bytes(self) -> Vec<u8> {
+        let mut key = Vec::with_capacity(1 + TripleKey::BODY_BYTES);
+        self.put(&mut key);
+        key
+    }
+
+    /// Takes the key of a triple term apart, but for its first byte.
+    fn parse(body: &[u8]) -> Result<TripleKey, Malformed> {
+        let mut cursor = Cursor::new(body);
+        let depth = cursor.u8()?;
+        let mut parts = [0; 3];
+        for part in &mut parts {
+            // The cursor reads the lowest byte first.
+            *part = cursor.u64()?.swap_bytes();
+        }
+        cursor.end()?;
+        let kinds = parts.map(|part| {
+            let id = TermId::from_bits(part)?;
+            let is_of_a_dictionary = id.as_dictionary().is_some_and(|id| id.layer == 0);
+            (is_of_a_dictionary || id.is_inline()).then_some(id.kind())
+        });
+        let [Some(TermKind::BlankNode | TermKind::NamedNode), Some(TermKind::NamedNode), Some(object)] =
+            kinds
+        else {
+            return Err(Malformed("a triple term has parts of wrong kinds"));
+        };
+        let is_depth_right = match object {
+            TermKind::Triple => (2..=TRIPLE_DEPTH_MAX).contains(&depth),
+            _ => depth == 1,
+        };
+        match is_depth_right {
+            true => Ok(TripleKey { depth, parts }),
+            false => Err(Malformed("a triple term has a wrong depth")),
+        }
+    }
+}
+
+/// What stands in a dictionary.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeyedTerm {
+    Simple(Term),
+    Triple(TripleKey),
 }
 
 /// The kinds of terms in a dictionary, in the order of their ranks.
@@ -81,56 +183,22 @@ pub fn kind_of_key(key: &[u8]) -> Option<TermKind> {
     DICTIONARY_KINDS.into_iter().find(|kind| key.first() == Some(&(*kind as u8)))
 }
 
-/// Returns the term of a key.
-pub fn parse_term_key(key: &[u8]) -> Result<Term, Malformed> {
-    let mut around: Vec<(NamedOrBlankNode, NamedNode)> = Vec::new();
-    let mut rest = key;
-    let innermost = loop {
-        let kind = kind_of_key(rest).ok_or(Malformed("a term is of an unknown kind"))?;
-        let (_, body) = rest.split_first().ok_or(Malformed("a term is empty"))?;
-        if kind != TermKind::Triple {
-            break parse_simple(kind, body)?;
-        }
-        if around.len() == TRIPLE_DEPTH_MAX {
-            return Err(Malformed("a triple term is too deep"));
-        }
-        let (subject, after) = take_subject(body)?;
-        let (predicate, after) = take_field(after)?;
-        around.push((subject, NamedNode::new_unchecked(predicate)));
-        rest = after;
-    };
-    Ok(around.into_iter().rev().fold(innermost, |object, (subject, predicate)| {
-        Term::Triple(Box::new(Triple { subject, predicate, object }))
-    }))
-}
-
-/// Returns the keys of subject, predicate and object of the key of a triple term.
-pub fn triple_parts(key: &[u8]) -> Result<[Vec<u8>; 3], Malformed> {
-    let (kind, body) = key.split_first().ok_or(Malformed("a term is empty"))?;
-    if *kind != TermKind::Triple as u8 {
-        return Err(Malformed("a term is no triple term"));
+/// Takes a key apart.
+pub fn parse_key(key: &[u8]) -> Result<KeyedTerm, Malformed> {
+    let kind = kind_of_key(key).ok_or(Malformed("a term is of an unknown kind"))?;
+    let (_, body) = key.split_first().ok_or(Malformed("a term is empty"))?;
+    match kind {
+        TermKind::Triple => TripleKey::parse(body).map(KeyedTerm::Triple),
+        kind => parse_simple(kind, body).map(KeyedTerm::Simple),
     }
-    let (subject, after) = take_subject(body)?;
-    let (predicate, object) = take_field(after)?;
-    let parts =
-        [subject.into(), NamedNode::new_unchecked(predicate).into()].map(|term: Term| term_key(&term));
-    let [Some(subject), Some(predicate)] = parts else {
-        return Err(Malformed("a part of a triple term is too long"));
-    };
-    Ok([subject, predicate, object.to_vec()])
 }
 
-/// Appends what the key of a triple term has before its object, given the keys of subject and predicate.
-///
-/// # Panics
-/// If one of them is empty.
-pub fn put_triple_start_key(out: &mut Vec<u8>, subject: &[u8], predicate: &[u8]) {
-    let (kind, subject) = subject.split_first().expect("keys begin with their kind");
-    let (_, predicate) = predicate.split_first().expect("keys begin with their kind");
-    out.push(TermKind::Triple as u8);
-    out.push(*kind);
-    put_field(out, subject);
-    put_field(out, predicate);
+/// Returns the term of a key that is of no triple term.
+pub fn parse_term_key(key: &[u8]) -> Result<Term, Malformed> {
+    match parse_key(key)? {
+        KeyedTerm::Simple(term) => Ok(term),
+        KeyedTerm::Triple(_) => Err(Malformed("a triple term stands where none can")),
+    }
 }
 
 fn put_field(out: &mut Vec<u8>, mut text: &[u8]) {
@@ -141,15 +209,6 @@ fn put_field(out: &mut Vec<u8>, mut text: &[u8]) {
     }
     out.extend_from_slice(text);
     out.extend_from_slice(&END);
-}
-
-fn put_subject(out: &mut Vec<u8>, subject: NamedOrBlankNodeRef<'_>) {
-    let (kind, text) = match subject {
-        NamedOrBlankNodeRef::BlankNode(node) => (TermKind::BlankNode, node.as_str()),
-        NamedOrBlankNodeRef::NamedNode(node) => (TermKind::NamedNode, node.as_str()),
-    };
-    out.push(kind as u8);
-    put_field(out, text.as_bytes());
 }
 
 fn put_literal(out: &mut Vec<u8>, literal: LiteralRef<'_>) {
@@ -227,17 +286,6 @@ fn parse_language(value: String, language: String, direction: &[u8]) -> Result<L
     Ok(Literal::new_directional_language_tagged_literal_unchecked(value, language, direction))
 }
 
-fn take_subject(bytes: &[u8]) -> Result<(NamedOrBlankNode, &[u8]), Malformed> {
-    let (kind, body) = bytes.split_first().ok_or(Malformed("a triple term has no subject"))?;
-    let (text, after) = take_field(body)?;
-    let subject = match *kind {
-        kind if kind == TermKind::BlankNode as u8 => BlankNode::new_unchecked(text).into(),
-        kind if kind == TermKind::NamedNode as u8 => NamedNode::new_unchecked(text).into(),
-        _ => return Err(Malformed("the subject of a triple term is of an unknown kind")),
-    };
-    Ok((subject, after))
-}
-
 /// Splits a terminated field off.
 fn take_field(bytes: &[u8]) -> Result<(String, &[u8]), Malformed> {
     let mut field = Cow::Borrowed(&[][..]);
@@ -269,7 +317,7 @@ fn text(bytes: &[u8]) -> Result<String, Malformed> {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::model::compare_terms;
+    use crate::model::{DictionaryId, NamedOrBlankNode, Triple, compare_terms};
     use proptest::prelude::*;
 
     /// Terms that are close to each other, zero bytes included.
@@ -299,34 +347,49 @@ pub(super) mod tests {
         })
     }
 
+    /// As [`terms`], without triple terms.
+    pub fn simple_terms() -> impl Strategy<Value = Term> {
+        terms().prop_map(|mut term| {
+            while let Term::Triple(triple) = term {
+                term = triple.object;
+            }
+            term
+        })
+    }
+
+    fn id(kind: TermKind, rank: u64) -> u64 {
+        TermId::dictionary(DictionaryId { kind, layer: 0, rank }).to_bits()
+    }
+
     proptest! {
         #[test]
-        fn terms_read_back(term in terms()) {
+        fn terms_read_back(term in simple_terms()) {
             prop_assert_eq!(parse_term_key(&term_key(&term).unwrap()), Ok(term));
         }
 
         #[test]
-        fn keys_sort_as_terms(a in terms(), b in terms()) {
+        fn keys_sort_as_terms(a in simple_terms(), b in simple_terms()) {
             prop_assert_eq!(term_key(&a).cmp(&term_key(&b)), compare_terms(&a, &b));
         }
 
         #[test]
-        fn parts_are_keys(term in terms()) {
-            let parts = triple_parts(&term_key(&term).unwrap());
-            match term {
-                Term::Triple(triple) => {
-                    let expected = [triple.subject.into(), triple.predicate.into(), triple.object]
-                        .map(|part: Term| term_key(&part).unwrap());
-                    prop_assert_eq!(parts, Ok(expected));
-                }
-                _ => prop_assert!(parts.is_err()),
+        fn keys_of_triple_terms_sort_as_they_do(ranks in proptest::array::uniform6(0u64..1 << 48), deep: [bool; 2]) {
+            let [a, b, c, d, e, f] = ranks;
+            let key = |[s, p, o]: [u64; 3], is_deep: bool| {
+                let object = if is_deep { TermKind::Triple } else { TermKind::String };
+                let parts = [id(TermKind::BlankNode, s), id(TermKind::NamedNode, p), id(object, o)];
+                TripleKey { depth: 1 + u8::from(is_deep), parts }
+            };
+            let keys = [key([a, b, c], deep[0]), key([d, e, f], deep[1])];
+            for key in keys {
+                prop_assert_eq!(parse_key(&key.to_bytes()), Ok(KeyedTerm::Triple(key)));
             }
+            prop_assert_eq!(keys[0].to_bytes().cmp(&keys[1].to_bytes()), keys[0].cmp(&keys[1]));
         }
 
         #[test]
         fn foreign_bytes_never_panic(kind in 0u8..8, bytes in "[\\x00-\\x02ab]{0,30}") {
-            let key = [&[kind], bytes.as_bytes()].concat();
-            let _ = (parse_term_key(&key), triple_parts(&key));
+            let _ = parse_key(&[&[kind], bytes.as_bytes()].concat());
         }
     }
 
@@ -337,18 +400,49 @@ pub(super) mod tests {
         assert_eq!(parse_term_key(string), Ok(Literal::new_simple_literal("ab").into()));
         let typed = b"\x06ab\x00\x01http://www.w3.org/2001/XMLSchema#string";
         assert!(parse_term_key(typed).is_err());
-        assert!(parse_term_key(&[b"\x03\x02s\x00\x01p\x00\x01", &typed[..]].concat()).is_err());
+    }
+
+    #[test]
+    fn triple_terms_of_wrong_parts_are_refused() {
+        use TermKind::{BlankNode, NamedNode, String, Triple};
+        let parse = |depth, parts| parse_key(&TripleKey { depth, parts }.to_bytes());
+        let [node, name, string, triple] = [BlankNode, NamedNode, String, Triple].map(|kind| id(kind, 7));
+        assert!(parse(1, [node, name, string]).is_ok());
+        assert!(parse(64, [name, name, triple]).is_ok());
+        let integer = TermId::inline(&Literal::from(4)).unwrap().to_bits();
+        assert!(parse(1, [name, name, integer]).is_ok());
+        for parts in [
+            [string, name, name],
+            [name, node, name],
+            [name, name, 0],
+            [0, name, name],
+            [integer, name, name],
+        ] {
+            assert!(parse(1, parts).is_err(), "{parts:x?}");
+        }
+        for (depth, object) in [(0, name), (2, name), (0, triple), (1, triple), (65, triple)] {
+            assert!(parse(depth, [name, name, object]).is_err(), "{depth}");
+        }
+        let foreign = TermId::dictionary(DictionaryId { kind: NamedNode, layer: 1, rank: 7 }).to_bits();
+        assert!(parse(1, [foreign, name, name]).is_err());
+        assert!(parse_key(&TripleKey { depth: 1, parts: [name, name, name] }.to_bytes()[..25]).is_err());
     }
 
     #[test]
     fn what_no_block_holds_is_refused() {
         let mut deep: Term = NamedNode::new_unchecked("o").into();
-        for _ in 0..=TRIPLE_DEPTH_MAX {
+        for depth in 1..=TRIPLE_DEPTH_MAX + 1 {
             let subject = NamedNode::new_unchecked("s").into();
             let predicate = NamedNode::new_unchecked("p");
             deep = Term::Triple(Box::new(Triple { subject, predicate, object: deep }));
+            assert_eq!(depth_of(&deep), depth);
+            assert_eq!(check_size((&deep).into()).is_ok(), depth <= TRIPLE_DEPTH_MAX);
         }
-        assert_eq!(term_key(&deep), None);
+        let (subject, predicate) =
+            (NamedNode::new_unchecked("x".repeat(TERM_BYTES_MAX / 2)), NamedNode::new_unchecked("p"));
+        let object = subject.clone().into();
+        let long = Term::Triple(Box::new(Triple { subject: subject.into(), predicate, object }));
+        assert!(check_size((&long).into()).is_err());
         let long = "x".repeat(TERM_BYTES_MAX);
         assert_eq!(term_key(&Literal::new_simple_literal(long).into()), None);
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rustc_hash::FxHashMap;
 
 use super::WriteError;
-use super::layer::{Input, Layer, RankSet, TermStream};
-use super::term_key::{datatype_of_key, kind_of_key, parse_term_key};
+use super::layer::{Input, Layer, RankSet, RankedTriple, TermStream, Triples};
+use super::term_key::{TRIPLE_DEPTH_MAX, TripleKey, datatype_of_key, kind_of_key, parse_term_key};
 use crate::model::{NamedNode, Term, TermId, TermKind, pg, rdf, xsd};
 
 const KIND_SHIFT: u32 = TermId::KIND_SHIFT;
@@ -15,6 +15,8 @@ const RANK_MASK: u64 = (1 << LAYER_SHIFT) - 1;
 const LAYER_MASK: u64 = (1 << (KIND_SHIFT - LAYER_SHIFT)) - 1;
 /// A rank that no term has.
 const NONE: u64 = u64::MAX;
+/// Marks the rank of a literal while it leaves triple terms out.
+const LITERAL: u64 = 1 << 63;
 /// The place of a layer that the input lacks.
 const NOWHERE: u16 = u16::MAX;
 
@@ -39,43 +41,25 @@ pub struct MergedTerms<'a> {
     reifies: Option<u64>,
 }
 
-/// Merges all layers of `input`; hands each term's key to `visit`, in order. Ids of layers that `input`
-/// lacks stay as they are.
+/// Merges all layers of `input`; hands each term's key to `visit`, with how many bytes the term takes in full: first
+/// nodes, then literals, then triple terms, each kind in order. Ids of layers that `input` lacks stay as they are.
 pub fn merge_terms<'a>(
     input: &Input<'a>,
     layer: u16,
-    mut visit: impl FnMut(&[u8]) -> Result<(), WriteError>,
+    mut visit: impl FnMut(&[u8], usize) -> Result<(), WriteError>,
 ) -> Result<MergedTerms<'a>, WriteError> {
     let mut merged = MergedTerms::new(input, layer);
-    let mut streams = Vec::with_capacity(input.layers.len());
-    for (place, (_, layer)) in input.layers.iter().enumerate() {
-        let mut terms = layer.terms()?;
-        if terms.advance()? {
-            streams.push((place, terms));
-        }
+    if !input.has_triples()? {
+        merged.merge_simple(0, |key| visit(key, key.len()))?;
+        return Ok(merged);
     }
-    // The stream with the least key comes last.
-    streams.sort_by(|a, b| b.1.key().cmp(a.1.key()));
-    let (mut key, mut rank, mut datatypes) = (Vec::new(), 0, HashMap::new());
-    let mut at_key = Vec::with_capacity(streams.len());
-    while let Some((_, least)) = streams.last() {
-        key.clear();
-        key.extend_from_slice(least.key());
-        visit(&key)?;
-        merged.note(&key, &mut datatypes);
-        // All that are at this key go on at once, so that they need not pass each other.
-        let equal = streams.iter().rev().take_while(|(_, terms)| terms.key() == key).count();
-        at_key.extend(streams.drain(streams.len() - equal..));
-        for (place, mut terms) in at_key.drain(..) {
-            merged.ranks[place][terms.rank() as usize] = rank;
-            if terms.advance()? {
-                settle(&mut streams, (place, terms));
-            }
-        }
-        rank += 1;
-    }
-    drop(streams);
-    merged.resolve_triples()?;
+    let mut lengths = Vec::new();
+    merged.merge_simple(LITERAL, |key| {
+        lengths.push(key.len() as u32);
+        visit(key, key.len())
+    })?;
+    let ends = merged.merge_triples()?;
+    merged.visit_triples(&ends, &lengths, visit)?;
     Ok(merged)
 }
 
@@ -91,6 +75,48 @@ fn settle<'t>(
         false => streams.partition_point(|(_, other)| other.key() > key),
     };
     streams.insert(place, stream);
+}
+
+fn is_literal(bits: u64) -> bool {
+    matches!(bits >> KIND_SHIFT, 4..=6)
+}
+
+/// Walks the triple terms of a layer.
+struct TripleWalk<'a> {
+    triples: std::iter::Peekable<Triples<'a>>,
+    is_sorted: bool,
+    /// Those of one depth, if they do not come sorted: the least comes last.
+    sorted: Vec<([u64; 3], u64)>,
+}
+
+impl<'a> TripleWalk<'a> {
+    fn of(layer: &'a dyn Layer) -> Result<TripleWalk<'a>, WriteError> {
+        let (triples, is_sorted) = (layer.triples()?.peekable(), layer.has_sorted_triples());
+        Ok(TripleWalk { triples, is_sorted, sorted: Vec::new() })
+    }
+
+    /// Returns the ids in the run of the parts of the next triple term of a depth, and its rank in the layer. All that
+    /// are less deep must have their ranks.
+    fn next(&mut self, depth: u8, merged: &MergedTerms<'_>) -> Result<Option<([u64; 3], u64)>, WriteError> {
+        if self.is_sorted {
+            return self.take(depth, merged).transpose();
+        }
+        if self.sorted.is_empty() {
+            while let Some(next) = self.take(depth, merged).transpose()? {
+                self.sorted.push(next);
+            }
+            self.sorted.sort_unstable_by(|a, b| b.cmp(a));
+        }
+        Ok(self.sorted.pop())
+    }
+
+    fn take(&mut self, depth: u8, merged: &MergedTerms<'_>) -> Option<Result<([u64; 3], u64), WriteError>> {
+        let is_next = |next: &Result<RankedTriple, WriteError>| {
+            next.as_ref().map_or(true, |triple| triple.key.depth == depth)
+        };
+        let next = self.triples.next_if(is_next)?;
+        Some(next.map(|triple| (triple.key.parts.map(|part| merged.id(part)), triple.rank)))
+    }
 }
 
 impl<'a> MergedTerms<'a> {
@@ -114,8 +140,116 @@ impl<'a> MergedTerms<'a> {
         }
     }
 
-    /// Notes what a key, the next in order, tells.
-    fn note(&mut self, key: &[u8], known: &mut HashMap<Vec<u8>, u32>) {
+    /// Merges what is no triple term. The ranks of literals are marked so, if triple terms will be merged: they leave
+    /// those out as yet.
+    fn merge_simple(
+        &mut self,
+        literal_mark: u64,
+        mut visit: impl FnMut(&[u8]) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let layers = self.layers.clone();
+        let mut streams = Vec::with_capacity(layers.len());
+        for (place, (_, layer)) in layers.iter().enumerate() {
+            let mut terms = layer.terms()?;
+            if terms.advance()? {
+                streams.push((place, terms));
+            }
+        }
+        // The stream with the least key comes last.
+        streams.sort_by(|a, b| b.1.key().cmp(a.1.key()));
+        let (mut key, mut rank, mut datatypes) = (Vec::new(), 0, HashMap::new());
+        let mut at_key = Vec::with_capacity(streams.len());
+        while let Some((_, least)) = streams.last() {
+            key.clear();
+            key.extend_from_slice(least.key());
+            visit(&key)?;
+            let is_literal = self.note(&key, &mut datatypes) > TermKind::Triple;
+            let mark = if is_literal { literal_mark } else { 0 };
+            // All that are at this key go on at once, so that they need not pass each other.
+            let equal = streams.iter().rev().take_while(|(_, terms)| terms.key() == key).count();
+            at_key.extend(streams.drain(streams.len() - equal..));
+            for (place, mut terms) in at_key.drain(..) {
+                self.ranks[place][terms.rank() as usize] = rank | mark;
+                if terms.advance()? {
+                    settle(&mut streams, (place, terms));
+                }
+            }
+            rank += 1;
+        }
+        Ok(())
+    }
+
+    /// Merges triple terms, depth by depth, so that those within others have their ranks then, and gives literals
+    /// theirs. Returns where the triple terms of each depth end.
+    fn merge_triples(&mut self) -> Result<Vec<usize>, WriteError> {
+        let start = self.node_count();
+        let layers = self.layers.clone();
+        let mut walks = Vec::with_capacity(layers.len());
+        for (_, layer) in &layers {
+            walks.push(TripleWalk::of(*layer)?);
+        }
+        let (mut triples, mut ends) = (Vec::new(), Vec::new());
+        for depth in 1..=TRIPLE_DEPTH_MAX {
+            // The walk with the least triple comes last.
+            let mut heads = Vec::with_capacity(walks.len());
+            for (place, walk) in walks.iter_mut().enumerate() {
+                heads.extend(walk.next(depth, self)?.map(|(parts, rank)| (parts, place, rank)));
+            }
+            heads.sort_unstable_by(|a, b| b.cmp(a));
+            let begin = triples.len();
+            while let Some((parts, place, rank)) = heads.pop() {
+                if triples.len() == begin || triples.last() != Some(&parts) {
+                    triples.push(parts);
+                }
+                self.ranks[place][rank as usize] = start + triples.len() as u64 - 1;
+                if let Some((parts, rank)) = walks[place].next(depth, self)? {
+                    let head = (parts, place, rank);
+                    heads.insert(heads.partition_point(|other| *other > head), head);
+                }
+            }
+            ends.push(triples.len());
+        }
+        let count = triples.len() as u64;
+        self.by_kind[TermKind::Triple as usize - 1] = count;
+        for rank in self.ranks.iter_mut().flatten().filter(|rank| **rank != NONE && **rank & LITERAL != 0) {
+            *rank = (*rank & !LITERAL) + count;
+        }
+        for [_, _, object] in triples.iter_mut().filter(|[_, _, object]| is_literal(*object)) {
+            *object += count;
+        }
+        self.triples = triples;
+        Ok(ends)
+    }
+
+    /// Hands out the keys of triple terms, those of each depth up to its end; `lengths` are those of other terms.
+    fn visit_triples(
+        &self,
+        ends: &[usize],
+        lengths: &[u32],
+        mut visit: impl FnMut(&[u8], usize) -> Result<(), WriteError>,
+    ) -> Result<(), WriteError> {
+        let (nodes, count) = (self.node_count() as usize, self.triples.len());
+        let (mut own, mut key): (Vec<u32>, _) = (Vec::with_capacity(count), Vec::new());
+        for (depth, end) in (1..).zip(ends) {
+            for parts in &self.triples[own.len()..*end] {
+                let length = |bits: &u64| match (bits & RANK_MASK) as usize {
+                    _ if !(1..=6).contains(&(bits >> KIND_SHIFT)) => 0,
+                    rank if rank < nodes => lengths[rank],
+                    rank if rank < nodes + count => own[rank - nodes],
+                    rank => lengths[rank - count],
+                };
+                let expanded = parts.iter().map(length).sum();
+                own.push(expanded);
+                key.clear();
+                TripleKey { depth, parts: *parts }.put(&mut key);
+                visit(&key, expanded as usize)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes what a key, the next in order, tells; returns its kind.
+    fn note(&mut self, key: &[u8], known: &mut HashMap<Vec<u8>, u32>) -> TermKind {
         let kind = kind_of_key(key).expect("keys begin with their kind");
         if kind == TermKind::NamedNode {
             for (name, rank) in [(rdf::TYPE, &mut self.rdf_type), (pg::REIFIES, &mut self.reifies)] {
@@ -125,7 +259,7 @@ impl<'a> MergedTerms<'a> {
             }
         }
         self.by_kind[kind as usize - 1] += 1;
-        let Some(datatype) = datatype_of_key(key) else { return };
+        let Some(datatype) = datatype_of_key(key) else { return kind };
         let index = match known.get(datatype) {
             Some(index) => *index,
             None => {
@@ -137,25 +271,7 @@ impl<'a> MergedTerms<'a> {
             }
         };
         self.datatype_of.push(index);
-    }
-
-    fn resolve_triples(&mut self) -> Result<(), WriteError> {
-        let (start, count) = (self.start_of(TermKind::Triple), self.by_kind[TermKind::Triple as usize - 1]);
-        if count == 0 {
-            return Ok(());
-        }
-        let mut triples = vec![[0; 3]; count as usize];
-        for (place, (_, layer)) in self.layers.iter().enumerate() {
-            for triple in layer.triples()? {
-                let (rank, parts) = triple?;
-                let rank = self.ranks[place][rank as usize];
-                if rank != NONE {
-                    triples[(rank - start) as usize] = parts.map(|id| self.id(id));
-                }
-            }
-        }
-        self.triples = triples;
-        Ok(())
+        kind
     }
 
     /// Returns how many terms there are.
@@ -186,6 +302,8 @@ impl<'a> MergedTerms<'a> {
             Some(place) => {
                 let rank = self.ranks[usize::from(*place)][(bits & RANK_MASK) as usize];
                 assert!(rank != NONE, "rows use terms of their layers");
+                // Only triple terms are asked about while ranks are marked.
+                let rank = rank & !LITERAL;
                 bits >> KIND_SHIFT << KIND_SHIFT | u64::from(self.layer) << LAYER_SHIFT | rank
             }
         }

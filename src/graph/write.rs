@@ -68,8 +68,8 @@ pub struct WrittenSet {
 pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenRun, WriteError> {
     thread::scope(|scope| {
         let output = Output::start(scope, options.key, options.sink, options.threads);
-        let mut dictionary = DictionaryWriter::new(&output);
-        let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
+        let mut dictionary = DictionaryWriter::new(&output, input.has_triples()?);
+        let terms = merge_terms(input, 0, |key, expanded_bytes| dictionary.push(key, expanded_bytes))?;
         let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let rows = write_rows(&spo, &terms, &output, options)?;
         let mut pages = dictionary.finish_pages()?;
@@ -90,8 +90,8 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
 pub fn write_set(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenSet, WriteError> {
     thread::scope(|scope| {
         let output = Output::start(scope, options.key, options.sink, options.threads);
-        let mut dictionary = DictionaryWriter::new(&output);
-        let terms = merge_terms(input, 0, |key| dictionary.push(key))?;
+        let mut dictionary = DictionaryWriter::new(&output, input.has_triples()?);
+        let terms = merge_terms(input, 0, |key, expanded_bytes| dictionary.push(key, expanded_bytes))?;
         let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let mut writer = RowWriter::new(&output, Section::Spo);
         let mut quads = 0;
@@ -115,10 +115,11 @@ pub fn gather_set(
     options: &WriteOptions<'_>,
 ) -> Result<(SortedTerms, Vec<Quad>), WriteError> {
     let mut keys = Vec::new();
-    let terms = merge_terms(input, 0, |key| {
+    let terms = merge_terms(input, 0, |key, _| {
         keys.push(key.to_vec());
         Ok(())
     })?;
+    keys.sort_unstable();
     let mut quads = Vec::new();
     SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?.for_each(|rows| {
         quads.extend(rows.iter().map(|row| {

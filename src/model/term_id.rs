@@ -20,7 +20,7 @@ use super::term::{Term, xsd};
 ///
 /// Within one snapshot, equal ids are equal terms (RDF term equality, lexical form included) and
 /// different ids are different terms. Within the dictionary of a base run (layer 0), id order is term
-/// order (`compare_terms`); what came after it, and datasets in memory, number terms as they arrive.
+/// order (`compare_terms`), but for triple terms, which are in the order of their parts' ids; what came after it, and datasets in memory, number terms as they arrive.
 /// Ids of different snapshots, or local ids of different queries, say nothing
 /// about each other.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

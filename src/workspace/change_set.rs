@@ -13,7 +13,7 @@ use super::{CommitChanges, CommitId, WorkspaceError};
 use crate::block::{BlockError, BlockId, BlockKind, BlockReader, BlockSink, Decode, PlainBlock, SealedBlock};
 use crate::crypto::EpochKey;
 use crate::graph::{self, Run, SortedTerms, WrittenSet};
-use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind, compare_terms};
+use crate::model::{DictionaryId, Permutation, Quad, Term, TermId, TermKind};
 
 const MAGIC: &[u8; 4] = b"RFCS";
 const VERSION: u8 = 3;
@@ -27,6 +27,8 @@ pub const INLINE_ROWS_MAX: usize = 4096;
 
 /// A change set of no more bytes stands in its commit.
 const COMMIT_BYTES_MAX: usize = 4 << 10;
+/// So many terms are looked up at once.
+const TERMS_AT_ONCE: usize = 16_384;
 /// So few rows are written one by one.
 const FEW_ROWS: usize = 32;
 
@@ -266,17 +268,14 @@ impl Changes {
         reader: &BlockReader,
     ) -> Result<Changes, WorkspaceError> {
         let source = Contents { id: of.0, reader };
-        let mut ids = Vec::new();
-        let mut last: Option<Term> = None;
+        let mut dictionary = graph::TermsDecoder::default();
         for part in &change_set.dictionary {
-            let terms = source.decode(part, BlockKind::Dictionary, graph::decode_terms)?;
-            let follows = |last: &Term| terms.first().is_none_or(|first| compare_terms(last, first).is_lt());
-            if !last.as_ref().is_none_or(follows) {
-                return Err(source.unsorted());
-            }
-            last = terms.last().cloned().or(last);
-            let known = view.term_ids(&terms)?;
-            for (term, id) in terms.iter().zip(known) {
+            source.decode(part, BlockKind::Dictionary, |content| dictionary.push(content))?;
+        }
+        let terms = dictionary.finish().map_err(|error| source.corrupt(error))?;
+        let mut ids = Vec::with_capacity(terms.len());
+        for terms in terms.chunks(TERMS_AT_ONCE) {
+            for (term, id) in terms.iter().zip(view.term_ids(terms)?) {
                 let id = id.map_or_else(|| view.intern(term), Ok)?;
                 ids.push((TermKind::of(term), id));
             }
@@ -299,7 +298,7 @@ impl Contents<'_> {
         &self,
         part: &Part,
         kind: BlockKind,
-        decode: impl Fn(&[u8]) -> Result<T, graph::Malformed>,
+        decode: impl FnOnce(&[u8]) -> Result<T, graph::Malformed>,
     ) -> Result<T, WorkspaceError> {
         let corrupt = |id, error: graph::Malformed| BlockError::Corrupt { id, reason: error.to_string() };
         Ok(match part {
@@ -311,6 +310,10 @@ impl Contents<'_> {
                 decode(block.data()).map_err(|error| corrupt(*id, error))?
             }
         })
+    }
+
+    fn corrupt(&self, error: graph::Malformed) -> WorkspaceError {
+        BlockError::Corrupt { id: self.id, reason: error.to_string() }.into()
     }
 
     /// Parts must rise from one to the next: else a small change set could name a large block over and
@@ -435,7 +438,7 @@ mod tests {
             ChangeSet { removed: twice(once().removed), ..once() },
         ] {
             let refused = read(change_set).unwrap_err().to_string();
-            assert!(refused.contains("its parts are not sorted"), "{refused}");
+            assert!(refused.contains("are not sorted"), "{refused}");
         }
     }
 

@@ -17,9 +17,9 @@ fn commits_and_change_sets_do_not_drift() {
         "commit bafkr4ibaqes6lonaq44nbf4gftv6kvc2lmcdd4yrvhmycvjpeur7pyic5e",
         "commit bafkr4icwt4z5kormwo4yapmiz7av4aat4hyuvfo7l7tikannnwpmdoscc4",
         "change_set bafkr4icp6t7jnbzxhinmjakrfbh6nrmw335c5xcogfk4gdsqizkcgkndvq",
-        "change_set bafkr4ibvssvpe7nqr2de7uy7lzbzzy3og43xy3w4f4e7eyk5l2df5t3eee",
-        "change_set bafkr4ieotn7fbtmz4za2o5xr6o7trpmz7ogpxsg63gnxyww6yzdyedcucm",
-        "change_set bafkr4ia3ld7zkefzybfrndd26oeym47gpnivoy2nyaswjeedbrvsoypz2i",
+        "change_set bafkr4ibjayicjyzdqvmth6fuo4wixbs7fxezqjg2z4tzlqnjexlmmzthy4",
+        "change_set bafkr4ibuwcjokktvjpsgytajkpy2z22llbkdpmmxlyvxcvwinrvg2rbudi",
+        "change_set bafkr4igyyzxsgikela5jhcqsrbrmdbmcysenyjtotzokp6h6ckjv6zuonm",
     ];
     assert_eq!(lines, golden, "{lines:#?}");
 }

@@ -14,10 +14,10 @@ use super::view::View;
 use super::{CommitId, Due, Snapshot, Workspace, WorkspaceError};
 use crate::block::BlockId;
 use crate::graph::{
-    self, Gatherer, Gathering, Input, Layer, Part, RowOrder, RowSorter, RowSource, RowStream, Run,
-    SortedRows, WriteError, WriteOptions,
+    self, Gatherer, Gathering, Input, Layer, Part, RankedTriple, RowOrder, RowSorter, RowSource, RowStream,
+    Run, SortedRows, TripleKey, WriteError, WriteOptions,
 };
-use crate::model::{BlankNode, Quad, TermId, rename_blank_nodes};
+use crate::model::{BlankNode, DictionaryId, Quad, Term, TermId, rename_blank_nodes};
 
 /// How many terms are looked up at once.
 const TERMS_AT_ONCE: usize = 16_384;
@@ -307,20 +307,68 @@ impl<'a> HeldRows<'a> {
 
 /// Returns, by rank, the ids that the view has for the terms of a part; 0 for those that it lacks.
 fn known_ids(view: &View, part: &Part) -> Result<Vec<u64>, WorkspaceError> {
-    let mut known = Vec::with_capacity(part.rank_end() as usize);
+    let mut known = KnownIds { view, ids: vec![0; part.rank_end() as usize] };
+    let (mut ranks, mut found) = (Vec::new(), Vec::new());
     let mut terms = part.terms()?;
-    let mut is_end = false;
-    while !is_end {
-        let mut chunk = Vec::with_capacity(TERMS_AT_ONCE);
-        while chunk.len() < TERMS_AT_ONCE && !is_end {
-            match terms.advance()? {
-                true => chunk.push(graph::parse_term(terms.key()).map_err(WorkspaceError::Term)?),
-                false => is_end = true,
-            }
+    while terms.advance()? {
+        ranks.push(terms.rank());
+        found.push(graph::parse_term(terms.key()).map_err(WorkspaceError::Term)?);
+        if ranks.len() == TERMS_AT_ONCE {
+            known.look_up(&ranks, &found)?;
+            (ranks.clear(), found.clear());
         }
-        known.extend(view.term_ids(&chunk)?.into_iter().map(|id| id.map_or(0, TermId::to_bits)));
     }
-    Ok(known)
+    known.look_up(&ranks, &found)?;
+    let mut triples: Vec<RankedTriple> = Vec::new();
+    for triple in part.triples()? {
+        let triple = triple?;
+        // What is within another is looked up before it.
+        let is_deeper = triples.last().is_some_and(|last| last.key.depth < triple.key.depth);
+        if is_deeper || triples.len() == TERMS_AT_ONCE {
+            known.look_up_triples(&triples)?;
+            triples.clear();
+        }
+        triples.push(triple);
+    }
+    known.look_up_triples(&triples)?;
+    Ok(known.ids)
+}
+
+struct KnownIds<'a> {
+    view: &'a View,
+    ids: Vec<u64>,
+}
+
+impl KnownIds<'_> {
+    fn look_up(&mut self, ranks: &[u64], terms: &[Term]) -> Result<(), WorkspaceError> {
+        for (rank, id) in ranks.iter().zip(self.view.term_ids(terms)?) {
+            self.ids[*rank as usize] = id.map_or(0, TermId::to_bits);
+        }
+        Ok(())
+    }
+
+    /// Triple terms that have a part which the view lacks are lacking too.
+    fn look_up_triples(&mut self, triples: &[RankedTriple]) -> Result<(), WorkspaceError> {
+        let id_of = |part: u64| match TermId::from_bits(part).and_then(TermId::as_dictionary) {
+            Some(id) => self.ids[id.rank as usize],
+            None => part,
+        };
+        let known = triples.iter().map(|RankedTriple { rank, key }| {
+            (*rank, TripleKey { depth: key.depth, parts: key.parts.map(id_of) })
+        });
+        let (ranks, keys): (Vec<u64>, Vec<TripleKey>) =
+            known.filter(|(_, key)| !key.parts.contains(&0)).unzip();
+        let mut ids: Vec<TermId> =
+            keys.iter().flat_map(|key| key.parts).filter_map(TermId::from_bits).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let terms = self.view.terms(&ids)?;
+        let term_of =
+            |id: DictionaryId| Some(terms[ids.binary_search(&TermId::dictionary(id)).ok()?].clone());
+        let triple = |key: &TripleKey| graph::triple_of(*key, term_of).expect("the view has its parts");
+        let triples: Vec<Term> = keys.iter().map(triple).collect();
+        self.look_up(&ranks, &triples)
+    }
 }
 
 /// Returns what the blank nodes of a load are called by; loads with equal seeds have equal names.

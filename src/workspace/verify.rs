@@ -220,7 +220,7 @@ impl<'a> Walk<'a> {
 
 fn check(kind: BlockKind, block: PlainBlock) -> Result<(), BlockError> {
     let decoded = match kind {
-        BlockKind::Dictionary => graph::decode_terms(block.data()).map(drop),
+        BlockKind::Dictionary => graph::TermsDecoder::default().push(block.data()),
         BlockKind::Permutation => graph::decode_quads(block.data(), Permutation::Spo).map(drop),
         // Commits, change sets and manifests were decoded on the way here.
         _ => Ok(()),
