@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use reefloom::engine::{
-    Answer, CsvSyntax, Engine, Language, LoadError, LoadInput, LoadOptions, Loaded, Request, TableOptions,
-    TableRows,
+    Answer, CsvSyntax, Engine, Explain, Language, LoadError, LoadInput, LoadOptions, Loaded, Request,
+    TableOptions, TableRows,
 };
 use reefloom::model::Value;
 
@@ -57,6 +57,11 @@ impl Place {
             all.extend(values.iter().map(|row| row.iter().map(show).collect::<Vec<_>>().join(" | ")));
         }
         all
+    }
+
+    fn write(&self, text: &str) {
+        let request = Request { may_write: true, ..Request::new(Language::Cypher, text, 2) };
+        self.engine.run(&request).unwrap();
     }
 
     fn cypher(&self, text: &str) -> Vec<String> {
@@ -191,6 +196,58 @@ fn many_rows_make_one_graph() {
     assert_eq!(again.load(tables()).quads_added, loaded.quads_added);
     let all = "MATCH (a:P)-[k:K]->(b:P) WHERE a.id < 30 RETURN a.id, b.id, k.w ORDER BY a.id, b.id, k.w";
     assert_eq!(place.cypher(all), again.cypher(all));
+}
+
+/// Relationships and their properties are read side by side, in the order of the relationships' names: however those were
+/// given, and whatever was written since.
+#[test]
+fn properties_of_all_relationships_are_joined_in_order() {
+    let place = Place::new();
+    let (people, edges) = (200_u64, 6000_u64);
+    let mut rows = "id:ID{id-type:int}\n".to_owned();
+    (0..people).for_each(|n| writeln!(rows, "{n}").unwrap());
+    place.load(vec![nodes(&["P"], &[place.file("p.csv", &rows)])]);
+    let mut expected = vec![0_u64; people as usize];
+    // Each load names its own, so that by their ends they are mixed.
+    for load in 0..3 {
+        let mut rows = ":START_ID,:END_ID,w:int\n".to_owned();
+        for n in (load..edges).step_by(3) {
+            let (start, weight) = (n * 7919 % people, n % 11);
+            let end = (start + 1 + n / 7 % 150) % people;
+            writeln!(rows, "{start},{end},{}", if weight == 0 { String::new() } else { weight.to_string() })
+                .unwrap();
+            expected[start as usize] += weight;
+        }
+        place.load(vec![relationships(Some("K"), &[place.file("k.csv", &rows)])]);
+    }
+    place.load(vec![relationships(
+        Some("L"),
+        &[place.file("l.csv", ":START_ID,:END_ID,w:int\n1,2,1000\n2,3,1000\n")],
+    )]);
+    place.engine.hosted(None).unwrap().optimize(None).unwrap();
+    let question = "MATCH (p:P)-[k:K]->(:P) RETURN p.id AS id, sum(k.w) AS w ORDER BY id";
+    let plan = || {
+        let request = Request { explain: Some(Explain::Plan), ..Request::new(Language::Cypher, question, 2) };
+        let Answer::Explanation(text) = place.engine.run(&request).unwrap().answer else { panic!() };
+        text.to_string()
+    };
+    let check = |expected: &[u64]| {
+        let rows = expected.iter().enumerate().map(|(id, weight)| format!("{id} | {weight}"));
+        assert_eq!(place.cypher(question), rows.collect::<Vec<_>>());
+    };
+    assert!(plan().contains("MergeLeftJoin"), "{}", plan());
+    check(&expected);
+    place.write("MATCH (a:P {id: 5}), (b:P {id: 6}) CREATE (a)-[:K {w: 500}]->(b), (a)-[:K]->(b)");
+    expected[5] += 500;
+    check(&expected);
+    place.write("MATCH (:P {id: 7})-[k:K]->() DELETE k");
+    place.write("MATCH (:P {id: 8})-[k:K]->() SET k.w = 1");
+    place.write("MATCH (a:P {id: 7}), (b:P {id: 6}) CREATE (a)-[:K {w: 70}]->(b)");
+    expected[7] = 70;
+    expected[8] = (0..edges).filter(|n| n * 7919 % people == 8).count() as u64;
+    check(&expected);
+    place.engine.hosted(None).unwrap().optimize(None).unwrap();
+    check(&expected);
 }
 
 #[test]

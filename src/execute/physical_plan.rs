@@ -23,8 +23,8 @@ use crate::batch::Batch;
 use crate::dataset::{Statistics, share_within};
 use crate::model::{QuadPattern, Term, TermId};
 use crate::plan::{
-    Aggregate as AggregatePlan, AggregateFunction, ApplyKind, Expression, Function, LogicalPlan, QuadScan,
-    Query, Slot, SortKey, Variable, VariableSet,
+    Aggregate as AggregatePlan, AggregateFunction, ApplyKind, EdgeScan as EdgePlan, Expression, Function,
+    LogicalPlan, QuadScan, Query, Slot, SortKey, Variable, VariableSet,
 };
 
 /// What the planner thinks that things cost.
@@ -142,7 +142,7 @@ impl Planner {
                 Box::new(self.index_scan(scan, wanted))
             }
             LogicalPlan::MultiwayJoin(scans) => Box::new(MultiwayJoin::new(scans, context)),
-            LogicalPlan::EdgeScan(scan) => Box::new(EdgeScan::new(scan, &self.unread, context)),
+            LogicalPlan::EdgeScan(scan) => Box::new(self.edge_scan(scan, wanted)?),
             LogicalPlan::Path(path) => Box::new(PathScan::new(path, context)?),
             LogicalPlan::Repeat(repeat) => Box::new(Repeat::new(self.build(&repeat.input)?, repeat, self)?),
             LogicalPlan::Values { variables, rows } => {
@@ -285,6 +285,20 @@ impl Planner {
     fn index_scan(&self, scan: &QuadScan, wanted: Option<Variable>) -> IndexScan {
         let permutation = choose_permutation(scan, wanted, self.context.dataset.permutations());
         IndexScan::new(scan, permutation, &self.unread, self.context.clone())
+    }
+
+    /// Makes a scan of relationships whose rows come sorted by `wanted`, if that is their reifier, and most edges are of
+    /// this scan: those of all predicates lie together in that order.
+    fn edge_scan(&self, scan: &EdgePlan, wanted: Option<Variable>) -> Result<EdgeScan, ExecuteError> {
+        const EDGES_PASSED_MAX: u64 = 4;
+        let mut operator = EdgeScan::new(scan, &self.unread, self.context.clone());
+        if let Some(wanted) = wanted.filter(|wanted| scan.reifier == Some(*wanted)) {
+            let all: u64 = self.context.dataset.statistics().predicates.values().map(|of| of.edges).sum();
+            if self.estimate_scan(&as_quad_scan(scan)).saturating_mul(EDGES_PASSED_MAX) >= all {
+                operator.sort_by(wanted)?;
+            }
+        }
+        Ok(operator)
     }
 
     /// Returns the patterns of the scans that a plan reads whole, and forgets them.
@@ -439,6 +453,7 @@ impl Planner {
             (Some(key), None) if self.estimate(right) <= rows * self.costs.lookup => Some(key),
             _ => None,
         };
+        let wanted = wanted.filter(|wanted| driver(left).variables().contains(wanted));
         let own = self.build_sorted(left, wanted.or(key))?;
         if let Some(key) = key.filter(|key| own.sorted_by().first() == Some(key))
             && own.layout().is_defined(key)
@@ -810,6 +825,18 @@ fn needs_left(plan: &LogicalPlan) -> bool {
         LogicalPlan::Path(path) => path.edge_properties.is_some(),
         _ => plan.inputs().into_iter().any(needs_left),
     }
+}
+
+/// Returns the part of a plan whose order its rows keep.
+fn driver(mut plan: &LogicalPlan) -> &LogicalPlan {
+    while let LogicalPlan::LeftJoin { left, .. }
+    | LogicalPlan::SemiJoin { left, .. }
+    | LogicalPlan::AntiJoin { left, .. }
+    | LogicalPlan::Minus { left, .. } = plan
+    {
+        plan = left;
+    }
+    plan
 }
 
 fn only_counts_rows(aggregates: &[(Variable, AggregatePlan)]) -> bool {

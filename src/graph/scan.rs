@@ -15,7 +15,7 @@ use super::run::Run;
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::block::{BlockError, BlockId};
 use crate::dataset::{DatasetError, Keys, Places, Runs, Scan};
-use crate::model::{EdgePattern, GraphFilter, Permutation, QuadPattern, TermId};
+use crate::model::{EdgeOrder, EdgePattern, GraphFilter, Permutation, QuadPattern, TermId};
 
 /// A scan asks for so many blocks at once in the end; it begins with few, since it may end early.
 const AHEAD_BLOCKS_MAX: usize = 16;
@@ -315,13 +315,17 @@ impl EdgeScan {
         places: Places,
         keys: Option<Keys<'_>>,
     ) -> Result<EdgeScan, DatasetError> {
-        let EdgePattern { subject, predicate, object, edge, graph, by_object } = pattern;
+        let EdgePattern { subject, predicate, object, edge, graph, order } = pattern;
         // Rows need not be asked then.
         let graph = if run.is_whole(graph) { &GraphFilter::All } else { graph };
         let section = match (edge, subject, object) {
             (Some(_), _, _) => Section::EdgesByEdge,
             (None, None, Some(_)) => Section::EdgesPos,
-            (None, None, None) if *by_object => Section::EdgesPos,
+            (None, None, None) => match order {
+                EdgeOrder::Subject => Section::EdgesPso,
+                EdgeOrder::Object => Section::EdgesPos,
+                EdgeOrder::Edge => Section::EdgesByEdge,
+            },
             _ => Section::EdgesPso,
         };
         // Without a predicate, a bound subject or object is still a prefix under each predicate.

@@ -15,8 +15,8 @@ use crate::block::{
 use crate::crypto::{EpochKey, WorkspaceId};
 use crate::dataset::{Dataset, Keys, MemoryDataset, Places, QuadIndex, Scan};
 use crate::model::{
-    BlankNode, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation, PermutationSet, Quad,
-    QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
+    BlankNode, Edge, EdgeOrder, EdgePattern, GraphFilter, GraphName, Literal, NamedNode, Permutation,
+    PermutationSet, Quad, QuadPattern, Term, TermId, Triple, pg, rdf, xsd,
 };
 
 /// Blocks in memory, with the number of requests.
@@ -224,7 +224,7 @@ fn check_edges(run: &Run, reference: &MemoryDataset) {
                 object: bound(4, 2),
                 edge: bound(8, 4),
                 graph,
-                by_object: bits % 3 == 0,
+                order: [EdgeOrder::Subject, EdgeOrder::Object, EdgeOrder::Edge][usize::from(bits % 3)],
             };
             let ours = |id: TermId| translated(id, reference, run);
             let expected: BTreeSet<Vec<TermId>> = rows(&mut *reference.scan_edges(&pattern).unwrap(), 5)
@@ -241,9 +241,17 @@ fn check_edges(run: &Run, reference: &MemoryDataset) {
                     GraphFilter::Among(graphs) => GraphFilter::Among(graphs.into_iter().map(ours).collect()),
                     other => other,
                 },
-                by_object: pattern.by_object,
+                order: pattern.order,
             };
             let found = rows(&mut run.scan_edges(&pattern).unwrap(), 5);
+            let edge = |row: &Vec<TermId>| Edge {
+                subject: row[0],
+                predicate: row[1],
+                object: row[2],
+                graph: row[3],
+                edge: row[4],
+            };
+            assert!(found.iter().map(|row| pattern.sort_key(&edge(row))).is_sorted(), "{pattern:?}");
             assert_eq!(found.len(), expected.len());
             assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), expected, "{pattern:?}");
         }

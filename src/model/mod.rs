@@ -16,7 +16,7 @@ pub use inline::{civil_from_days, days_from_civil};
 pub use order::compare_terms;
 pub use permutation::{Permutation, PermutationSet, UnknownPermutation};
 pub use property_graph::{Vocabulary, element_id, number_of_id, pg, push_node_id};
-pub use quad::{Edge, EdgePattern, GraphFilter, Quad, QuadPattern};
+pub use quad::{Edge, EdgeOrder, EdgePattern, GraphFilter, Quad, QuadPattern};
 pub use term::{
     BlankNode, GraphName, Literal, NamedNode, NamedOrBlankNode, Term, Triple, is_numeric_datatype, rdf,
     rename_blank_nodes, rename_blank_nodes_of_term, xsd,

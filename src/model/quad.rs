@@ -41,8 +41,18 @@ pub struct EdgePattern {
     pub object: Option<TermId>,
     pub edge: Option<TermId>,
     pub graph: GraphFilter,
-    /// Whether objects sort before subjects where neither is bound, nor the edge.
-    pub by_object: bool,
+    pub order: EdgeOrder,
+}
+
+/// What edges sort by first, where neither their subject nor their object nor the edge is bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum EdgeOrder {
+    /// The predicate, then the subject.
+    #[default]
+    Subject,
+    /// The predicate, then the object.
+    Object,
+    Edge,
 }
 
 /// Which graphs a scan looks at.
@@ -107,9 +117,14 @@ impl EdgePattern {
     pub fn sort_key(&self, edge: &Edge) -> [TermId; 5] {
         let Edge { subject, predicate, object, graph, edge } = *edge;
         match self {
-            EdgePattern { edge: Some(_), .. } => [edge, subject, predicate, object, graph],
+            EdgePattern { edge: Some(_), .. }
+            | EdgePattern { subject: None, object: None, order: EdgeOrder::Edge, .. } => {
+                [edge, subject, predicate, object, graph]
+            }
             EdgePattern { subject: None, object: Some(_), .. }
-            | EdgePattern { subject: None, by_object: true, .. } => [predicate, object, subject, graph, edge],
+            | EdgePattern { subject: None, order: EdgeOrder::Object, .. } => {
+                [predicate, object, subject, graph, edge]
+            }
             _ => [predicate, subject, object, graph, edge],
         }
     }

@@ -11,8 +11,8 @@ use super::*;
 use crate::blockstore::MemoryStore;
 use crate::dataset::{Dataset, DatasetMut, Keys, MemoryDataset, Places, Runs, Scan};
 use crate::model::{
-    BlankNode, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation, PermutationSet,
-    Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
+    BlankNode, EdgeOrder, EdgePattern, GraphFilter, Literal, NamedNode, NamedOrBlankNode, Permutation,
+    PermutationSet, Quad, QuadPattern, Term, TermId, Triple, is_numeric_datatype, pg, rdf, xsd,
 };
 
 fn subject(n: u8) -> NamedOrBlankNode {
@@ -254,13 +254,13 @@ fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {
                     object: (place == 2).then_some(id),
                     edge: (place == 3).then_some(id),
                     graph: GraphFilter::All,
-                    by_object: row % 2 == 1,
+                    order: [EdgeOrder::Subject, EdgeOrder::Object, EdgeOrder::Edge][row % 3],
                 };
                 let theirs = dataset.term_id(&model.term(id).unwrap()).unwrap().unwrap();
                 assert_eq!(edges(dataset, &pattern(theirs)), edges(model, &pattern(id)));
                 if place == 1 {
-                    let (end, at) =
-                        if row % 2 == 1 { (batch.column(2)[row], 2) } else { (batch.column(0)[row], 0) };
+                    let at = [0, 2, 4][row % 3];
+                    let end = batch.column(at)[row];
                     check_keyed_edges(dataset, model, [&pattern(theirs), &pattern(id)], end, at);
                 }
             }
@@ -268,7 +268,7 @@ fn check_edges(dataset: &dyn Dataset, model: &MemoryDataset) {
     }
 }
 
-/// Checks the scans of edges that look at one id at one place, the first that a pattern of one predicate leaves open.
+/// Checks the scans of edges that look at one id at one place, the first that the order of a pattern of one predicate leaves open.
 fn check_keyed_edges(
     dataset: &dyn Dataset,
     model: &MemoryDataset,
@@ -278,7 +278,8 @@ fn check_keyed_edges(
 ) {
     let bound = |pattern: &EdgePattern, id: TermId| match at {
         0 => EdgePattern { subject: Some(id), ..pattern.clone() },
-        _ => EdgePattern { object: Some(id), ..pattern.clone() },
+        2 => EdgePattern { object: Some(id), ..pattern.clone() },
+        _ => EdgePattern { edge: Some(id), ..pattern.clone() },
     };
     let key = dataset.term_id(&model.term(end).unwrap()).unwrap().unwrap();
     let expected = edges(model, &bound(of_model, end)).len();

@@ -12,7 +12,7 @@ use super::patched_scan::PatchedScan;
 use crate::batch::Batch;
 use crate::dataset::{DatasetError, Keys, Places, RowsScan, Scan, edge_batch, visit_strings};
 use crate::model::{
-    Edge, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind, pg,
+    Edge, EdgeOrder, EdgePattern, Permutation, PermutationSet, Quad, QuadPattern, Term, TermId, TermKind, pg,
 };
 
 /// How many quads of the overlay are counted one by one for an estimate.
@@ -168,10 +168,13 @@ impl View {
             return Ok(None);
         }
         let figures = self.base.statistics().predicates.get(predicate).copied().unwrap_or_default();
-        let column = if pattern.by_object { 2 } else { 0 };
-        let keys = if pattern.by_object { figures.distinct_objects } else { figures.distinct_subjects };
+        let (column, keys) = match pattern.order {
+            EdgeOrder::Subject => (0, figures.distinct_subjects),
+            EdgeOrder::Object => (2, figures.distinct_objects),
+            EdgeOrder::Edge => return Ok(None),
+        };
         let keys_max = keys_max(figures.edges, keys);
-        let key = |edge: Edge| if pattern.by_object { edge.object } else { edge.subject };
+        let key = |edge: Edge| if column == 2 { edge.object } else { edge.subject };
         let changes = [&self.overlay.added_edges, &self.overlay.removed_edges].into_iter();
         let changes = changes.flat_map(|set| set.scan(pattern)).map(key);
         let Some(keys) = few_keys(changes, keys_max) else { return Ok(None) };
@@ -187,9 +190,17 @@ impl View {
         places: Places,
         keys: Keys<'_>,
     ) -> Result<Box<dyn Scan>, DatasetError> {
-        let is_by_object = pattern.subject.is_some() || pattern.by_object && pattern.object.is_none();
+        let order = match (pattern.subject, pattern.object) {
+            (Some(_), _) => EdgeOrder::Object,
+            (None, Some(_)) => EdgeOrder::Subject,
+            (None, None) => pattern.order,
+        };
         let is_wanted = |edge: &Edge| {
-            let key = if is_by_object { edge.object } else { edge.subject };
+            let key = match order {
+                EdgeOrder::Subject => edge.subject,
+                EdgeOrder::Object => edge.object,
+                EdgeOrder::Edge => edge.edge,
+            };
             match keys {
                 Keys::Listed(ids) => ids.binary_search(&key).is_ok(),
                 Keys::Within(range) => range.contains(&key),

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::dataset::{Dataset, DatasetError};
 use crate::execute::schema_rule::EntityKind;
-use crate::model::{EdgePattern, GraphFilter, NamedNode, Quad, QuadPattern, Term, TermId, TermKind, pg, rdf};
+use crate::model::{
+    EdgeOrder, EdgePattern, GraphFilter, NamedNode, Quad, QuadPattern, Term, TermId, TermKind, pg, rdf,
+};
 
 /// What a constraint holds for. Relationships are told apart by their ends and their reifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,7 +170,8 @@ impl<'a> Entities<'a> {
         edge: Option<TermId>,
     ) -> Result<Vec<(TermId, TermId, TermId)>, DatasetError> {
         let (predicate, graph) = (Some(self.name), self.graph.clone());
-        let pattern = EdgePattern { subject: start, predicate, object: end, edge, graph, by_object: false };
+        let pattern =
+            EdgePattern { subject: start, predicate, object: end, edge, graph, order: EdgeOrder::default() };
         let mut scan = self.dataset.scan_edges(&pattern)?;
         let mut found = Vec::new();
         while let Some(batch) = scan.next_batch()? {

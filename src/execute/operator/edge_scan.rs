@@ -7,7 +7,9 @@ use super::{GraphScope, Operator, Probe, QuadReader};
 use crate::batch::Batch;
 use crate::dataset::{Places, Scan};
 use crate::execute::{Context, ExecuteError, Layout, Local};
-use crate::model::{Edge, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind, rdf};
+use crate::model::{
+    Edge, EdgeOrder, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind, rdf,
+};
 use crate::plan::{EdgeScan as EdgePlan, QuadScan, Slot, Variable, VariableSet};
 
 /// Scans the relationships of one pattern.
@@ -15,6 +17,8 @@ pub struct EdgeScan {
     context: Arc<Context>,
     plan: EdgePlan,
     shape: ScanShape,
+    /// The variable of reifiers, if rows come sorted by it.
+    sorted_by: Option<Variable>,
     /// The reifiers of the rows that matter, if that was told.
     reifiers: Option<Vec<TermId>>,
     /// What is still to be read, one reader a predicate; `None` before the first pull.
@@ -91,7 +95,24 @@ impl EdgeScan {
     /// Its rows lack the variables `unread`.
     pub fn new(plan: &EdgePlan, unread: &VariableSet, context: Arc<Context>) -> EdgeScan {
         let shape = shape_of(plan, unread);
-        EdgeScan { context, plan: plan.clone(), shape, reifiers: None, readers: None }
+        EdgeScan { context, plan: plan.clone(), shape, sorted_by: None, reifiers: None, readers: None }
+    }
+
+    /// Has rows come sorted by `wanted`, if that is the reifier and they can.
+    ///
+    /// # Errors
+    /// Those of the dataset.
+    pub fn sort_by(&mut self, wanted: Variable) -> Result<(), ExecuteError> {
+        if self.plan.reifier != Some(wanted) || !self.shape.layout.contains(wanted) {
+            return Ok(());
+        }
+        let resolved = resolve_all(&self.plan, &self.context)?;
+        let is_sortable = resolved.iter().all(|resolved| {
+            let QuadPattern { subject, object, .. } = &resolved.pattern;
+            subject.is_none() && object.is_none() && reads_edges_alone(resolved, &self.context)
+        });
+        self.sorted_by = (is_sortable && resolved.len() == 1).then_some(wanted);
+        Ok(())
     }
 
     fn open(&self) -> Result<Vec<EdgeReader>, ExecuteError> {
@@ -101,12 +122,10 @@ impl EdgeScan {
         let wanted = Wanted::by(&self.plan, &self.shape);
         let mut readers = Vec::new();
         for resolved in resolve_all(&self.plan, &self.context)? {
-            readers.push(EdgeReader::of_reifiers(
-                &resolved,
-                wanted,
-                self.reifiers.as_deref(),
-                &self.context,
-            )?);
+            readers.push(match self.sorted_by {
+                Some(_) => EdgeReader::by_reifier(&resolved, wanted, &self.context)?,
+                None => EdgeReader::of_reifiers(&resolved, wanted, self.reifiers.as_deref(), &self.context)?,
+            });
         }
         readers.reverse();
         Ok(readers)
@@ -138,8 +157,14 @@ impl Operator for EdgeScan {
         &self.shape.layout
     }
 
+    fn sorted_by(&self) -> &[Variable] {
+        self.sorted_by.as_slice()
+    }
+
     fn keyed_by(&self) -> Option<Variable> {
-        self.plan.reifier.filter(|reifier| self.shape.layout.contains(*reifier))
+        // Those of some reifiers come in any order.
+        let is_free = self.sorted_by.is_none();
+        self.plan.reifier.filter(|reifier| is_free && self.shape.layout.contains(*reifier))
     }
 
     fn expect_keys(&mut self, keys: Vec<TermId>) {
@@ -172,7 +197,7 @@ impl EdgeReader {
         context: &Context,
     ) -> Result<EdgeReader, ExecuteError> {
         let ResolvedScan { pattern, merges, .. } = resolved;
-        if !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate)) {
+        if reads_edges_alone(resolved, context) {
             let edges = EdgePattern::from(pattern);
             let source = Source::Edges(match reifiers {
                 Some(names) => context.dataset.scan_edges_of(&edges, wanted.places, names)?,
@@ -197,6 +222,17 @@ impl EdgeReader {
         Ok(EdgeReader { source, wanted, label })
     }
 
+    /// Opens relationships that are read from edges alone, sorted by their reifiers.
+    fn by_reifier(
+        resolved: &ResolvedScan,
+        wanted: Wanted,
+        context: &Context,
+    ) -> Result<EdgeReader, ExecuteError> {
+        let edges = EdgePattern { order: EdgeOrder::Edge, ..EdgePattern::from(&resolved.pattern) };
+        let source = Source::Edges(context.dataset.scan_edge_places(&edges, wanted.places)?);
+        Ok(EdgeReader { source, wanted, label: None })
+    }
+
     /// Returns rows of (s, p, o, g, relationship, reifier), the last two undefined where they are not wanted;
     /// perhaps none, which is not yet the end.
     pub fn next_rows(&mut self, context: &Context) -> Result<Option<Batch>, ExecuteError> {
@@ -218,6 +254,12 @@ impl EdgeReader {
         batch.push_column(found);
         Ok(Some(batch))
     }
+}
+
+/// Returns whether the edges of a pattern are its relationships.
+fn reads_edges_alone(resolved: &ResolvedScan, context: &Context) -> bool {
+    let ResolvedScan { pattern, merges, .. } = resolved;
+    !merges && pattern.predicate.is_some_and(|predicate| context.dataset.is_reified(predicate))
 }
 
 impl Source {

@@ -7,7 +7,7 @@ use super::{GraphScope, Operator, Probe};
 use crate::batch::Batch;
 use crate::dataset::{IdRanges, Keys, Places, Runs, Scan, ranges_of};
 use crate::execute::{Context, ExecuteError, Layout};
-use crate::model::{EdgePattern, Permutation, PermutationSet, QuadPattern, TermId};
+use crate::model::{EdgeOrder, EdgePattern, Permutation, PermutationSet, QuadPattern, TermId};
 use crate::plan::{Expression, QuadScan, Slot, Variable, VariableSet};
 
 /// Scans one pattern. Constants are looked up at the first pull, so that a scan above a write
@@ -48,7 +48,8 @@ pub struct ResolvedScan {
 impl ResolvedScan {
     /// Returns the edges that it scans for their quads, sorted as the quads are in an order.
     fn edges(&self, order: Permutation) -> EdgePattern {
-        EdgePattern { by_object: order == Permutation::Pos, ..EdgePattern::from(&self.pattern) }
+        let order = if order == Permutation::Pos { EdgeOrder::Object } else { EdgeOrder::Subject };
+        EdgePattern { order, ..EdgePattern::from(&self.pattern) }
     }
 }
 
