@@ -103,6 +103,14 @@ pub struct Engine {
     memory: MemoryLimits,
 }
 
+/// Has the allocator keep some megabytes of what is freed. By itself glibc's gives memory back as soon as 128 KiB lie at
+/// the end of a heap, and a scan frees as much with every batch, to ask for it again: each page of it is then faulted in
+/// anew. It raises that threshold to twice the size of a mapping that is freed (`mallopt(3)`, `M_MMAP_THRESHOLD`).
+fn keep_freed_memory() {
+    const MAPPED_BYTES: usize = 1 << 20;
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(MAPPED_BYTES)));
+}
+
 impl Engine {
     /// Opens a data folder, or makes one, and takes it for this process.
     ///
@@ -110,6 +118,7 @@ impl Engine {
     /// [`EngineError::InUse`] if another process has it; [`EngineError::Storage`] if it is read-only,
     /// full or damaged.
     pub fn open(options: EngineOptions) -> Result<Engine, EngineError> {
+        keep_freed_memory();
         let folder = &options.folder;
         let failed = |error: std::io::Error| EngineError::Storage(format!("{}: {error}", folder.display()));
         fs::create_dir_all(folder).map_err(failed)?;

@@ -118,6 +118,16 @@ impl Values {
         self.lock().doubles.get_index(index).map(|(bits, _)| f64::from_bits(*bits))
     }
 
+    /// Returns the values of ids, if all are of doubles and none needs a dictionary.
+    pub fn doubles(&self, ids: &[TermId]) -> Option<Vec<f64>> {
+        let state = self.lock();
+        let computed = |id: TermId| {
+            let index = id.as_local()?.checked_sub(DOUBLES)?;
+            state.doubles.get_index(index).map(|(bits, _)| f64::from_bits(*bits))
+        };
+        ids.iter().map(|id| id.as_f64().or_else(|| computed(*id))).collect()
+    }
+
     /// Returns the value of a local id that this arena gave out.
     pub fn get(&self, id: TermId) -> Option<Arc<Local>> {
         if let Some(double) = self.double(id) {

@@ -192,6 +192,9 @@ fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u64>,
     if are_in_order(ids, context) {
         return Ok(ids.iter().map(|id| id.to_bits()).collect());
     }
+    if let Some(ranks) = context.values.doubles(ids).and_then(|doubles| ranks_of_doubles(&doubles)) {
+        return Ok(ranks);
+    }
     let mut distinct: Vec<TermId> = ids.to_vec();
     distinct.sort_unstable();
     distinct.dedup();
@@ -209,6 +212,17 @@ fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u64>,
     Ok(ids.iter().map(|id| places[id]).collect())
 }
 
+/// Returns numbers that are in the order of doubles, if all are numbers: languages put the others at different ends.
+fn ranks_of_doubles(doubles: &[f64]) -> Option<Vec<u64>> {
+    const SIGN: u64 = 1 << 63;
+    let rank = |double: &f64| {
+        // There are two zeros.
+        let bits = (double + 0.0).to_bits();
+        (!double.is_nan()).then_some(if bits & SIGN == 0 { bits | SIGN } else { !bits })
+    };
+    doubles.iter().map(rank).collect()
+}
+
 /// Returns whether the ids are in the order of their values, and values that are equal have one id.
 fn are_in_order(ids: &[TermId], context: &Context) -> bool {
     let has_strings = context.dataset.has_sorted_strings();
@@ -223,6 +237,18 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn ranks_are_in_the_order_of_doubles(doubles in proptest::collection::vec(any::<f64>(), 0..20)) {
+            let doubles = [&doubles[..], &[0.0, -0.0, f64::INFINITY, f64::NEG_INFINITY, f64::MIN_POSITIVE]].concat();
+            let ranks = ranks_of_doubles(&doubles);
+            prop_assert_eq!(ranks.is_none(), doubles.iter().any(|double| double.is_nan()));
+            for (a, own) in ranks.iter().flatten().zip(&doubles) {
+                for (b, other) in ranks.iter().flatten().zip(&doubles) {
+                    prop_assert_eq!(Some(a.cmp(b)), own.partial_cmp(other));
+                }
+            }
+        }
+
         #[test]
         fn what_is_left_out_is_not_among_the_first(ranks: Vec<u8>, descending: bool, wanted in 1usize..20) {
             let ranks: Vec<u64> = ranks.into_iter().map(u64::from).collect();
