@@ -378,7 +378,9 @@ impl Planner {
         if matcher.is_hash() && !must_be_first {
             // The smaller side is hashed, the larger one streams.
             let has_few_keys = InnerJoin::may_tell(few, many);
-            let key = wanted.or_else(|| shared.first().filter(|_| has_few_keys));
+            // Of few relationships that are told it reads less than of all in their order.
+            let is_told = has_few_keys && matches!(right, LogicalPlan::EdgeScan(_));
+            let key = wanted.or_else(|| shared.first().filter(|_| has_few_keys)).filter(|_| !is_told);
             let streaming = self.build_sorted(right, key)?;
             let matcher = HashMatcher::new(own, streaming.layout(), self.context.clone());
             return Ok(Box::new(InnerJoin::telling(streaming, Box::new(matcher), many)));
