@@ -243,6 +243,15 @@ fn properties_of_all_relationships_are_joined_in_order() {
     place.write("MATCH (a:P {id: 5}), (b:P {id: 6}) CREATE (a)-[:K {w: 500}]->(b), (a)-[:K]->(b)");
     expected[5] += 500;
     check(&expected);
+    // What a statement writes before it reads tells no edge: there is none without a property.
+    let then = "CREATE (:P {id: 1000})-[:K]->(:P {id: 1001}) WITH count(*) AS c
+        MATCH (:P)-[k:K]->(:P) RETURN count(*) AS n, sum(k.w) AS w";
+    let weights: u64 = expected.iter().sum();
+    let request = Request { may_write: true, ..Request::new(Language::Cypher, then, 2) };
+    let Answer::Rows(mut rows) = place.engine.run(&request).unwrap().answer else { panic!() };
+    let row = rows.next_values().unwrap().unwrap().remove(0);
+    assert_eq!(row.iter().map(show).collect::<Vec<_>>(), [(edges + 3).to_string(), weights.to_string()]);
+    place.write("MATCH (p:P) WHERE p.id >= 1000 DETACH DELETE p");
     place.write("MATCH (:P {id: 7})-[k:K]->() DELETE k");
     place.write("MATCH (:P {id: 8})-[k:K]->() SET k.w = 1");
     place.write("MATCH (a:P {id: 7}), (b:P {id: 6}) CREATE (a)-[:K {w: 70}]->(b)");

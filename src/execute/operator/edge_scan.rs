@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::index_scan::{ResolvedScan, ScanShape, describe_slot, resolve};
-use super::{GraphScope, Operator, Probe, QuadReader};
+use super::{GraphScope, Operator, Probe, QuadReader, bytes_of};
 use crate::batch::Batch;
 use crate::dataset::{Places, Scan};
-use crate::execute::{Context, ExecuteError, Layout, Local};
+use crate::execute::{Context, ExecuteError, Layout, Local, Reservation};
 use crate::model::{
     Edge, EdgeOrder, EdgePattern, Permutation, Quad, QuadPattern, Term, TermId, TermKind, rdf,
 };
@@ -23,6 +23,9 @@ pub struct EdgeScan {
     reifiers: Option<Vec<TermId>>,
     /// What is still to be read, one reader a predicate; `None` before the first pull.
     readers: Option<Vec<EdgeReader>>,
+    /// Rows that had to be sorted, and how many of them were handed on.
+    sorted: (Batch, usize),
+    reservation: Reservation,
 }
 
 /// Looks up the relationships of one pattern, some of whose variables are given.
@@ -95,7 +98,9 @@ impl EdgeScan {
     /// Its rows lack the variables `unread`.
     pub fn new(plan: &EdgePlan, unread: &VariableSet, context: Arc<Context>) -> EdgeScan {
         let shape = shape_of(plan, unread);
-        EdgeScan { context, plan: plan.clone(), shape, sorted_by: None, reifiers: None, readers: None }
+        let (sorted, reservation) = ((Batch::empty(shape.layout.width()), 0), context.reserve());
+        let plan = plan.clone();
+        EdgeScan { context, plan, shape, sorted_by: None, reifiers: None, readers: None, sorted, reservation }
     }
 
     /// Has rows come sorted by `wanted`, if that is the reifier and they can.
@@ -123,20 +128,17 @@ impl EdgeScan {
         let mut readers = Vec::new();
         for resolved in resolve_all(&self.plan, &self.context)? {
             readers.push(match self.sorted_by {
-                Some(_) => EdgeReader::by_reifier(&resolved, wanted, &self.context)?,
-                None => EdgeReader::of_reifiers(&resolved, wanted, self.reifiers.as_deref(), &self.context)?,
+                Some(_) if reads_edges_alone(&resolved, &self.context) => {
+                    EdgeReader::by_reifier(&resolved, wanted, &self.context)?
+                }
+                _ => EdgeReader::of_reifiers(&resolved, wanted, self.reifiers.as_deref(), &self.context)?,
             });
         }
         readers.reverse();
         Ok(readers)
     }
-}
 
-impl Operator for EdgeScan {
-    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
-        if self.readers.is_none() {
-            self.readers = Some(self.open()?);
-        }
+    fn next_read(&mut self) -> Result<Option<Batch>, ExecuteError> {
         let readers = self.readers.get_or_insert_default();
         while let Some(reader) = readers.last_mut() {
             self.context.check()?;
@@ -151,6 +153,41 @@ impl Operator for EdgeScan {
             }
         }
         Ok(None)
+    }
+
+    /// Sorts all rows by reifier: what was written since the plan was made may have brought relationships that edges do
+    /// not tell.
+    fn sort(&mut self, reifier: Variable) -> Result<(), ExecuteError> {
+        let mut all = Batch::empty(self.shape.layout.width());
+        while let Some(batch) = self.next_read()? {
+            self.reservation.grow(bytes_of(batch.rows(), batch.width()))?;
+            all.append(&batch);
+        }
+        if let Some(column) = self.shape.layout.column(reifier) {
+            let keys = all.column(column);
+            let mut order: Vec<u32> = (0..all.rows() as u32).collect();
+            order.sort_by_key(|row| keys[*row as usize]);
+            self.sorted = (all.gather(&order), 0);
+        }
+        Ok(())
+    }
+}
+
+impl Operator for EdgeScan {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
+        if self.readers.is_none() {
+            let readers = self.open()?;
+            let is_sorted = readers.iter().all(|reader| matches!(reader.source, Source::Edges(_)));
+            self.readers = Some(readers);
+            if let Some(reifier) = self.sorted_by.filter(|_| !is_sorted) {
+                self.sort(reifier)?;
+            }
+        }
+        let (sorted, handed_on) = &mut self.sorted;
+        match sorted.next_part(handed_on) {
+            Some(batch) => Ok(Some(batch)),
+            None => self.next_read(),
+        }
     }
 
     fn layout(&self) -> &Layout {
