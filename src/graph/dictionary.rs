@@ -13,7 +13,7 @@ use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
 use super::keys::shared_len;
 use super::term_key::{KeyedTerm, TERM_BYTES_MAX, TripleKey, parse_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
-use crate::model::{DictionaryId, NamedOrBlankNode, Term, TermId, TermKind, Triple};
+use crate::model::{TermId, TermKind};
 
 const VERSION: u8 = 2;
 const BUCKET_TERMS: usize = 16;
@@ -22,7 +22,7 @@ const BODY_BYTES_MIN: usize = 24 << 10;
 /// A block does not grow past this size, unless by its first term.
 const BODY_BYTES_MAX: usize = 96 << 10;
 /// Nor do its terms, written in full, those within triple terms too.
-const EXPANDED_BYTES_MAX: usize = 1 << 20;
+pub(super) const EXPANDED_BYTES_MAX: usize = 1 << 20;
 /// Past the minimum, one term in so many begins a block: one whose hash is zero modulo this.
 const BOUNDARY_MODULUS: u16 = 512;
 const ZSTD_LEVEL: i32 = 3;
@@ -382,131 +382,20 @@ pub fn encode_terms(keys: &[Vec<u8>]) -> Vec<EncodedDictionary> {
 }
 
 /// Returns the rank of an id of a dictionary.
-fn rank_of(bits: u64) -> Option<usize> {
+pub(super) fn rank_of(bits: u64) -> Option<usize> {
     let id = TermId::from_bits(bits).and_then(TermId::as_dictionary)?;
     usize::try_from(id.rank).ok()
-}
-
-/// Reads the contents that [`encode_terms`] made, one after another.
-#[derive(Default)]
-pub struct TermsDecoder {
-    terms: Vec<KeyedTerm>,
-    /// How many bytes each takes as a key.
-    key_bytes: Vec<usize>,
-    /// Where the terms of each content end.
-    ends: Vec<usize>,
-    last: Vec<u8>,
-}
-
-impl TermsDecoder {
-    /// Reads the next content.
-    ///
-    /// # Errors
-    /// If it is malformed, or its terms do not come after those before.
-    pub fn push(&mut self, content: &[u8]) -> Result<(), Malformed> {
-        let block = DictionaryBlock::parse(content)?;
-        let mut failure = None;
-        block.for_each_key(|key| {
-            if !self.terms.is_empty() && key <= self.last.as_slice() {
-                failure = Some(Malformed("the terms of dictionaries are not sorted"));
-            }
-            self.last.clear();
-            self.last.extend_from_slice(key);
-            self.key_bytes.push(key.len());
-            match parse_key(key) {
-                Ok(term) => self.terms.push(term),
-                Err(error) => failure = Some(error),
-            }
-        })?;
-        self.ends.push(self.terms.len());
-        failure.map_or(Ok(()), Err)
-    }
-
-    /// Returns all terms, by rank.
-    ///
-    /// # Errors
-    /// If a triple term has parts that are not there, or those of one content take too much memory.
-    pub fn finish(mut self) -> Result<Vec<Term>, Malformed> {
-        self.check_sizes()?;
-        let mut terms: Vec<Option<Term>> = Vec::with_capacity(self.terms.len());
-        let mut triples = Vec::new();
-        for (rank, term) in self.terms.drain(..).enumerate() {
-            terms.push(match term {
-                KeyedTerm::Simple(term) => Some(term),
-                KeyedTerm::Triple(key) => {
-                    triples.push((rank, key));
-                    None
-                }
-            });
-        }
-        // What is within another is less deep, and comes before it.
-        for (rank, key) in triples {
-            let triple = triple_of(key, |id| terms.get(usize::try_from(id.rank).ok()?)?.clone());
-            if let Some(slot) = terms.get_mut(rank) {
-                *slot = Some(triple.ok_or(MISSING_PARTS)?);
-            }
-        }
-        Ok(terms.into_iter().flatten().collect())
-    }
-
-    /// A few bytes must not stand for triple terms of long parts.
-    fn check_sizes(&self) -> Result<(), Malformed> {
-        let mut expanded: Vec<usize> = Vec::with_capacity(self.terms.len());
-        let mut start = 0;
-        for end in &self.ends {
-            let mut expanded_bytes = 0;
-            for (term, bytes) in self.terms.iter().zip(&self.key_bytes).take(*end).skip(start) {
-                let bytes = match term {
-                    KeyedTerm::Simple(_) => *bytes,
-                    KeyedTerm::Triple(key) => {
-                        let length = |rank| expanded.get(rank).or_else(|| self.key_bytes.get(rank)).copied();
-                        let parts = key.parts.iter().filter_map(|part| rank_of(*part));
-                        parts.map(length).sum::<Option<usize>>().ok_or(MISSING_PARTS)?
-                    }
-                };
-                expanded.push(bytes);
-                expanded_bytes += bytes;
-            }
-            // One that is alone may take what its parts do, zero bytes twice.
-            if expanded_bytes > EXPANDED_BYTES_MAX + 4 * TERM_BYTES_MAX {
-                return Err(Malformed("the triple terms of a dictionary are too long"));
-            }
-            start = *end;
-        }
-        Ok(())
-    }
-}
-
-const MISSING_PARTS: Malformed = Malformed("a triple term has parts that are not there");
-
-/// Returns a triple term whose parts `term_of` knows, each as the kind that its id says; `None` if it does not.
-pub fn triple_of(key: TripleKey, term_of: impl Fn(DictionaryId) -> Option<Term>) -> Option<Term> {
-    let part = |bits: u64| {
-        let id = TermId::from_bits(bits)?;
-        let term = match id.as_dictionary() {
-            Some(id) => term_of(id)?,
-            None => id.to_literal()?.into(),
-        };
-        (id.is_inline() || TermKind::of(&term) == id.kind()).then_some(term)
-    };
-    let subject = match part(key.parts[0])? {
-        Term::NamedNode(node) => NamedOrBlankNode::from(node),
-        Term::BlankNode(node) => node.into(),
-        _ => return None,
-    };
-    let Term::NamedNode(predicate) = part(key.parts[1])? else { return None };
-    Some(Term::Triple(Box::new(Triple { subject, predicate, object: part(key.parts[2])? })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::SortedTerms;
     use crate::graph::term_key::{
         term_key,
         tests::{simple_terms, terms},
     };
-    use crate::model::{Literal, NamedNode, compare_terms};
+    use crate::graph::{SortedTerms, TermsDecoder};
+    use crate::model::{Literal, NamedNode, Term, Triple, compare_terms};
     use proptest::prelude::*;
 
     fn encoded(terms: &[Term]) -> Vec<EncodedDictionary> {

@@ -35,6 +35,7 @@ mod spo_rows;
 mod survey;
 mod term_key;
 mod term_merge;
+mod terms_decoder;
 mod write;
 
 #[cfg(test)]
@@ -43,7 +44,7 @@ mod golden;
 mod tests;
 
 pub use cursor::Malformed;
-pub use dictionary::{EncodedDictionary, TermsDecoder, encode_terms, triple_of};
+pub use dictionary::{EncodedDictionary, encode_terms};
 pub use error::WriteError;
 pub use gather::{Gatherer, Gathering, Refused, gather};
 pub use key_scan::NamedEdges;
@@ -60,4 +61,5 @@ pub use run_layer::RunLayer;
 pub use scan::{EdgeScan, RunScan};
 pub use sorted_terms::SortedTerms;
 pub use term_key::{TripleKey, parse_term_key as parse_term};
+pub use terms_decoder::{TermsDecoder, triple_of};
 pub use write::{WriteOptions, WrittenRun, WrittenSet, gather_set, write_run, write_set};

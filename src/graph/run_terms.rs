@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use super::Malformed;
-use super::dictionary::{DictionaryBlock, Place, TermWalk, triple_of};
+use super::dictionary::{DictionaryBlock, Place, TermWalk};
 use super::run::Run;
 use super::term_key::{KeyedTerm, TRIPLE_DEPTH_MAX, TripleKey, depth_of, term_key};
+use super::terms_decoder::triple_of;
 use crate::dataset::DatasetError;
 use crate::model::{DictionaryId, NamedNode, Term, TermId, TermKind, Triple};
 
