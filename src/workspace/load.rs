@@ -315,7 +315,8 @@ fn known_ids(view: &View, part: &Part) -> Result<Vec<u64>, WorkspaceError> {
         found.push(graph::parse_term(terms.key()).map_err(WorkspaceError::Term)?);
         if ranks.len() == TERMS_AT_ONCE {
             known.look_up(&ranks, &found)?;
-            (ranks.clear(), found.clear());
+            ranks.clear();
+            found.clear();
         }
     }
     known.look_up(&ranks, &found)?;
