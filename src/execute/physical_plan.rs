@@ -455,8 +455,10 @@ impl Planner {
             (Some(key), None) if self.estimate(right) <= rows * self.costs.lookup => Some(key),
             _ => None,
         };
-        let wanted = wanted.filter(|wanted| driver(left).variables().contains(wanted));
-        let own = self.build_sorted(left, wanted.or(key))?;
+        // A scan that cannot have the order that is wanted of all this may have the one that the join wants.
+        let driver = driver(left);
+        let may_have = |wanted: &Variable| !driver.inputs().is_empty() || driver.variables().contains(wanted);
+        let own = self.build_sorted(left, wanted.filter(may_have).or(key))?;
         if let Some(key) = key.filter(|key| own.sorted_by().first() == Some(key))
             && own.layout().is_defined(key)
             && let Some(right) = self.build_sorted_relation(right, key)?
