@@ -52,7 +52,8 @@ fn iri(kind: &str, n: usize) -> NamedNode {
     NamedNode::new_unchecked(format!("http://example.org/{kind}/{n}"))
 }
 
-/// Quads of every sort: types, edges with properties, literals of several kinds, blank nodes, graphs.
+/// Quads of every sort: types, edges with properties, triple terms within others, literals of several kinds, blank
+/// nodes, graphs.
 fn quads(count: usize) -> Vec<oxrdf::Quad> {
     let quad = |n: usize| {
         let subject = iri("s", n / 5);
@@ -65,7 +66,17 @@ fn quads(count: usize) -> Vec<oxrdf::Quad> {
             3 => (iri("p", 3), Literal::new_language_tagged_literal_unchecked(format!("t{n}"), "en").into()),
             4 => (iri("p", 4), BlankNode::new_unchecked(format!("b{}", n / 13)).into()),
             5 => {
-                let triple = Triple::new(iri("s", n / 5), iri("p", 4), iri("s", n * 31 % 97));
+                let mut object: Term = match n % 5 {
+                    0 => Literal::from(n as i64 % 50).into(),
+                    1 => Literal::new_simple_literal(format!("text {}", n * 7919 % 5000)).into(),
+                    2 => Literal::new_typed_literal(format!("{}", n % 30), iri("Datatype", 0)).into(),
+                    _ => iri("s", n * 31 % 97).into(),
+                };
+                // Triple terms within others, of which some stand alone as well.
+                for depth in 0..n % 3 {
+                    object = Triple::new(iri("s", n % 7), iri("p", 4 + depth), object).into();
+                }
+                let triple = Triple::new(iri("s", n / 5), iri("p", 4), object);
                 return oxrdf::Quad::new(iri("e", n), pg::REIFIES.into_owned(), triple, graph);
             }
             _ => (iri("p", 5), iri("s", n * 104_729 % 1009).into()),
@@ -154,7 +165,7 @@ fn one_set_of_quads_has_one_manifest() {
 }
 
 /// A change here is a new format version.
-const GOLDEN: &str = "bafkr4ibhcik746jhrnzimgtefgn75gr55disjpkfbankboljwn5lofgcke";
+const GOLDEN: &str = "bafkr4icqx7j2xgknp4m57mf3ywz23iahsyiztxcxwffjevwho5mzqdgyoa";
 
 fn count(workspace: &Workspace, commit: CommitId) -> u64 {
     let snapshot = workspace.snapshot(commit).unwrap();
