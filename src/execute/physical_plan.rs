@@ -292,10 +292,10 @@ impl Planner {
     fn edge_scan(&self, scan: &EdgePlan, wanted: Option<Variable>) -> Result<EdgeScan, ExecuteError> {
         const EDGES_PASSED_MAX: u64 = 4;
         let mut operator = EdgeScan::new(scan, &self.unread, self.context.clone());
-        if let Some(wanted) = wanted.filter(|wanted| scan.reifier == Some(*wanted)) {
+        if wanted.is_some() && wanted == scan.reifier {
             let all: u64 = self.context.dataset.statistics().predicates.values().map(|of| of.edges).sum();
             if self.estimate_scan(&as_quad_scan(scan)).saturating_mul(EDGES_PASSED_MAX) >= all {
-                operator.sort_by(wanted)?;
+                operator.sort_by_reifier()?;
             }
         }
         Ok(operator)

@@ -11,9 +11,9 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use super::cursor::{Cursor, Malformed, put_bytes, put_u32, put_varint};
 use super::keys::shared_len;
-use super::term_key::{KeyedTerm, TERM_BYTES_MAX, TripleKey, parse_key};
+use super::term_key::{KeyedTerm, TERM_BYTES_MAX, parse_key};
 use crate::block::{BlockError, BlockKind, Decode, PlainBlock};
-use crate::model::{TermId, TermKind};
+use crate::model::TermKind;
 
 const VERSION: u8 = 2;
 const BUCKET_TERMS: usize = 16;
@@ -360,17 +360,14 @@ impl Decode for DictionaryBlock {
 pub fn encode_terms(keys: &[Vec<u8>]) -> Vec<EncodedDictionary> {
     let mut encoder = DictionaryEncoder::default();
     let mut blocks = Vec::new();
-    // Those of triple terms, by rank; others take what their keys do.
+    // What each takes in full, by rank; those yet to come are no triple terms.
     let mut expanded: Vec<usize> = Vec::with_capacity(keys.len());
     for key in keys {
         let expanded_bytes = match parse_key(key) {
-            Ok(KeyedTerm::Triple(TripleKey { parts, .. })) => {
-                let ranks = parts.iter().filter_map(|part| rank_of(*part));
-                let length = |rank: usize| {
-                    let earlier = expanded.get(rank).copied();
-                    earlier.unwrap_or_else(|| keys.get(rank).expect("parts are there").len())
-                };
-                ranks.map(length).sum()
+            Ok(KeyedTerm::Triple(triple)) => {
+                let length =
+                    |rank: usize| expanded.get(rank).copied().or_else(|| Some(keys.get(rank)?.len()));
+                triple.expanded_bytes(length).expect("parts are there")
             }
             _ => key.len(),
         };
@@ -379,12 +376,6 @@ pub fn encode_terms(keys: &[Vec<u8>]) -> Vec<EncodedDictionary> {
     }
     blocks.extend(encoder.finish());
     blocks.into_iter().map(RawDictionary::compress).collect()
-}
-
-/// Returns the rank of an id of a dictionary.
-pub(super) fn rank_of(bits: u64) -> Option<usize> {
-    let id = TermId::from_bits(bits).and_then(TermId::as_dictionary)?;
-    usize::try_from(id.rank).ok()
 }
 
 #[cfg(test)]

@@ -61,5 +61,5 @@ pub use run_layer::RunLayer;
 pub use scan::{EdgeScan, RunScan};
 pub use sorted_terms::SortedTerms;
 pub use term_key::{TripleKey, parse_term_key as parse_term};
-pub use terms_decoder::{TermsDecoder, triple_of};
+pub use terms_decoder::{TermsDecoder, triple_terms};
 pub use write::{WriteOptions, WrittenRun, WrittenSet, gather_set, write_run, write_set};

@@ -44,7 +44,7 @@ impl Ranks {
 }
 
 /// Returns whether an id is that of a literal of a dictionary.
-fn is_literal(bits: u64) -> bool {
+pub fn is_literal(bits: u64) -> bool {
     matches!(bits >> KIND_SHIFT, 4..=6)
 }
 

@@ -7,9 +7,9 @@ use super::Malformed;
 use super::dictionary::{DictionaryBlock, Place, TermWalk};
 use super::run::Run;
 use super::term_key::{KeyedTerm, TRIPLE_DEPTH_MAX, TripleKey, depth_of, term_key};
-use super::terms_decoder::triple_of;
+use super::terms_decoder::triple_terms;
 use crate::dataset::DatasetError;
-use crate::model::{DictionaryId, NamedNode, Term, TermId, TermKind, Triple};
+use crate::model::{NamedNode, Term, TermId, TermKind, Triple};
 
 /// The ids of so many IRIs are kept.
 pub const NAMES_KEPT: usize = 1024;
@@ -144,18 +144,21 @@ impl Run {
     /// As [`Run::terms`], of terms that nest no deeper.
     fn terms_within(&self, ids: &[TermId], depth: u8) -> Result<Vec<Term>, DatasetError> {
         let mut terms: Vec<Option<Term>> = ids.iter().map(|id| id.to_literal().map(Term::from)).collect();
-        let mut triples: Vec<(usize, TripleKey)> = Vec::new();
+        let (mut places, mut triples): (Vec<usize>, Vec<TripleKey>) = Default::default();
         let sought = ids.iter().enumerate().filter(|(_, id)| !id.is_inline());
         self.walk_terms(sought.map(|(index, id)| (*id, index)), |walk, place, index| {
             match (walk.term(place)?, terms.get_mut(index)) {
                 (Some(KeyedTerm::Simple(term)), Some(slot)) => *slot = Some(term),
-                (Some(KeyedTerm::Triple(key)), _) => triples.push((index, key)),
+                (Some(KeyedTerm::Triple(key)), _) => {
+                    places.push(index);
+                    triples.push(key);
+                }
                 _ => {}
             }
             Ok(())
         })?;
         if !triples.is_empty() {
-            for (index, triple) in self.triple_terms(&triples, depth)? {
+            for (index, triple) in places.into_iter().zip(self.triple_terms(&triples, depth)?) {
                 if let Some(slot) = terms.get_mut(index) {
                     *slot = Some(triple);
                 }
@@ -168,29 +171,18 @@ impl Run {
         }
     }
 
-    /// Returns triple terms, with what stands beside their keys.
-    fn triple_terms(
-        &self,
-        triples: &[(usize, TripleKey)],
-        depth: u8,
-    ) -> Result<Vec<(usize, Term)>, DatasetError> {
-        let parts = triples.iter().flat_map(|(_, key)| key.parts).filter_map(TermId::from_bits);
-        let mut ids: Vec<TermId> = parts.filter(|id| !id.is_inline()).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let first = self.ranks_of(TermKind::Triple).start;
-        let damaged = || self.corrupt_term(first, Malformed("a triple term has parts that are not there"));
-        let terms = match depth.checked_sub(1).map(|depth| self.terms_within(&ids, depth)) {
-            None | Some(Err(DatasetError::UnknownId(_))) => return Err(damaged()),
-            Some(terms) => terms?,
+    /// Returns triple terms by their keys.
+    fn triple_terms(&self, keys: &[TripleKey], depth: u8) -> Result<Vec<Term>, DatasetError> {
+        let damaged = || {
+            let first = self.ranks_of(TermKind::Triple).start;
+            self.corrupt_term(first, Malformed("a triple term has parts that are not there"))
         };
-        let term_of = |id: DictionaryId| {
-            let place = ids.binary_search(&TermId::dictionary(id)).ok()?;
-            terms.get(place).cloned()
-        };
-        let triple =
-            |(index, key): &(usize, TripleKey)| Ok((*index, triple_of(*key, term_of).ok_or_else(damaged)?));
-        triples.iter().map(triple).collect()
+        let depth = depth.checked_sub(1).ok_or_else(damaged)?;
+        let terms = triple_terms(keys, |ids| match self.terms_within(ids, depth) {
+            Err(DatasetError::UnknownId(_)) => Err(damaged()),
+            terms => terms,
+        });
+        terms?.ok_or_else(damaged)
     }
 
     /// Hands texts to `visit`, as [`crate::dataset::Dataset::strings`].

@@ -95,12 +95,12 @@ fn text_bytes(term: TermRef<'_>) -> usize {
     }
 }
 
-/// Returns the depth of a term as keys have it, 0 for what is no triple term; it must be no deeper than dictionaries
-/// hold.
+/// Returns the depth of a term as keys have it, 0 for what is no triple term; past [`TRIPLE_DEPTH_MAX`] if it is deeper
+/// than dictionaries hold.
 pub fn depth_of(mut term: &Term) -> u8 {
-    let mut depth = 0;
+    let mut depth = 0u8;
     while let Term::Triple(triple) = term {
-        depth += 1;
+        depth = depth.saturating_add(1);
         term = &triple.object;
     }
     depth
@@ -128,6 +128,13 @@ impl TripleKey {
         let mut key = Vec::with_capacity(1 + TripleKey::BODY_BYTES);
         self.put(&mut key);
         key
+    }
+
+    /// Returns how many bytes it takes in full, given by rank what other terms do; `None` if `length` does not know a
+    /// part.
+    pub fn expanded_bytes(&self, length: impl Fn(usize) -> Option<usize>) -> Option<usize> {
+        let ids = self.parts.iter().filter_map(|part| TermId::from_bits(*part)?.as_dictionary());
+        ids.map(|id| length(usize::try_from(id.rank).ok()?)).sum()
     }
 
     /// Takes the key of a triple term apart, but for its first byte.

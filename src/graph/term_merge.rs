@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::WriteError;
 use super::layer::{Input, Layer, RankSet, RankedTriple, TermStream, Triples};
+use super::ordered_terms::is_literal;
 use super::term_key::{TRIPLE_DEPTH_MAX, TripleKey, datatype_of_key, kind_of_key, parse_term_key};
 use crate::model::{NamedNode, Term, TermId, TermKind, pg, rdf, xsd};
 
@@ -42,14 +43,15 @@ pub struct MergedTerms<'a> {
 }
 
 /// Merges all layers of `input`; hands each term's key to `visit`, with how many bytes the term takes in full: first
-/// nodes, then literals, then triple terms, each kind in order. Ids of layers that `input` lacks stay as they are.
+/// nodes, then literals, then triple terms, if it `has_triples`, each kind in order. Ids of layers that `input` lacks stay as they are.
 pub fn merge_terms<'a>(
     input: &Input<'a>,
     layer: u16,
+    has_triples: bool,
     mut visit: impl FnMut(&[u8], usize) -> Result<(), WriteError>,
 ) -> Result<MergedTerms<'a>, WriteError> {
     let mut merged = MergedTerms::new(input, layer);
-    if !input.has_triples()? {
+    if !has_triples {
         merged.merge_simple(0, |key| visit(key, key.len()))?;
         return Ok(merged);
     }
@@ -75,10 +77,6 @@ fn settle<'t>(
         false => streams.partition_point(|(_, other)| other.key() > key),
     };
     streams.insert(place, stream);
-}
-
-fn is_literal(bits: u64) -> bool {
-    matches!(bits >> KIND_SHIFT, 4..=6)
 }
 
 /// Walks the triple terms of a layer.
@@ -229,20 +227,21 @@ impl<'a> MergedTerms<'a> {
         mut visit: impl FnMut(&[u8], usize) -> Result<(), WriteError>,
     ) -> Result<(), WriteError> {
         let (nodes, count) = (self.node_count() as usize, self.triples.len());
-        let (mut own, mut key): (Vec<u32>, _) = (Vec::with_capacity(count), Vec::new());
+        let (mut own, mut bytes): (Vec<u32>, _) = (Vec::with_capacity(count), Vec::new());
         for (depth, end) in (1..).zip(ends) {
             for parts in &self.triples[own.len()..*end] {
-                let length = |bits: &u64| match (bits & RANK_MASK) as usize {
-                    _ if !(1..=6).contains(&(bits >> KIND_SHIFT)) => 0,
-                    rank if rank < nodes => lengths[rank],
-                    rank if rank < nodes + count => own[rank - nodes],
-                    rank => lengths[rank - count],
+                let key = TripleKey { depth, parts: *parts };
+                let length = |rank: usize| match rank {
+                    _ if rank < nodes => lengths.get(rank),
+                    _ if rank < nodes + count => own.get(rank - nodes),
+                    _ => lengths.get(rank - count),
                 };
-                let expanded = parts.iter().map(length).sum();
-                own.push(expanded);
-                key.clear();
-                TripleKey { depth, parts: *parts }.put(&mut key);
-                visit(&key, expanded as usize)?;
+                let expanded_bytes = key.expanded_bytes(|rank| Some(*length(rank)? as usize));
+                let expanded_bytes = expanded_bytes.expect("parts were merged");
+                own.push(expanded_bytes as u32);
+                bytes.clear();
+                key.put(&mut bytes);
+                visit(&bytes, expanded_bytes)?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 #![deny(clippy::indexing_slicing)]
 
 use super::cursor::Malformed;
-use super::dictionary::{DictionaryBlock, EXPANDED_BYTES_MAX, rank_of};
+use super::dictionary::{DictionaryBlock, EXPANDED_BYTES_MAX};
 use super::term_key::{KeyedTerm, TERM_BYTES_MAX, TripleKey, parse_key};
 use crate::model::{DictionaryId, NamedOrBlankNode, Term, TermId, TermKind, Triple};
 
@@ -79,8 +79,7 @@ impl TermsDecoder {
                     KeyedTerm::Simple(_) => *bytes,
                     KeyedTerm::Triple(key) => {
                         let length = |rank| expanded.get(rank).or_else(|| self.key_bytes.get(rank)).copied();
-                        let parts = key.parts.iter().filter_map(|part| rank_of(*part));
-                        parts.map(length).sum::<Option<usize>>().ok_or(MISSING_PARTS)?
+                        key.expanded_bytes(length).ok_or(MISSING_PARTS)?
                     }
                 };
                 expanded.push(bytes);
@@ -98,8 +97,26 @@ impl TermsDecoder {
 
 const MISSING_PARTS: Malformed = Malformed("a triple term has parts that are not there");
 
+/// Returns the triple terms of keys, in order; asks `terms_of` once, for the terms of their parts. `None` if those are not
+/// of the kinds that the ids say.
+///
+/// # Errors
+/// Those of `terms_of`.
+pub fn triple_terms<E>(
+    keys: &[TripleKey],
+    terms_of: impl FnOnce(&[TermId]) -> Result<Vec<Term>, E>,
+) -> Result<Option<Vec<Term>>, E> {
+    let parts = keys.iter().flat_map(|key| key.parts).filter_map(TermId::from_bits);
+    let mut ids: Vec<TermId> = parts.filter(|id| !id.is_inline()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let terms = terms_of(&ids)?;
+    let term_of = |id: DictionaryId| terms.get(ids.binary_search(&TermId::dictionary(id)).ok()?).cloned();
+    Ok(keys.iter().map(|key| triple_of(*key, term_of)).collect())
+}
+
 /// Returns a triple term whose parts `term_of` knows, each as the kind that its id says; `None` if it does not.
-pub fn triple_of(key: TripleKey, term_of: impl Fn(DictionaryId) -> Option<Term>) -> Option<Term> {
+fn triple_of(key: TripleKey, term_of: impl Fn(DictionaryId) -> Option<Term>) -> Option<Term> {
     let part = |bits: u64| {
         let id = TermId::from_bits(bits)?;
         let term = match id.as_dictionary() {

@@ -68,8 +68,7 @@ pub struct WrittenSet {
 pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenRun, WriteError> {
     thread::scope(|scope| {
         let output = Output::start(scope, options.key, options.sink, options.threads);
-        let mut dictionary = DictionaryWriter::new(&output, input.has_triples()?);
-        let terms = merge_terms(input, 0, |key, expanded_bytes| dictionary.push(key, expanded_bytes))?;
+        let (dictionary, terms) = write_terms(input, &output)?;
         let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let rows = write_rows(&spo, &terms, &output, options)?;
         let mut pages = dictionary.finish_pages()?;
@@ -83,6 +82,18 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
     })
 }
 
+/// Merges the terms of all layers into one dictionary, which is still to be finished.
+fn write_terms<'a, 'o, 'scope, 'env>(
+    input: &Input<'a>,
+    output: &'o Output<'scope, 'env>,
+) -> Result<(DictionaryWriter<'o, 'scope, 'env>, MergedTerms<'a>), WriteError> {
+    let has_triples = input.has_triples()?;
+    let mut dictionary = DictionaryWriter::new(output, has_triples);
+    let push = |key: &[u8], expanded_bytes| dictionary.push(key, expanded_bytes);
+    let terms = merge_terms(input, 0, has_triples, push)?;
+    Ok((dictionary, terms))
+}
+
 /// Writes the terms and quads of `input` as a change set holds them.
 ///
 /// # Errors
@@ -90,8 +101,7 @@ pub fn write_run(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<Writte
 pub fn write_set(input: &Input<'_>, options: &WriteOptions<'_>) -> Result<WrittenSet, WriteError> {
     thread::scope(|scope| {
         let output = Output::start(scope, options.key, options.sink, options.threads);
-        let mut dictionary = DictionaryWriter::new(&output, input.has_triples()?);
-        let terms = merge_terms(input, 0, |key, expanded_bytes| dictionary.push(key, expanded_bytes))?;
+        let (dictionary, terms) = write_terms(input, &output)?;
         let spo = SpoRows::of(input, &terms, options.scratch, options.memory_bytes / 4)?;
         let mut writer = RowWriter::new(&output, Section::Spo);
         let mut quads = 0;
@@ -115,7 +125,7 @@ pub fn gather_set(
     options: &WriteOptions<'_>,
 ) -> Result<(SortedTerms, Vec<Quad>), WriteError> {
     let mut keys = Vec::new();
-    let terms = merge_terms(input, 0, |key, _| {
+    let terms = merge_terms(input, 0, input.has_triples()?, |key, _| {
         keys.push(key.to_vec());
         Ok(())
     })?;

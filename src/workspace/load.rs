@@ -17,7 +17,7 @@ use crate::graph::{
     self, Gatherer, Gathering, Input, Layer, Part, RankedTriple, RowOrder, RowSorter, RowSource, RowStream,
     Run, SortedRows, TripleKey, WriteError, WriteOptions,
 };
-use crate::model::{BlankNode, DictionaryId, Quad, Term, TermId, rename_blank_nodes};
+use crate::model::{BlankNode, Quad, Term, TermId, rename_blank_nodes};
 
 /// How many terms are looked up at once.
 const TERMS_AT_ONCE: usize = 16_384;
@@ -359,16 +359,8 @@ impl KnownIds<'_> {
         });
         let (ranks, keys): (Vec<u64>, Vec<TripleKey>) =
             known.filter(|(_, key)| !key.parts.contains(&0)).unzip();
-        let mut ids: Vec<TermId> =
-            keys.iter().flat_map(|key| key.parts).filter_map(TermId::from_bits).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let terms = self.view.terms(&ids)?;
-        let term_of =
-            |id: DictionaryId| Some(terms[ids.binary_search(&TermId::dictionary(id)).ok()?].clone());
-        let triple = |key: &TripleKey| graph::triple_of(*key, term_of).expect("the view has its parts");
-        let triples: Vec<Term> = keys.iter().map(triple).collect();
-        self.look_up(&ranks, &triples)
+        let triples = graph::triple_terms(&keys, |ids| self.view.terms(ids))?;
+        self.look_up(&ranks, &triples.expect("ids of a view tell kinds"))
     }
 }
 

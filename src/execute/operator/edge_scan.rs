@@ -103,20 +103,18 @@ impl EdgeScan {
         EdgeScan { context, plan, shape, sorted_by: None, reifiers: None, readers: None, sorted, reservation }
     }
 
-    /// Has rows come sorted by `wanted`, if that is the reifier and they can.
+    /// Has rows come sorted by reifier, if somebody reads it and they can.
     ///
     /// # Errors
     /// Those of the dataset.
-    pub fn sort_by(&mut self, wanted: Variable) -> Result<(), ExecuteError> {
-        if self.plan.reifier != Some(wanted) || !self.shape.layout.contains(wanted) {
-            return Ok(());
-        }
-        let resolved = resolve_all(&self.plan, &self.context)?;
-        let is_sortable = resolved.iter().all(|resolved| {
+    pub fn sort_by_reifier(&mut self) -> Result<(), ExecuteError> {
+        if let [resolved] = resolve_all(&self.plan, &self.context)?.as_slice() {
             let QuadPattern { subject, object, .. } = &resolved.pattern;
-            subject.is_none() && object.is_none() && reads_edges_alone(resolved, &self.context)
-        });
-        self.sorted_by = (is_sortable && resolved.len() == 1).then_some(wanted);
+            let is_sortable =
+                subject.is_none() && object.is_none() && reads_edges_alone(resolved, &self.context);
+            let reifier = self.plan.reifier.filter(|reifier| self.shape.layout.contains(*reifier));
+            self.sorted_by = reifier.filter(|_| is_sortable);
+        }
         Ok(())
     }
 
