@@ -407,8 +407,12 @@ impl Store for LocalStore {
             self.append_all(&mut log, &blocks.iter().collect::<Vec<_>>(), changes)?;
             Ticket(log.position())
         };
-        if !blocks.is_empty() {
-            self.index_if_due()?;
+        // All is appended. If it cannot be made durable, who waits for the ticket is told; here nobody may be told
+        // that nothing was appended.
+        if !blocks.is_empty()
+            && let Err(error) = self.index_if_due()
+        {
+            tracing::warn!(%error, "the index could not be brought up to date");
         }
         Ok(ticket)
     }

@@ -4,31 +4,29 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::commit_line::{CommitLine, Job};
 use super::plan_cache::PlanCache;
 use super::show::{self, Siblings};
-use super::turns::Turns;
+use super::write::Write;
 use super::{
     Answer, BlocksRead, BranchInfo, EngineError, Explain, Explanation, GraphRef, Language, LogEntry, Request,
     Response,
 };
 use crate::dataset::Dataset;
-use crate::execute::{self, Context, Limits, UpdateSummary, constraint, schema_rule};
-use crate::language::{graphql, sparql};
-use crate::model::{GraphFilter, NamedNode, Permutation, QuadPattern, TermId, Vocabulary};
-use crate::optimize::{optimize, optimize_update};
-use crate::plan::{self, Form, GraphSelector, Query, Schema, Session, Update};
+use crate::execute::{self, Context, Limits};
+use crate::language::graphql;
+use crate::model::{GraphFilter, NamedNode, TermId, Vocabulary};
+use crate::optimize::optimize;
+use crate::plan::{self, Form, GraphSelector, Query, Schema, Session};
 use crate::replication::Replica;
-use crate::workspace::{CommitId, Pending, Settings, Transaction, Verification, Workspace, WorkspaceError};
-
-/// How often a write is tried again when another writer was faster.
-const TRIES_MAX: usize = 16;
+use crate::workspace::{CommitId, Pending, Settings, Verification, Workspace, WorkspaceError};
 
 /// One workspace under the name that this node knows it by.
 pub struct Hosted {
     name: String,
     workspace: Workspace,
     /// Writers of this node take turns, so that they do not make each other start again.
-    writing: Turns<Job, Result<(Answer, Pending), EngineError>>,
+    writing: CommitLine,
     /// Whether somebody folds what is due.
     pub(super) is_upkept: AtomicBool,
     schemas: graphql::SchemaCache,
@@ -48,7 +46,7 @@ impl Hosted {
         Hosted {
             name,
             workspace,
-            writing: Turns::default(),
+            writing: CommitLine::default(),
             is_upkept: AtomicBool::new(false),
             schemas: graphql::SchemaCache::default(),
             plans: PlanCache::default(),
@@ -211,14 +209,7 @@ impl Hosted {
 
     /// Makes a commit when it is its turn; returns the last write's answer with it.
     pub(super) fn take_turn(&self, job: Job) -> Result<(Answer, Pending), EngineError> {
-        // Whoever writes next goes on meanwhile: one sync serves all who wait.
-        let settle = |outcome: &Result<(Answer, Pending), EngineError>| {
-            if let Ok((_, pending)) = outcome {
-                // A failure is told to whose commit it is, when they wait themselves.
-                let _ = pending.wait();
-            }
-        };
-        self.writing.take(job, |job| self.commit(&job), settle)
+        self.writing.take(self, job)
     }
 
     /// Returns the branch that a ref names; the default one if `None`.
@@ -241,37 +232,6 @@ impl Hosted {
             tracing::warn!(%commit, %error, "folding failed");
         }
         Ok(commit)
-    }
-
-    fn commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
-        for _ in 1..TRIES_MAX {
-            match self.try_commit(job) {
-                Err(EngineError::Conflict(_)) => {}
-                result => return result,
-            }
-        }
-        self.try_commit(job)
-    }
-
-    fn try_commit(&self, job: &Job) -> Result<(Answer, Pending), EngineError> {
-        let transaction = Arc::new(self.workspace.begin(&job.branch)?);
-        let parent = || transaction.parent().to_string();
-        let elsewhere = || EngineError::NotAt { branch: job.branch.clone(), commit: parent() };
-        if job.only_at.as_ref().is_some_and(|commits| !commits.contains(&parent())) {
-            return Err(elsewhere());
-        }
-        let mut last = None;
-        for (place, write) in job.writes.iter().enumerate() {
-            let answer = write.perform(self, &transaction)?;
-            if job.told.get(place).is_some_and(|told| answer.changes().as_ref() != Some(told)) {
-                return Err(elsewhere());
-            }
-            last = Some(answer);
-        }
-        check_constraints(&transaction, &*self.workspace.settings()?)?;
-        // What is only explained changes nothing, and nothing is no commit.
-        let pending = transaction.append(&job.message, job.now_ms)?;
-        Ok((last.expect("a job has a write at least"), pending))
     }
 
     fn answer_graphql(
@@ -339,98 +299,11 @@ fn run(query: &Query, context: Arc<Context>) -> Result<Answer, EngineError> {
     })
 }
 
-/// Checks what a transaction changed against the constraints of its branch.
-pub(super) fn check_constraints(transaction: &Transaction, settings: &Settings) -> Result<(), EngineError> {
-    if !schema_rule::may_be_in(transaction)? {
-        return Ok(());
-    }
-    let (changed, graph) = (transaction.changed(), constrained(settings));
-    Ok(constraint::check(transaction, &changed, &graph, &settings.vocabulary)?)
-}
-
 /// Returns the graphs that constraints hold for.
-fn constrained(settings: &Settings) -> GraphFilter {
+pub(super) fn constrained(settings: &Settings) -> GraphFilter {
     match settings.union_default_graph {
         true => GraphFilter::All,
         false => GraphFilter::One(TermId::UNDEFINED),
-    }
-}
-
-/// What is to become one commit of a branch.
-pub(super) struct Job {
-    pub branch: String,
-    pub writes: Vec<Write>,
-    /// What the writes are known to have changed, if they were run before: they must change as much again.
-    pub told: Vec<UpdateSummary>,
-    /// The commits at which the branch may stand; any if `None`.
-    pub only_at: Option<Vec<String>>,
-    pub message: String,
-    pub now_ms: i64,
-}
-
-/// A statement that writes, understood: all that can be done before it is its turn.
-pub(super) struct Write {
-    request: Request,
-    session: Session,
-    statement: Statement,
-    constrained: GraphFilter,
-}
-
-enum Statement {
-    Update(Update),
-    /// It is planned when it is its turn, which finds the plan made that told that it writes.
-    Cypher,
-}
-
-impl Write {
-    pub fn new(request: &Request, settings: &Settings) -> Result<Write, EngineError> {
-        // Of the data nothing may be promised yet: other writers come first.
-        let session = session(request, settings, Arc::default());
-        let statement = match request.language {
-            Language::SparqlUpdate => {
-                let base = Some(settings.vocabulary.base.as_str());
-                let update = sparql::parse_update(&request.text, &session, base)
-                    .map_err(|error| EngineError::syntax(error, &request.text))?;
-                Statement::Update(update)
-            }
-            _ => Statement::Cypher,
-        };
-        Ok(Write { request: request.clone(), session, statement, constrained: constrained(settings) })
-    }
-
-    /// Writes into a transaction; all rows are at hand then.
-    pub fn perform(&self, hosted: &Hosted, transaction: &Arc<Transaction>) -> Result<Answer, EngineError> {
-        let Write { request, session, statement, .. } = self;
-        Ok(match statement {
-            Statement::Update(update) => {
-                let update = optimize_update(update.clone(), &**transaction)?;
-                if request.explain.is_some() {
-                    return Ok(Answer::Explanation(explain_update(update)));
-                }
-                let graph_existed = match &request.graph {
-                    Some(graph) => holds_graph(graph, &**transaction)?,
-                    None => true,
-                };
-                let context = self.context(session.default_graph.clone(), transaction);
-                let summary = execute::execute_update(&update, context)?;
-                Answer::Updated { summary, graph_existed }
-            }
-            Statement::Cypher => {
-                let planned = hosted.plans.to_write(request, session, &**transaction)?;
-                let context = self.context(planned.default_graph.clone(), transaction);
-                // All rows are pulled before the commit: a failure on the way must leave no trace.
-                let rows = execute::execute(&planned.bind(&request.parameters), context)?;
-                Answer::Rows(rows.buffered()?)
-            }
-        })
-    }
-
-    fn context(&self, default_graph: GraphSelector, transaction: &Arc<Transaction>) -> Arc<Context> {
-        let mut context = Context::writing(transaction.clone());
-        configure(&mut context, &self.request, &self.session);
-        context.default_graph = default_graph;
-        context.constrained = self.constrained.clone();
-        Arc::new(context)
     }
 }
 
@@ -441,31 +314,8 @@ fn prefixes(vocabulary: &Vocabulary) -> Vec<(String, String)> {
     prefixes
 }
 
-fn explain_update(update: Update) -> Explanation {
-    let Update { operations, variables } = update;
-    let queries = operations.into_iter().map(|root| {
-        let columns = Vec::new();
-        plan::explain(&Query { root, form: Form::Rows, columns, variables: variables.clone(), writes: true })
-    });
-    let optimised_plan = queries.collect::<Vec<_>>().join("\n");
-    Explanation { logical_plan: String::new(), optimised_plan, physical_plan: None, blocks: None }
-}
-
-/// Returns whether there is a quad in a graph; a graph without one is not there.
-fn holds_graph(graph: &GraphRef, dataset: &dyn Dataset) -> Result<bool, EngineError> {
-    let graph = match graph {
-        GraphRef::Named(name) => match dataset.term_id(&name.clone().into())? {
-            Some(id) => id,
-            None => return Ok(false),
-        },
-        GraphRef::Default => TermId::UNDEFINED,
-    };
-    let pattern = QuadPattern { graph: GraphFilter::One(graph), ..QuadPattern::default() };
-    Ok(dataset.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
-}
-
 /// Returns what lowering is told: the dataset that the request names, else the workspace's own.
-fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Session {
+pub(super) fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Session {
     let chosen = !request.default_graphs.is_empty() || !request.named_graphs.is_empty();
     let default_graph = match &request.graph {
         Some(GraphRef::Named(name)) => GraphSelector::Named(name.clone()),
@@ -478,7 +328,7 @@ fn session(request: &Request, settings: &Settings, schema: Arc<Schema>) -> Sessi
     Session { default_graph, named_graphs, vocabulary: settings.vocabulary.clone(), schema }
 }
 
-fn configure(context: &mut Context, request: &Request, session: &Session) {
+pub(super) fn configure(context: &mut Context, request: &Request, session: &Session) {
     context.parameters = request.parameters.clone();
     context.vocabulary = session.vocabulary.clone();
     context.default_graph = session.default_graph.clone();

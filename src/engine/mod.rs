@@ -5,6 +5,7 @@
 
 mod answer;
 mod carrier;
+mod commit_line;
 mod csv;
 mod csv_folder;
 mod error;
@@ -24,6 +25,7 @@ mod status;
 mod transaction;
 mod turns;
 mod upkeep;
+mod write;
 mod xml_literal;
 
 use std::fs;

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::hosted::{Job, Write, check_constraints};
+use super::commit_line::{Job, check_constraints};
+use super::write::Write;
 use super::{Answer, CommitId, EngineError, Hosted, Request, Response};
 use crate::dataset::Dataset;
 use crate::execute::UpdateSummary;

@@ -241,7 +241,7 @@ impl Changes {
 
     /// Writes the changes as a change set, durable with the next sync.
     pub fn write(
-        mut self,
+        &self,
         view: &View,
         key: &EpochKey,
         sink: &dyn BlockSink,
@@ -254,10 +254,12 @@ impl Changes {
         let sorted = SortedTerms::of(&terms).map_err(WorkspaceError::Term)?;
         let own = |term: &Term| sorted.id_of(term).expect("all terms were sorted in");
         let map: HashMap<TermId, TermId> = ids.into_iter().zip(terms.iter().map(own)).collect();
-        for quads in [&mut self.added, &mut self.removed] {
-            remap(quads, |id| map.get(&id).copied().unwrap_or(id));
-        }
-        Ok(ChangeSet::write(&sorted, self.added, self.removed, key, sink)?.put(key, sink)?)
+        let [added, removed] = [&self.added, &self.removed].map(|quads| {
+            let mut quads = quads.clone();
+            remap(&mut quads, |id| map.get(&id).copied().unwrap_or(id));
+            quads
+        });
+        Ok(ChangeSet::write(&sorted, added, removed, key, sink)?.put(key, sink)?)
     }
 
     /// Reads the change set of the commit `of`, and gives its terms ids of `view`.

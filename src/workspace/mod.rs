@@ -30,6 +30,7 @@ mod refs;
 mod route;
 mod settings;
 mod snapshot;
+mod staged;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -48,6 +49,7 @@ pub use load::{BlankNames, FeedError, Intake, Loaded};
 pub use refs::{Head, check_branch_name};
 pub use settings::Settings;
 pub use snapshot::Snapshot;
+pub use staged::Staged;
 pub use transaction::{Pending, Transaction};
 pub use upkeep::Due;
 pub use verify::Verification;
@@ -338,13 +340,16 @@ impl Workspace {
         let old = Some(&from.0.as_bytes()[..]);
         let new = to.as_ref().map(|to| &to.0.as_bytes()[..]);
         match self.inner.refs.append(blocks, &[Change { name: branch_name(name), old, new }]) {
-            Err(StoreError::RefChanged { .. }) => {
-                let unknown = || WorkspaceError::UnknownRef(name.to_owned());
-                let theirs = self.inner.refs.latest_branch(name)?.ok_or_else(unknown)?;
-                Err(WorkspaceError::Conflict { branch: name.to_owned(), theirs })
-            }
+            Err(StoreError::RefChanged { .. }) => Err(self.conflict(name)?),
             result => Ok(result?),
         }
+    }
+
+    /// Returns the error of who finds a branch elsewhere.
+    fn conflict(&self, name: &str) -> Result<WorkspaceError, WorkspaceError> {
+        let unknown = || WorkspaceError::UnknownRef(name.to_owned());
+        let theirs = self.inner.refs.latest_branch(name)?.ok_or_else(unknown)?;
+        Ok(WorkspaceError::Conflict { branch: name.to_owned(), theirs })
     }
 
     /// Returns the heads of the branches, for others to follow.
@@ -389,6 +394,13 @@ impl Workspace {
         let unknown = || WorkspaceError::UnknownRef(branch.to_owned());
         let parent = self.snapshot(self.inner.refs.latest_branch(branch)?.ok_or_else(unknown)?)?;
         Ok(Transaction::new(self.clone(), branch.to_owned(), parent))
+    }
+
+    /// Begins a transaction on top of a commit of a branch that may not be sealed yet. It can only be staged.
+    /// `None` if the commit is sealed, or there is something better to begin on by now: [`Workspace::begin`] does.
+    pub fn begin_on(&self, branch: &str, parent: &Arc<Snapshot>) -> Option<Transaction> {
+        let is_latest = parent.sealed().is_none() && self.inner.snapshots.is_of_now(parent);
+        is_latest.then(|| Transaction::new(self.clone(), branch.to_owned(), Arc::clone(parent)))
     }
 }
 

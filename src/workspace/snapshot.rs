@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::ops::RangeInclusive;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use super::base::Base;
 use super::change_set::Changes;
@@ -20,7 +20,10 @@ const SNAPSHOTS_MAX: usize = 64;
 
 /// The data as of one commit: a base run and what changed since.
 pub struct Snapshot {
-    commit: CommitId,
+    /// Not known before the commit is sealed; others may build on it earlier.
+    commit: OnceLock<CommitId>,
+    /// Which of the cache's eras its base was opened in.
+    era: u64,
     view: View,
     /// The commit and the root of the base run.
     manifest: Option<(CommitId, BlockId)>,
@@ -35,13 +38,14 @@ pub struct Snapshot {
 struct Derivation {
     schema: Arc<Schema>,
     before: View,
-    changes: Changes,
+    changes: Arc<Changes>,
 }
 
 impl Snapshot {
-    fn new(commit: CommitId, view: View, manifest: Option<(CommitId, BlockId)>, commits: u64) -> Snapshot {
+    fn new(era: u64, view: View, manifest: Option<(CommitId, BlockId)>, commits: u64) -> Snapshot {
         Snapshot {
-            commit,
+            commit: OnceLock::new(),
+            era,
             view,
             manifest,
             commits,
@@ -51,18 +55,38 @@ impl Snapshot {
         }
     }
 
-    /// Makes the snapshot of a commit on top of this one; `view` is this one's after the changes.
-    pub(super) fn child(&self, commit: CommitId, view: View, changes: Changes) -> Snapshot {
-        let mut child = Snapshot::new(commit, view, self.manifest, self.commits + 1);
+    /// Makes the snapshot of a commit on top of this one, which is yet to be sealed; `view` is this one's after
+    /// the changes.
+    pub(super) fn child(&self, view: View, changes: &Arc<Changes>) -> Snapshot {
+        let mut child = Snapshot::new(self.era, view, self.manifest, self.commits + 1);
         if let Some(schema) = self.schema.get() {
             let (schema, before) = (Arc::clone(schema), self.view.clone());
-            child.derivation = Some(Derivation { schema, before, changes });
+            child.derivation = Some(Derivation { schema, before, changes: Arc::clone(changes) });
         }
         child
     }
 
+    /// Returns the commit.
+    ///
+    /// # Panics
+    /// If it is not sealed yet. Nobody but [`Workspace::begin_on`]'s caller has such a snapshot.
     pub fn commit(&self) -> CommitId {
-        self.commit
+        self.sealed().expect("the commit is sealed")
+    }
+
+    pub fn is_sealed(&self) -> bool {
+        self.sealed().is_some()
+    }
+
+    /// Returns the commit, if it is sealed.
+    pub(super) fn sealed(&self) -> Option<CommitId> {
+        self.commit.get().copied()
+    }
+
+    /// Tells what the commit was sealed as.
+    pub(super) fn seal_as(&self, commit: CommitId) {
+        let known = self.commit.get_or_init(|| commit);
+        debug_assert_eq!(*known, commit, "a commit is sealed once");
     }
 
     /// Returns how many quads were added and removed since the base run.
@@ -239,35 +263,67 @@ impl Dataset for Snapshot {
 
 /// The snapshots that were used last.
 #[derive(Default)]
-pub struct SnapshotCache {
-    latest_first: Mutex<VecDeque<Arc<Snapshot>>>,
+pub struct SnapshotCache(Mutex<Cached>);
+
+#[derive(Default)]
+struct Cached {
+    latest_first: VecDeque<Arc<Snapshot>>,
+    /// How often all were forgotten: there was something better to begin on.
+    era: u64,
 }
 
 impl SnapshotCache {
     /// Returns the snapshot of a commit if it is open.
     pub fn get(&self, commit: CommitId) -> Option<Arc<Snapshot>> {
-        let mut cache = self.latest_first.lock().unwrap_or_else(PoisonError::into_inner);
-        let index = cache.iter().position(|snapshot| snapshot.commit == commit)?;
-        let snapshot = cache.remove(index)?;
-        cache.push_front(Arc::clone(&snapshot));
+        let mut cached = self.hold();
+        let index = cached.latest_first.iter().position(|snapshot| snapshot.sealed() == Some(commit))?;
+        let snapshot = cached.latest_first.remove(index)?;
+        cached.latest_first.push_front(Arc::clone(&snapshot));
         Some(snapshot)
     }
 
+    /// Adds one whose commit is sealed, unless all were forgotten since its base was opened.
     pub fn add(&self, snapshot: Arc<Snapshot>) {
-        let mut cache = self.latest_first.lock().unwrap_or_else(PoisonError::into_inner);
-        cache.retain(|other| other.commit != snapshot.commit);
-        cache.push_front(snapshot);
-        cache.truncate(SNAPSHOTS_MAX);
+        // What gives way is dropped when others may go on.
+        let mut gone = VecDeque::new();
+        let mut cached = self.hold();
+        if snapshot.era != cached.era {
+            return;
+        }
+        let commit = snapshot.sealed();
+        cached.latest_first.retain(|other| other.sealed() != commit);
+        cached.latest_first.push_front(snapshot);
+        while cached.latest_first.len() > SNAPSHOTS_MAX {
+            gone.extend(cached.latest_first.pop_back());
+        }
+        drop(cached);
     }
 
     /// Returns all that are open, the latest first.
     pub fn all(&self) -> Vec<Arc<Snapshot>> {
-        self.latest_first.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.hold().latest_first.iter().cloned().collect()
+    }
+
+    fn era(&self) -> u64 {
+        self.hold().era
+    }
+
+    /// Returns whether none was forgotten since the base of this one was opened.
+    pub fn is_of_now(&self, snapshot: &Snapshot) -> bool {
+        snapshot.era == self.era()
     }
 
     /// Forgets all; snapshots in use live on with their users.
     pub fn clear(&self) {
-        self.latest_first.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let mut cached = self.hold();
+        cached.era += 1;
+        let gone = std::mem::take(&mut cached.latest_first);
+        drop(cached);
+        drop(gone);
+    }
+
+    fn hold(&self) -> MutexGuard<'_, Cached> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -277,14 +333,17 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
     if let Some(snapshot) = cache.get(commit) {
         return Ok(snapshot);
     }
+    let era = cache.era();
     let Route { start, steps } = route::find(workspace, commit)?;
-    let (mut view, manifest, commits) = match start {
-        Start::Snapshot(snapshot) => (snapshot.view.clone(), snapshot.manifest, snapshot.commits),
+    let (era, mut view, manifest, commits) = match start {
+        Start::Snapshot(snapshot) => {
+            (snapshot.era, snapshot.view.clone(), snapshot.manifest, snapshot.commits)
+        }
         Start::Manifest(at, root) => {
             let base = Base::open(root, &workspace.inner.reader)?;
-            (View::of_base(base), Some((at, root)), 0)
+            (era, View::of_base(base), Some((at, root)), 0)
         }
-        Start::Nothing => (View::of_nothing(workspace.settings()?.permutations), None, 0),
+        Start::Nothing => (era, View::of_nothing(workspace.settings()?.permutations), None, 0),
     };
     let commits = commits + steps.len() as u64;
     let signed: Vec<&SignedCommit> = steps.iter().map(Step::signed).collect();
@@ -301,7 +360,8 @@ pub fn open(workspace: &Workspace, commit: CommitId) -> Result<Arc<Snapshot>, Wo
             Step::Undo(_) => view.apply(&changes.inverted())?,
         }
     }
-    let snapshot = Arc::new(Snapshot::new(commit, view, manifest, commits));
+    let snapshot = Arc::new(Snapshot::new(era, view, manifest, commits));
+    snapshot.seal_as(commit);
     workspace.inner.upkeep.note(&snapshot);
     cache.add(Arc::clone(&snapshot));
     Ok(snapshot)

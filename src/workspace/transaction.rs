@@ -7,9 +7,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::change_set::Changes;
 use super::facts;
 use super::view::View;
-use super::{
-    Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Workspace, WorkspaceError,
-};
+use super::{Commit, CommitChanges, CommitId, Origin, Snapshot, Staged, Workspace, WorkspaceError};
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
@@ -35,7 +33,8 @@ struct State {
     is_changed: bool,
     /// The schema that was asked for last; until then the parent's is what is known.
     known: Option<KnownSchema>,
-    written: Option<CommitId>,
+    /// What was made durable as it is now.
+    written: Option<Arc<Snapshot>>,
 }
 
 /// The schema of an earlier state of a transaction.
@@ -59,8 +58,16 @@ impl Transaction {
     }
 
     /// Returns the commit that the transaction began on.
+    ///
+    /// # Panics
+    /// As [`Snapshot::commit`].
     pub fn parent(&self) -> CommitId {
         self.parent.commit()
+    }
+
+    /// Returns the data that the transaction began on.
+    pub fn begun_on(&self) -> &Arc<Snapshot> {
+        &self.parent
     }
 
     /// Returns how many quads were effectively added and removed so far.
@@ -100,11 +107,15 @@ impl Transaction {
     pub fn write(&self, message: &str, time_ms: i64) -> Result<CommitId, WorkspaceError> {
         let inner = &self.workspace.inner;
         let _turn = inner.upkeep.write_turn();
-        let (id, block) = self.seal(message, time_ms)?;
+        let parent = self.parent.commit();
+        let staged = self.stage(message, time_ms);
+        let (id, block) = staged.seal(&self.workspace, parent)?.unzip();
+        let id = id.unwrap_or(parent);
         inner.store.put(block.as_slice())?;
         // No branch leads to it yet: it must not pass for garbage.
         inner.upkeep.claim(id);
-        self.write_lock().written = Some(id);
+        staged.child.seal_as(id);
+        self.write_lock().written = Some(staged.child);
         inner.store.sync()?;
         Ok(id)
     }
@@ -118,8 +129,13 @@ impl Transaction {
     /// # Panics
     /// If nothing was written, or something was changed since.
     pub fn publish(&self) -> Result<CommitId, WorkspaceError> {
-        let written = self.read().written.expect("publish comes after write");
-        self.append_to_branch(written, None)?.wait()
+        let written = self.read().written.clone().expect("publish comes after write");
+        let (from, to) = (self.parent.commit(), written.commit());
+        if from != to {
+            self.workspace.move_branch(&self.branch, from, Some(to))?;
+            self.workspace.note_child(&self.branch, &written);
+        }
+        Ok(to)
     }
 
     /// Writes and publishes in one, at the price of one sync instead of two.
@@ -136,48 +152,23 @@ impl Transaction {
     /// # Errors
     /// As [`Transaction::publish`].
     pub fn append(&self, message: &str, time_ms: i64) -> Result<Pending, WorkspaceError> {
-        let _turn = self.workspace.inner.upkeep.write_turn();
-        let (id, block) = self.seal(message, time_ms)?;
-        self.append_to_branch(id, block)
+        let staged = self.stage(message, time_ms);
+        let mut pending = self.workspace.append_staged(&self.branch, &[&staged])?;
+        Ok(pending.pop().expect("one was staged"))
     }
 
-    /// Seals the commit, if something changed; else returns the parent. A large change set is stored
-    /// at once, in blocks of its own.
-    fn seal(&self, message: &str, time_ms: i64) -> Result<(CommitId, Option<SealedBlock>), WorkspaceError> {
+    /// Makes the changes a commit that is yet to be sealed, by [`Workspace::append_staged`]; others may begin on
+    /// it.
+    pub fn stage(&self, message: &str, time_ms: i64) -> Staged {
         let state = self.read();
-        if state.changes.is_empty() {
-            return Ok((self.parent.commit(), None));
-        }
-        let (key, store) = (&self.workspace.inner.key, &self.workspace.inner.store);
-        let changes = state.changes().write(&state.view, key, &**store)?;
-        let (id, block) = self.workspace.seal_commit(self.parent.commit(), changes, message, time_ms)?;
-        Ok((id, Some(block)))
-    }
-
-    /// Moves the branch to a commit, whose block is stored with it if it is not yet.
-    fn append_to_branch(
-        &self,
-        commit: CommitId,
-        block: Option<SealedBlock>,
-    ) -> Result<Pending, WorkspaceError> {
-        let inner = &self.workspace.inner;
-        let parent = self.parent.commit();
-        if commit == parent {
-            // It may be on its way to the disk itself.
-            let ticket = inner.refs.append(&[], &[])?;
-            return Ok(Pending { workspace: self.workspace.clone(), commit, ticket });
-        }
-        let blocks = block.as_slice();
-        let ticket = self.workspace.append_branch(&self.branch, parent, Some(commit), blocks)?;
-        inner.upkeep.release(commit);
-        let child = {
-            let state = self.read();
-            Arc::new(self.parent.child(commit, state.view.clone(), state.changes()))
+        let changes = state.changes();
+        let child = match state.changes.is_empty() {
+            true => Arc::clone(&self.parent),
+            false => Arc::new(self.parent.child(state.view.clone(), &changes)),
         };
-        inner.upkeep.touch(&self.branch);
-        inner.upkeep.note(&child);
-        inner.snapshots.add(child);
-        Ok(Pending { workspace: self.workspace.clone(), commit, ticket })
+        self.workspace.inner.upkeep.note(&child);
+        let (parent, message) = (Arc::clone(&self.parent), message.to_owned());
+        Staged { parent, child, changes, message, time_ms }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, State> {
@@ -191,8 +182,8 @@ impl Transaction {
 
 impl Drop for Transaction {
     fn drop(&mut self) {
-        if let Some(commit) = self.read().written {
-            self.workspace.inner.upkeep.release(commit);
+        if let Some(written) = &self.read().written {
+            self.workspace.inner.upkeep.release(written.commit());
         }
     }
 }
@@ -200,9 +191,9 @@ impl Drop for Transaction {
 /// A commit that is on its branch for writers, and not yet promised to anybody.
 #[must_use = "the commit is not durable before it was waited for"]
 pub struct Pending {
-    workspace: Workspace,
-    commit: CommitId,
-    ticket: Ticket,
+    pub(super) workspace: Workspace,
+    pub(super) commit: CommitId,
+    pub(super) ticket: Ticket,
 }
 
 impl Pending {
@@ -218,8 +209,8 @@ impl Pending {
 }
 
 impl State {
-    fn changes(&self) -> Changes {
-        changes_of(&self.changes)
+    fn changes(&self) -> Arc<Changes> {
+        Arc::new(changes_of(&self.changes))
     }
 
     /// Notes an effective change; undoing an earlier one leaves no trace.
@@ -277,9 +268,6 @@ impl Workspace {
         message: &str,
         time_ms: i64,
     ) -> Result<(CommitId, SealedBlock), WorkspaceError> {
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(WorkspaceError::MessageTooLong(message.len()));
-        }
         let genesis = self.genesis(parent)?;
         let commit = Commit {
             parents: vec![parent],
