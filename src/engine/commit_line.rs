@@ -220,6 +220,7 @@ mod tests {
     use std::sync::Weak;
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
+    use std::time::Duration;
 
     use super::*;
     use crate::blockstore::{LocalStore, Step, Store, StoreOptions};
@@ -298,6 +299,8 @@ mod tests {
                 for n in 0..40 {
                     let commit = move_branch(hosted, &format!("past/{n}"));
                     commits.lock().unwrap().push(commit);
+                    // Whoever is never let through gives up in the end.
+                    thread::sleep(Duration::from_millis(1));
                 }
             });
             scope.spawn(|| {
