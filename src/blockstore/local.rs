@@ -412,7 +412,7 @@ impl Store for LocalStore {
         if !blocks.is_empty()
             && let Err(error) = self.index_if_due()
         {
-            tracing::warn!(%error, "the index could not be brought up to date");
+            tracing::warn!(%error, "the log could not be made durable for the index");
         }
         Ok(ticket)
     }

@@ -28,9 +28,9 @@ pub(super) struct Job {
 /// The answer of a job's last write, with its commit.
 type Outcome = Result<(Answer, Pending), EngineError>;
 
-/// Writers of this node take turns, so that they do not make each other start again. What the writes of a round
-/// change is told while the commits of the round before are sealed and signed, on top of commits that have no id
-/// yet; if those come to nothing, because somebody else moved the branch, the writes are run again.
+/// Writers of this node take turns, so that they do not make each other start again. A statement is run on top of
+/// commits that have no id yet, while those are sealed and signed; if they come to nothing, because somebody else
+/// moved the branch, it is run again.
 #[derive(Default)]
 pub(super) struct CommitLine {
     turns: Turns<Job, Made, Outcome>,
@@ -38,7 +38,7 @@ pub(super) struct CommitLine {
     tips: Mutex<BTreeMap<String, Arc<Snapshot>>>,
 }
 
-/// What a round makes of a job.
+/// What is made of a job before it is finished.
 enum Made {
     Staged {
         job: Job,
@@ -51,9 +51,8 @@ enum Made {
         error: EngineError,
         parent: Arc<Snapshot>,
     },
-    /// It can only be run where the branch stands when all before it are finished.
+    /// It is run when all before it are finished: it asks where the branch stands then, or cannot begin now.
     Later(Job),
-    Refused(EngineError),
 }
 
 impl CommitLine {
@@ -83,14 +82,11 @@ impl Work for Writer<'_> {
         }
         let workspace = self.hosted.workspace();
         let tip = self.line.tips().get(&job.branch).cloned();
-        let transaction = match tip.and_then(|tip| workspace.begin_on(&job.branch, &tip)) {
-            Some(transaction) => Ok(transaction),
-            None => workspace.begin(&job.branch),
+        let on_tip = tip.and_then(|tip| workspace.begin_on(&job.branch, &tip));
+        let Some(transaction) = on_tip.or_else(|| workspace.begin(&job.branch).ok()) else {
+            return Made::Later(job);
         };
-        let transaction = match transaction {
-            Ok(transaction) => Arc::new(transaction),
-            Err(error) => return Made::Refused(error.into()),
-        };
+        let transaction = Arc::new(transaction);
         match job.perform(self.hosted, &transaction) {
             Ok(answer) => {
                 let staged = transaction.stage(&job.message, job.now_ms);
@@ -102,12 +98,12 @@ impl Work for Writer<'_> {
     }
 
     fn is_alone(&self, round: &[&Made]) -> bool {
-        // Of what is staged here the first has its parent of a round before.
+        // On each branch the first was staged on what is finished, or came to nothing.
         let mut branches = BTreeSet::new();
         round.iter().any(|made| match made {
             Made::Staged { job, staged, .. } => branches.insert(&job.branch) && !staged.is_on_sealed(),
             Made::Later(_) => true,
-            Made::Failed { .. } | Made::Refused(_) => false,
+            Made::Failed { .. } => false,
         })
     }
 
@@ -120,7 +116,6 @@ impl Work for Writer<'_> {
             },
             Made::Failed { error, parent, .. } if parent.is_sealed() => Err(error),
             Made::Failed { job, .. } | Made::Later(job) => self.hosted.commit(&job),
-            Made::Refused(error) => Err(error),
         });
         outcomes.collect()
     }
@@ -150,10 +145,9 @@ impl Writer<'_> {
             all.extend(chain.iter().map(|(place, _)| *place).zip(pending));
             let mut tips = self.line.tips();
             // Sealed it is found as the branch's; else nothing may build on it.
-            if tips
-                .get(branch)
-                .is_some_and(|tip| staged.iter().any(|staged| Arc::ptr_eq(tip, staged.snapshot())))
-            {
+            let is_of_chain =
+                |tip: &Arc<Snapshot>| staged.iter().any(|staged| Arc::ptr_eq(tip, staged.snapshot()));
+            if tips.get(branch).is_some_and(is_of_chain) {
                 tips.remove(branch);
             }
         }
@@ -242,7 +236,7 @@ mod tests {
         Hosted::new("w".to_owned(), workspace, None, Weak::new())
     }
 
-    /// Inserts a triple of its own, if the data has not been told to refuse it.
+    /// Inserts a triple of its own.
     fn insert(hosted: &Hosted, name: &str) -> Result<CommitId, EngineError> {
         let text = format!("INSERT DATA {{ <http://a/{name}> <http://a/p> <http://a/o> }}");
         let request = Request { may_write: true, ..Request::new(Language::SparqlUpdate, text, 0) };

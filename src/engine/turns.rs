@@ -109,7 +109,7 @@ impl<J, M, R> Turns<J, M, R> {
             }
             line.made.push_back((outcome, reply));
         }
-        while self.finish(work, true) {}
+        self.finish(work, true);
         let done = std::mem::take(&mut self.hold().done);
         let settle = |done| catch_unwind(AssertUnwindSafe(|| work.settle(done)));
         done.iter().rev().flat_map(|(done, _)| done).for_each(|done| _ = settle(done));
@@ -138,18 +138,20 @@ impl<J, M, R> Turns<J, M, R> {
             }
             std::mem::take(&mut line.made)
         };
-        let is_some = !all.is_empty();
+        if all.is_empty() {
+            return false;
+        }
         let mut made = Vec::with_capacity(all.len());
         let replies = all.into_iter().map(|(job, reply)| (job.map(|job| made.push(job)), reply));
         let replies: Vec<(Outcome<()>, Reply<R>)> = replies.collect();
         // If it panics the replies are dropped, which tells.
-        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work.finish(made))) else { return is_some };
+        let Ok(done) = catch_unwind(AssertUnwindSafe(|| work.finish(made))) else { return true };
         let mut done = done.into_iter();
         let done = replies
             .into_iter()
             .map(|(made, reply)| (made.map(|()| done.next().expect("something comes of each job")), reply));
         self.hold().done.extend(done);
-        is_some
+        true
     }
 
     fn hold(&self) -> MutexGuard<'_, Line<J, M, R>> {

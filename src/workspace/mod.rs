@@ -340,16 +340,18 @@ impl Workspace {
         let old = Some(&from.0.as_bytes()[..]);
         let new = to.as_ref().map(|to| &to.0.as_bytes()[..]);
         match self.inner.refs.append(blocks, &[Change { name: branch_name(name), old, new }]) {
-            Err(StoreError::RefChanged { .. }) => Err(self.conflict(name)?),
+            Err(StoreError::RefChanged { .. }) => Err(self.conflict(name)),
             result => Ok(result?),
         }
     }
 
     /// Returns the error of who finds a branch elsewhere.
-    fn conflict(&self, name: &str) -> Result<WorkspaceError, WorkspaceError> {
-        let unknown = || WorkspaceError::UnknownRef(name.to_owned());
-        let theirs = self.inner.refs.latest_branch(name)?.ok_or_else(unknown)?;
-        Ok(WorkspaceError::Conflict { branch: name.to_owned(), theirs })
+    fn conflict(&self, name: &str) -> WorkspaceError {
+        match self.inner.refs.latest_branch(name) {
+            Ok(Some(theirs)) => WorkspaceError::Conflict { branch: name.to_owned(), theirs },
+            Ok(None) => WorkspaceError::UnknownRef(name.to_owned()),
+            Err(error) => error,
+        }
     }
 
     /// Returns the heads of the branches, for others to follow.

@@ -284,8 +284,6 @@ impl SnapshotCache {
 
     /// Adds one whose commit is sealed, unless all were forgotten since its base was opened.
     pub fn add(&self, snapshot: Arc<Snapshot>) {
-        // What gives way is dropped when others may go on.
-        let mut gone = VecDeque::new();
         let mut cached = self.hold();
         if snapshot.era != cached.era {
             return;
@@ -293,10 +291,11 @@ impl SnapshotCache {
         let commit = snapshot.sealed();
         cached.latest_first.retain(|other| other.sealed() != commit);
         cached.latest_first.push_front(snapshot);
-        while cached.latest_first.len() > SNAPSHOTS_MAX {
-            gone.extend(cached.latest_first.pop_back());
-        }
+        let kept = cached.latest_first.len().min(SNAPSHOTS_MAX);
+        let gone = cached.latest_first.split_off(kept);
+        // To drop them takes a while, in which others may go on.
         drop(cached);
+        drop(gone);
     }
 
     /// Returns all that are open, the latest first.

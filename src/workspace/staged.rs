@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::change_set::Changes;
 use super::transaction::Pending;
-use super::{CommitId, MESSAGE_BYTES_MAX, Snapshot, Workspace, WorkspaceError};
+use super::{CommitId, Snapshot, Workspace, WorkspaceError};
 use crate::block::SealedBlock;
 
 /// What a transaction changed, as a commit that has no id yet: to seal and to sign takes as long as to change a
@@ -39,9 +39,6 @@ impl Staged {
         if Arc::ptr_eq(&self.child, &self.parent) {
             return Ok(None);
         }
-        if self.message.len() > MESSAGE_BYTES_MAX {
-            return Err(WorkspaceError::MessageTooLong(self.message.len()));
-        }
         let (key, store) = (&workspace.inner.key, &workspace.inner.store);
         let changes = self.changes.write(self.child.view(), key, &**store)?;
         workspace.seal_commit(parent, changes, &self.message, self.time_ms).map(Some)
@@ -59,7 +56,7 @@ impl Workspace {
         let Some(first) = chain.first() else { return Ok(Vec::new()) };
         let inner = &self.inner;
         let _turn = inner.upkeep.write_turn();
-        let Some(begin) = first.parent.sealed() else { return Err(self.conflict(branch)?) };
+        let Some(begin) = first.parent.sealed() else { return Err(self.conflict(branch)) };
         let (mut at, mut end, mut ids, mut blocks) = (begin, &first.parent, Vec::new(), Vec::new());
         for staged in chain {
             if !Arc::ptr_eq(&staged.parent, end) {

@@ -185,6 +185,28 @@ fn a_failed_load_leaves_nothing() {
 }
 
 #[test]
+fn a_message_that_no_commit_can_hold_is_refused() {
+    let (_, workspace) = create();
+    let [most, too_long] = [0, 1].map(|more| "m".repeat(MESSAGE_BYTES_MAX + more));
+    let load = |message: &str| {
+        workspace.load(MAIN, [Ok::<_, std::io::Error>(ports(9))], message, 1).map(|loaded| loaded.commit)
+    };
+    let change = |object: &str| {
+        let transaction = workspace.begin(MAIN).unwrap();
+        insert(&transaction, ["a", "b", object]);
+        transaction
+    };
+    let before = workspace.branches().unwrap();
+    for refused in [load(&too_long), change("c").write(&too_long, 1), change("c").commit(&too_long, 1)] {
+        assert!(matches!(refused, Err(WorkspaceError::MessageTooLong(len)) if len == too_long.len()));
+    }
+    assert_eq!(workspace.branches().unwrap(), before);
+    for commit in [load(&most), change("c").commit(&most, 1)] {
+        assert_eq!(workspace.commit(commit.unwrap()).unwrap().commit.message, most);
+    }
+}
+
+#[test]
 fn revisions_name_commits_and_unknown_ones_are_named() {
     let (store, workspace) = create();
     let genesis = workspace.branch(MAIN).unwrap();

@@ -7,7 +7,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use super::change_set::Changes;
 use super::facts;
 use super::view::View;
-use super::{Commit, CommitChanges, CommitId, Origin, Snapshot, Staged, Workspace, WorkspaceError};
+use super::{
+    Commit, CommitChanges, CommitId, MESSAGE_BYTES_MAX, Origin, Snapshot, Staged, Workspace, WorkspaceError,
+};
 use crate::block::SealedBlock;
 use crate::blockstore::Ticket;
 use crate::dataset::{Dataset, DatasetError, DatasetMut, Keys, Places, Scan, Statistics};
@@ -164,9 +166,12 @@ impl Transaction {
         let changes = state.changes();
         let child = match state.changes.is_empty() {
             true => Arc::clone(&self.parent),
-            false => Arc::new(self.parent.child(state.view.clone(), &changes)),
+            false => {
+                let child = Arc::new(self.parent.child(state.view.clone(), &changes));
+                self.workspace.inner.upkeep.note(&child);
+                child
+            }
         };
-        self.workspace.inner.upkeep.note(&child);
         let (parent, message) = (Arc::clone(&self.parent), message.to_owned());
         Staged { parent, child, changes, message, time_ms }
     }
@@ -268,6 +273,9 @@ impl Workspace {
         message: &str,
         time_ms: i64,
     ) -> Result<(CommitId, SealedBlock), WorkspaceError> {
+        if message.len() > MESSAGE_BYTES_MAX {
+            return Err(WorkspaceError::MessageTooLong(message.len()));
+        }
         let genesis = self.genesis(parent)?;
         let commit = Commit {
             parents: vec![parent],
