@@ -165,7 +165,7 @@ fn one_set_of_quads_has_one_manifest() {
 }
 
 /// A change here is a new format version.
-const GOLDEN: &str = "bafkr4icqx7j2xgknp4m57mf3ywz23iahsyiztxcxwffjevwho5mzqdgyoa";
+const GOLDEN: &str = "bafkr4ieghonn4vg5scnuhgexofdhfutcu3pkmb6bpry5yie55cbfkyd4sm";
 
 fn count(workspace: &Workspace, commit: CommitId) -> u64 {
     let snapshot = workspace.snapshot(commit).unwrap();

@@ -121,7 +121,7 @@ pub fn encode_schema(schema: &Schema) -> Vec<u8> {
             .extend(info.datatypes.iter().chain(&info.object_classes).chain(&info.domain).chain(&info.range));
     }
     for info in schema.classes.values() {
-        names.extend(info.predicates.iter().chain(&info.inverse_predicates));
+        names.extend(info.predicates.iter().chain(&info.total_predicates).chain(&info.inverse_predicates));
     }
     names.sort_unstable();
     names.dedup();
@@ -155,8 +155,9 @@ pub fn encode_schema(schema: &Schema) -> Vec<u8> {
     for (name, info) in &schema.classes {
         put_varint(&mut out, index(name));
         put_varint(&mut out, info.instances);
-        put_names(&mut out, &info.predicates);
-        put_names(&mut out, &info.inverse_predicates);
+        for list in [&info.predicates, &info.total_predicates, &info.inverse_predicates] {
+            put_names(&mut out, list);
+        }
     }
     out
 }
@@ -187,11 +188,12 @@ pub fn decode_schema(content: &[u8]) -> Result<Schema, Malformed> {
         };
         schema.predicates.insert(name, info);
     }
-    for _ in 0..cursor.count(4)? {
+    for _ in 0..cursor.count(5)? {
         let name = names.take(&mut cursor)?;
         let info = ClassInfo {
             instances: cursor.varint()?,
             predicates: names.take_list(&mut cursor)?,
+            total_predicates: names.take_list(&mut cursor)?,
             inverse_predicates: names.take_list(&mut cursor)?,
         };
         schema.classes.insert(name, info);
@@ -259,6 +261,7 @@ mod tests {
         let info = ClassInfo {
             instances: 5,
             predicates: vec![name("p"), name("q")],
+            total_predicates: vec![name("q")],
             inverse_predicates: vec![name("p")],
         };
         schema.classes.insert(name("c"), info);
@@ -325,8 +328,9 @@ mod tests {
     }
 
     prop_compose! {
-        fn any_class()(instances: u64, predicates in any_names(), inverse_predicates in any_names()) -> ClassInfo {
-            ClassInfo { instances, predicates, inverse_predicates }
+        fn any_class()(instances: u64, lists in [any_names(), any_names(), any_names()]) -> ClassInfo {
+            let [predicates, total_predicates, inverse_predicates] = lists;
+            ClassInfo { instances, predicates, total_predicates, inverse_predicates }
         }
     }
 

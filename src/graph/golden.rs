@@ -17,7 +17,7 @@ fn lines(shelf: &Shelf) -> Vec<String> {
 fn blocks_do_not_drift() {
     let lines = lines(&Shelf::write(PermutationSet::default()));
     let golden = [
-        "Manifest bafkr4id6hs5vaypzre56w6znv7cwhi3ldup3dx3mdxkkruyu7bf3gcv57u",
+        "Manifest bafkr4ib3qzaihc5qz2nn5dtiw4cyjxsawrl4wukldp6ftfs2hxqtd75ta4",
         "page of section 1 bafkr4idqv6kotlug66poin2bjdutjhb24mnngzx62ndlpl2jmcmgkchtpi",
         "page of section 2 bafkr4ie7xrmykuenrd6dg7jwwfzcjyxd7enbnuvwx7zhfwjyxrhfxexiky",
         "page of section 3 bafkr4ibmbqyhmh576xhv5jrcdtfszplfprj7sjv4vgjv627ykribrvkfye",
@@ -27,7 +27,7 @@ fn blocks_do_not_drift() {
         "page of section 9 bafkr4idmm4saj4yomx6gottghczusmsklth74qjsesxyncuvig3r54elee",
         "page of section 10 bafkr4igz5lvckgfnd4pc4mrgpnfngldaalzb7vucgu5i2zmozcn4hq5jma",
         "page of section 16 bafkr4icn5a3u4ebrks7753enyxew6ppanbast32w6ybvzh6amskl5qvela",
-        "page of section 17 bafkr4iefsib3hq3wke57f7enmi2eiqjvfev2fe5nli5xy5awydfzgtmzw4",
+        "page of section 17 bafkr4ihfc27ztof2p2wfgxvb2oxpwmtu5wwvn5phqzk23lolmggvejrljm",
         "Dictionary bafkr4ifuezwbwjp7pnqxaqdquj2trrzka5dqdklizwaiwi76g2liohsz64",
         "Dictionary bafkr4iem6tkeoy6rciegfbg2l5bb5naoxodufoajcohtzlvw6ocovsl2s4",
         "Dictionary bafkr4iadae6ij4cb5vehfd2yqhm53sfsadbdt2igzlijq32572jkvymwoa",
@@ -49,7 +49,7 @@ fn optional_orders_do_not_drift() {
     let more: Vec<String> =
         lines(Shelf::written()).into_iter().filter(|line| !default.contains(line)).collect();
     let golden = [
-        "Manifest bafkr4ifnr2pkougloszyevkkewkd24vtavg6zawayb3nnwu62jnc4lzqxu",
+        "Manifest bafkr4iahze7zcrgowhfao6rc3i7haszhs6vggqceiivj6xncgvgwsi2axm",
         "page of section 6 bafkr4ife7nt3xnngvm7khy5tfa2mbvlyx4sbjd5wnwq2nisgwejgxlnq2e",
         "page of section 7 bafkr4ib6vvowfgajvzebbtn46yawaqluczm6jlx3schey5d7wrp3xn4i7m",
         "Permutation bafkr4ig5cesyrbu2asbnp3r3pal5nbxdkjdbg2ihfrljcmhnoegf6hiwja",

@@ -11,7 +11,7 @@ use crate::model::{GraphFilter, TermId};
 
 /// The version of everything that a manifest names. Versions 1 and 2 had other doubles inline, so that a term may
 /// have another id in them.
-pub const FORMAT_VERSION: u16 = 4;
+pub const FORMAT_VERSION: u16 = 5;
 /// How many entries an index page holds, unless it is the last of its section.
 pub const PAGE_ENTRIES: usize = 1000;
 /// How many bytes of statistics a page holds, unless it is the last.

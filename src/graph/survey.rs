@@ -21,6 +21,8 @@ pub struct ClassSets {
     of_node: Vec<u32>,
     /// The classes of each set, sorted.
     sets: Vec<Vec<u64>>,
+    /// The predicates that all nodes of each set have, sorted.
+    total_predicates: Vec<Vec<u64>>,
     known: HashMap<Vec<u64>, u32>,
 }
 
@@ -32,6 +34,7 @@ impl ClassSets {
             rdf_type,
             of_node: vec![0; nodes as usize],
             sets: vec![Vec::new()],
+            total_predicates: vec![Vec::new()],
             known: HashMap::new(),
         }
     }
@@ -45,11 +48,19 @@ impl ClassSets {
         }
     }
 
-    fn add(&mut self, node: u64, classes: &[u64]) -> u32 {
+    /// Adds a node with its predicates, sorted; returns its set.
+    fn add(&mut self, node: u64, classes: &[u64], predicates: &[u64]) -> u32 {
         let set = match self.known.get(classes) {
-            Some(set) => *set,
+            Some(set) => {
+                let total = &mut self.total_predicates[*set as usize];
+                if total != predicates {
+                    total.retain(|predicate| predicates.binary_search(predicate).is_ok());
+                }
+                *set
+            }
             None => {
                 self.sets.push(classes.to_vec());
+                self.total_predicates.push(predicates.to_vec());
                 let set = self.sets.len() as u32 - 1;
                 self.known.insert(classes.to_vec(), set);
                 set
@@ -66,6 +77,22 @@ impl ClassSets {
             self.sets[*set as usize].iter().map(move |class| (*class, predicate))
         };
         pairs.iter().flat_map(classes).collect()
+    }
+
+    /// Returns the predicates that all instances of each class have.
+    fn total_by_class(&self) -> BTreeMap<u64, BTreeSet<u64>> {
+        let mut found: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        for (classes, predicates) in self.sets.iter().zip(&self.total_predicates) {
+            for class in classes {
+                match found.get_mut(class) {
+                    Some(total) => total.retain(|predicate| predicates.contains(predicate)),
+                    None => {
+                        found.insert(*class, predicates.iter().copied().collect());
+                    }
+                }
+            }
+        }
+        found
     }
 }
 
@@ -219,7 +246,7 @@ impl SubjectSurvey {
 
     fn end_subject(&mut self) {
         if let (Some(subject), false) = (self.subject, self.classes.is_empty()) {
-            let set = self.class_sets.add(subject, &self.classes);
+            let set = self.class_sets.add(subject, &self.classes, &self.predicates);
             self.found.class_predicates.extend(self.predicates.iter().map(|predicate| (set, *predicate)));
         }
         self.predicates.clear();
@@ -462,6 +489,9 @@ impl Facts<'_> {
         }
         for (class, predicate) in &class_predicates {
             infos.entry(*class).or_default().predicates.extend(name(predicate));
+        }
+        for (class, predicates) in by_object.class_sets.total_by_class() {
+            infos.entry(class).or_default().total_predicates.extend(predicates.iter().filter_map(name));
         }
         let mut object_classes: BTreeMap<u64, Vec<NamedNode>> = BTreeMap::new();
         for (class, predicate) in &class_inverses {

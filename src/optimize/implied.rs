@@ -1,5 +1,6 @@
 //! What the data's schema proves, and so needs no asking.
 //!
+//! - An optional property is none if all nodes of a class have it, and is joined if it tells that a node is of the class.
 //! - A scan for a node's class goes if another relation of the join has the node at an end where all nodes are of
 //!   that class.
 //! - Relationships that cannot be one, since none leads from a node to itself, need not be compared; those that can
@@ -35,7 +36,8 @@ pub fn remove(
     let facts = Facts { schema: &schema };
     let plan = facts.distinct_edges(plan, variables);
     let mentions = mentions(&plan, needed);
-    Ok(facts.classes(facts.plain_edges(plan, &mentions)))
+    let plan = facts.classes(facts.plain_edges(plan, &mentions));
+    Ok(facts.classes(facts.properties(plan)))
 }
 
 /// Scans triples for relationships that a pass has left unread since; else as [`remove`].
@@ -74,6 +76,44 @@ fn class_of(scan: &QuadScan) -> Option<(Variable, &NamedNode)> {
             Slot::Constant(Term::NamedNode(class)),
         ) if *predicate == rdf::TYPE && is_whole(&scan.graph) => Some((*node, class)),
         _ => None,
+    }
+}
+
+/// Returns the class that a relation of a plan asks for, of a node, below what keeps the plan's rows or some of them.
+fn class_asked_for(plan: &LogicalPlan, node: Variable) -> Option<&NamedNode> {
+    match plan {
+        LogicalPlan::QuadScan(scan) => {
+            class_of(scan).filter(|(other, _)| *other == node).map(|(_, class)| class)
+        }
+        LogicalPlan::Join { left, right } => [left, right].into_iter().find_map(|side| match **side {
+            LogicalPlan::QuadScan(_) | LogicalPlan::Join { .. } => class_asked_for(side, node),
+            _ => None,
+        }),
+        LogicalPlan::LeftJoin { left: input, .. }
+        | LogicalPlan::SemiJoin { left: input, .. }
+        | LogicalPlan::AntiJoin { left: input, .. }
+        | LogicalPlan::Filter { input, .. } => class_asked_for(input, node),
+        _ => None,
+    }
+}
+
+/// Joins a relation with those among which [`class_asked_for`] finds one.
+fn join_beside_classes(plan: LogicalPlan, relation: Box<LogicalPlan>) -> LogicalPlan {
+    let inside = |input: Box<LogicalPlan>, relation| Box::new(join_beside_classes(*input, relation));
+    match plan {
+        LogicalPlan::LeftJoin { left, right, condition } => {
+            LogicalPlan::LeftJoin { left: inside(left, relation), right, condition }
+        }
+        LogicalPlan::SemiJoin { left, right } => {
+            LogicalPlan::SemiJoin { left: inside(left, relation), right }
+        }
+        LogicalPlan::AntiJoin { left, right } => {
+            LogicalPlan::AntiJoin { left: inside(left, relation), right }
+        }
+        LogicalPlan::Filter { input, condition } => {
+            LogicalPlan::Filter { input: inside(input, relation), condition }
+        }
+        plan => LogicalPlan::Join { left: Box::new(plan), right: relation },
     }
 }
 
@@ -119,6 +159,35 @@ impl Facts<'_> {
         }
         let join = |left, right| LogicalPlan::Join { left: Box::new(left), right: Box::new(right) };
         relations.into_iter().reduce(join).unwrap_or_else(LogicalPlan::unit)
+    }
+
+    /// Joins what was joined optionally and is never missing, where that tells the class that a scan asks for.
+    fn properties(&self, plan: LogicalPlan) -> LogicalPlan {
+        match plan.map_inputs(&mut |input| self.properties(input)) {
+            LogicalPlan::LeftJoin { left, right, condition: None } if self.tells_class(&left, &right) => {
+                join_beside_classes(*left, right)
+            }
+            plan => plan,
+        }
+    }
+
+    /// Returns whether `right` has a row for each of `left`'s, and tells the class by which that is known.
+    fn tells_class(&self, left: &LogicalPlan, right: &LogicalPlan) -> bool {
+        let LogicalPlan::QuadScan(scan) = right else { return false };
+        let (Some(node), Slot::Constant(Term::NamedNode(predicate)), Some(value)) =
+            (scan.subject.variable(), &scan.predicate, scan.object.variable())
+        else {
+            return false;
+        };
+        let is_of_all = |class: &NamedNode| {
+            let (class_info, info) = (self.schema.classes.get(class), self.of(&scan.predicate));
+            class_info.is_some_and(|of_class| of_class.total_predicates.binary_search(predicate).is_ok())
+                && info.is_some_and(|info| info.domain.contains(class))
+                && !self.implies(left, node, class)
+        };
+        is_whole(&scan.graph)
+            && class_asked_for(left, node).is_some_and(is_of_all)
+            && !left.mentioned().contains(&value)
     }
 
     /// Returns whether each row of a plan has a node of `class` in `node`, by other triples than that it is one.

@@ -51,10 +51,12 @@ pub struct PredicateInfo {
 /// Facts about one class (an object of `rdf:type`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClassInfo {
-    /// Distinct instances.
+    /// Distinct instances, or more where data were out of reach.
     pub instances: u64,
     /// Predicates that some instance has, sorted.
     pub predicates: Vec<NamedNode>,
+    /// Predicates that every instance has, sorted.
+    pub total_predicates: Vec<NamedNode>,
     /// Predicates that point to some instance, sorted.
     pub inverse_predicates: Vec<NamedNode>,
 }
@@ -95,6 +97,7 @@ impl Schema {
             && self.classes.iter().zip(&other.classes).all(|((a, a_info), (b, b_info))| {
                 a == b
                     && a_info.predicates == b_info.predicates
+                    && a_info.total_predicates == b_info.total_predicates
                     && a_info.inverse_predicates == b_info.inverse_predicates
             })
     }

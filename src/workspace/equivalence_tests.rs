@@ -403,9 +403,15 @@ fn check_classes(
         let Term::NamedNode(name) = dataset.term(*class).unwrap() else { continue };
         let info = schema.classes.get(&name).unwrap_or_else(|| panic!("class {name} is not listed"));
         assert_eq!(info.instances, nodes.len() as u64, "{name}");
+        let is_listed = |predicate| by_predicate.contains_key(predicate);
+        assert!(info.total_predicates.iter().all(is_listed), "{name} has what nothing has");
         for (predicate, quads) in by_predicate {
             if quads.iter().any(|quad| nodes.contains(&quad.subject)) {
                 assert!(info.predicates.contains(predicate), "{name} has {predicate}");
+            }
+            if info.total_predicates.contains(predicate) {
+                let has = |node: &TermId| quads.iter().any(|quad| quad.subject == *node);
+                assert!(nodes.iter().all(has), "all of {name} have {predicate}");
             }
             if quads.iter().any(|quad| nodes.contains(&quad.object)) {
                 assert!(info.inverse_predicates.contains(predicate), "{predicate} points to {name}");

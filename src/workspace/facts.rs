@@ -1,7 +1,7 @@
 //! The figures and the schema of a view: those of what it was made from, brought up to date.
 //!
 //! Whatever the schema promises (an absent predicate, a functional one, plain relationships, what all ends of
-//! a predicate are) is proven against the data after the change, or given up. What it only mentions (classes, datatypes,
+//! a predicate are, what all instances of a class have) is proven against the data after the change, or given up. What it only mentions (classes, datatypes,
 //! a class's predicates) grows with additions and may outlive a removal until the next fold.
 
 mod relationships;
@@ -70,6 +70,7 @@ pub fn adjust(
     adjuster.edges(added)?;
     adjuster.reified(added, removed)?;
     adjuster.classes(added, removed)?;
+    adjuster.lost_properties(added, removed)?;
     adjuster.lost_classes(removed)?;
     adjuster.schema.predicates.retain(|_, info| info.quads > 0 || info.has_edges);
     adjuster.schema.classes.retain(|_, info| info.instances > 0);
@@ -178,17 +179,14 @@ impl Adjuster<'_> {
 
     fn classes(&mut self, added: &[Quad], removed: &[Quad]) -> Result<(), DatasetError> {
         let Some(rdf_type) = self.rdf_type else { return Ok(()) };
-        let ends = added.iter().flat_map(|quad| [quad.subject, quad.object]).filter(is_node);
-        let result = types(self.after, rdf_type, ends.collect());
+        let nodes = added.iter().flat_map(|quad| [quad.subject, quad.object]).filter(is_node);
+        let result = types(self.after, rdf_type, nodes.collect());
         let types = self.within_reach(result)?;
         let is_known = types.is_some();
         let types = types.unwrap_or_default();
         self.name(types.values().flatten().copied())?;
         self.common_classes(added, &types);
-        if !is_known {
-            return Ok(());
-        }
-        for quad in added {
+        for quad in added.iter().filter(|_| is_known) {
             for class in types.get(&quad.subject).into_iter().flatten() {
                 self.note_outgoing(*class, quad.predicate);
             }
@@ -201,8 +199,11 @@ impl Adjuster<'_> {
             typed.map(|quad| (quad.subject, quad.object)).collect()
         };
         for (instance, class) in pairs(added) {
-            let result = self.note_instance(instance, class, rdf_type);
-            self.within_reach(result)?;
+            let is_old = has_type(self.before, instance, rdf_type, class);
+            if self.within_reach(is_old)? != Some(true) {
+                let ends = self.within_reach(ends(self.after, instance))?;
+                self.note_instance(class, ends)?;
+            }
         }
         for (instance, class) in pairs(removed) {
             let is_left = has_type(self.after, instance, rdf_type, class);
@@ -269,31 +270,26 @@ impl Adjuster<'_> {
         if has_type(self.after, removed.subject, rdf_type, removed.object)? {
             return Ok([BTreeSet::new(), BTreeSet::new()]);
         }
-        let from = QuadPattern { subject: Some(removed.subject), ..QuadPattern::default() };
-        let to = QuadPattern { object: Some(removed.subject), ..QuadPattern::default() };
-        Ok([
-            predicates(&mut *self.after.scan(&from, Permutation::Spo)?)?,
-            predicates(&mut *self.after.scan(&to, Permutation::Ops)?)?,
-        ])
+        ends(self.after, removed.subject)
     }
 
-    /// Notes a new instance of a class, with all that points from it and to it.
+    /// Notes a new instance of a class, with what leads from it and to it, if that is known.
     fn note_instance(
         &mut self,
-        instance: TermId,
         class: TermId,
-        rdf_type: TermId,
+        ends: Option<[BTreeSet<TermId>; 2]>,
     ) -> Result<(), DatasetError> {
-        if has_type(self.before, instance, rdf_type, class)? {
-            return Ok(());
-        }
         let Some(name) = self.names.get(&class).cloned() else { return Ok(()) };
-        self.schema.classes.entry(name).or_default().instances += 1;
-        let from = QuadPattern { subject: Some(instance), ..QuadPattern::default() };
-        let to = QuadPattern { object: Some(instance), ..QuadPattern::default() };
-        let outgoing = predicates(&mut *self.after.scan(&from, Permutation::Spo)?)?;
-        let incoming = predicates(&mut *self.after.scan(&to, Permutation::Ops)?)?;
+        let [outgoing, incoming] = ends.unwrap_or_default();
         self.name(outgoing.iter().chain(&incoming).copied())?;
+        let has: BTreeSet<&NamedNode> = outgoing.iter().filter_map(|id| self.names.get(id)).collect();
+        let info = self.schema.classes.entry(name).or_default();
+        let is_first = self.schema.is_complete && info.instances == 0;
+        info.instances += 1;
+        match is_first {
+            true => info.total_predicates = has.into_iter().cloned().collect(),
+            false => info.total_predicates.retain(|predicate| has.contains(predicate)),
+        }
         for predicate in outgoing {
             self.note_outgoing(class, predicate);
         }
@@ -301,6 +297,58 @@ impl Adjuster<'_> {
             self.note_incoming(class, predicate);
         }
         Ok(())
+    }
+
+    /// Takes from what all instances of a class have the predicates that one of them has no longer.
+    fn lost_properties(&mut self, added: &[Quad], removed: &[Quad]) -> Result<(), DatasetError> {
+        let Some(rdf_type) = self.rdf_type else { return Ok(()) };
+        let lost = self.lost_pairs(added, removed);
+        let nodes = lost.iter().map(|(subject, _)| *subject).collect();
+        let types = self.within_reach(types(self.after, rdf_type, nodes))?;
+        self.name(types.iter().flat_map(HashMap::values).flatten().copied())?;
+        let mut lookups = 0;
+        for (subject, predicate) in lost {
+            let classes = types.as_ref().map(|types| types.get(&subject));
+            if let Some(None) = classes {
+                continue;
+            }
+            lookups += 1;
+            let is_kept = match lookups <= LOOKUPS_MAX {
+                true => self.within_reach(has_any(self.after, subject, predicate))?,
+                false => None,
+            };
+            if is_kept == Some(true) {
+                continue;
+            }
+            let Adjuster { names, schema, .. } = self;
+            let classes: Option<BTreeSet<&NamedNode>> =
+                classes.map(|ids| ids.into_iter().flatten().filter_map(|id| names.get(id)).collect());
+            let is_concerned = |class: &NamedNode| classes.as_ref().is_none_or(|known| known.contains(class));
+            for (_, info) in schema.classes.iter_mut().filter(|(class, _)| is_concerned(class)) {
+                info.total_predicates.retain(|other| Some(other) != names.get(&predicate));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the removed pairs of subject and predicate that were not added again, of predicates that all instances of
+    /// some class have.
+    fn lost_pairs(&self, added: &[Quad], removed: &[Quad]) -> BTreeSet<(TermId, TermId)> {
+        let is_total = |name: &NamedNode| {
+            self.schema.classes.values().any(|info| info.total_predicates.binary_search(name).is_ok())
+        };
+        let mut concerned: HashMap<TermId, bool> = HashMap::new();
+        let mut is_concerned =
+            |id: &TermId| *concerned.entry(*id).or_insert_with(|| self.names.get(id).is_some_and(is_total));
+        let pair = |quad: &Quad| (quad.subject, quad.predicate);
+        let mut lost: BTreeSet<_> =
+            removed.iter().filter(|quad| is_concerned(&quad.predicate)).map(pair).collect();
+        if !lost.is_empty() {
+            added.iter().map(pair).for_each(|pair| {
+                lost.remove(&pair);
+            });
+        }
+        lost
     }
 
     fn note_outgoing(&mut self, class: TermId, predicate: TermId) {
@@ -388,6 +436,12 @@ fn has_type(view: &View, instance: TermId, rdf_type: TermId, class: TermId) -> R
     Ok(view.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
 }
 
+fn has_any(view: &View, subject: TermId, predicate: TermId) -> Result<bool, DatasetError> {
+    let pattern =
+        QuadPattern { subject: Some(subject), predicate: Some(predicate), ..QuadPattern::default() };
+    Ok(view.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+}
+
 /// Returns the classes of these nodes.
 fn types(
     view: &View,
@@ -429,6 +483,16 @@ fn has_one_object_each(scan: &mut dyn Scan) -> Result<bool, DatasetError> {
         }
     }
     Ok(true)
+}
+
+/// Returns the predicates that lead from a node, and those that lead to it.
+fn ends(view: &View, node: TermId) -> Result<[BTreeSet<TermId>; 2], DatasetError> {
+    let from = QuadPattern { subject: Some(node), ..QuadPattern::default() };
+    let to = QuadPattern { object: Some(node), ..QuadPattern::default() };
+    Ok([
+        predicates(&mut *view.scan(&from, Permutation::Spo)?)?,
+        predicates(&mut *view.scan(&to, Permutation::Ops)?)?,
+    ])
 }
 
 fn predicates(scan: &mut dyn Scan) -> Result<BTreeSet<TermId>, DatasetError> {

@@ -12,6 +12,7 @@ mod plans;
 mod quantified_paths;
 mod reduce;
 mod subqueries;
+mod total_properties;
 mod transactions;
 
 use std::cell::RefCell;

@@ -86,7 +86,7 @@ fn counts_are_of_the_rows() {
     }
 }
 
-fn plan(world: &World, text: &str) -> String {
+pub fn plan(world: &World, text: &str) -> String {
     let mut request = world.request(text);
     request.may_write = false;
     request.explain = Some(Explain::Plan);

@@ -42,6 +42,7 @@ fn session() -> Session {
     let class = |predicates: &[&str], inverse: &[&str]| ClassInfo {
         instances: 3,
         predicates: predicates.iter().map(|name| iri(name)).collect(),
+        total_predicates: Vec::new(),
         inverse_predicates: inverse.iter().map(|name| iri(name)).collect(),
     };
     let vessel = ["name", "flag", "built", "launched", "tag", "rdfs:label", "homePort", "calledAt", "owner"];
