@@ -28,10 +28,10 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Hands the text of each literal to `visit`, with its place: [`Dataset::strings`] where terms are all there is.
-pub fn visit_strings(terms: &[Term], visit: &mut dyn FnMut(usize, &str)) {
+pub fn visit_strings(terms: &[Term], visit: &mut dyn FnMut(usize, &[u8])) {
     for (index, term) in terms.iter().enumerate() {
         if let Term::Literal(literal) = term {
-            visit(index, literal.value());
+            visit(index, literal.value().as_bytes());
         }
     }
 }
@@ -134,11 +134,11 @@ pub trait Dataset: Send + Sync {
     fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError>;
 
     /// Hands the text of each id, all of them of plain strings, to `visit`, with its place in `ids`; in any order.
-    /// Nothing is made of the texts: this is for looking at many.
+    /// Nothing is made of the texts, and their UTF-8 is not checked: this is for looking at many.
     ///
     /// # Panics
     /// As [`Dataset::terms`].
-    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         visit_strings(&self.terms(ids)?, visit);
         Ok(())
     }

@@ -375,7 +375,7 @@ impl Dataset for Interning {
         self.0.terms(ids)
     }
 
-    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         self.0.strings(ids, visit)
     }
 

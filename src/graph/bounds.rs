@@ -5,7 +5,8 @@ use std::ops::{Range, RangeInclusive};
 
 use super::cursor::Malformed;
 use super::manifest::RowEntry;
-use super::rows::{ColumnSet, Piece, Row, WIDTH_MAX};
+use super::rows::{ColumnSet, PIECE_ROWS, Piece, Row, WIDTH_MAX};
+use crate::batch::BATCH_ROWS;
 use crate::dataset::Runs;
 use crate::model::{GraphFilter, Permutation, QuadPattern, TermId};
 
@@ -129,9 +130,14 @@ impl Bounds {
             let is_in = |graph| TermId::from_bits(graph).is_some_and(|graph| self.graph.contains(graph));
             keep(&mut kept, piece, self.graph_place, ranges, is_in)?;
         }
-        let mut words = Vec::new();
+        let all = ranges.iter().map(Range::len).sum();
+        let mut words = Vec::with_capacity(all);
         for ((place, out), _) in out.iter_mut().enumerate().zip(wanted).filter(|(_, wanted)| **wanted) {
             words.clear();
+            if out.is_empty() && all >= PIECE_ROWS {
+                // More pieces will follow.
+                out.reserve(BATCH_ROWS);
+            }
             piece.append_ranges(place, ranges, &mut words)?;
             if let Some(kept) = &kept {
                 let mut kept = kept.iter();
@@ -139,8 +145,7 @@ impl Bounds {
             }
             TermId::append_from_bits(&words, out).ok_or(Malformed("an id is of no kind"))?;
         }
-        let all = || ranges.iter().map(Range::len).sum();
-        Ok(kept.map_or_else(all, |kept| kept.into_iter().filter(|keep| *keep).count()))
+        Ok(kept.map_or(all, |kept| kept.into_iter().filter(|keep| *keep).count()))
     }
 }
 

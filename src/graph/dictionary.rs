@@ -253,13 +253,11 @@ impl TermWalk<'_> {
     }
 
     /// Returns the text of the plain string at `index`; `None` past the end, or if it is none.
-    pub fn string(&mut self, index: usize) -> Result<Option<&str>, Malformed> {
-        match self.key(index)? {
-            Some([kind, text @ ..]) if *kind == TermKind::String as u8 => {
-                std::str::from_utf8(text).map(Some).map_err(|_| Malformed("a string is not UTF-8"))
-            }
-            _ => Ok(None),
-        }
+    pub fn string(&mut self, index: usize) -> Result<Option<&[u8]>, Malformed> {
+        Ok(match self.key(index)? {
+            Some([kind, text @ ..]) if *kind == TermKind::String as u8 => Some(text),
+            _ => None,
+        })
     }
 
     /// Returns the key at `index`, or `None` past the end.

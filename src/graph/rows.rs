@@ -14,7 +14,7 @@ use crate::model::{Permutation, Quad, TermId};
 
 /// How many rows a block holds, unless it is the last of its order.
 pub const BLOCK_ROWS: usize = 32_768;
-const PIECE_ROWS: usize = COLUMN_VALUES_MAX;
+pub const PIECE_ROWS: usize = COLUMN_VALUES_MAX;
 /// Rows are four (quads) or five (edges) ids wide.
 pub const WIDTH_MAX: usize = 5;
 const VERSION: u8 = 1;

@@ -189,7 +189,7 @@ impl Run {
     ///
     /// # Errors
     /// As [`Run::terms`], and for an id that is of no plain string.
-    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         let sought = ids.iter().enumerate().map(|(index, id)| (*id, index));
         self.walk_terms(sought, |walk, place, index| {
             let text = walk.string(place)?.ok_or(Malformed("a string is none"))?;

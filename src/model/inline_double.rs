@@ -53,8 +53,9 @@ fn of_class(class: u64) -> f64 {
     if scale >= 0 {
         let power = POWERS[scale.min(i64::from(DECIMAL_SCALE_MAX)) as usize];
         let middle = f64::from_bits(first | 1 << (SUFFIX_BITS - 1));
-        // Below 2^42, and both are exact, so that the quotient is what parsing its digits gives.
-        let mantissa = (middle * power + 0.5) as u64;
+        // Below 2^42, and both are exact, so that the quotient is what parsing its digits gives. Signed numbers are
+        // converted by one instruction.
+        let mantissa = (middle * power + 0.5) as i64;
         let decimal = mantissa as f64 / power;
         if decimal.to_bits() >> SUFFIX_BITS == class {
             return decimal;

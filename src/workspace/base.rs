@@ -103,7 +103,7 @@ impl Base {
         }
     }
 
-    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         match &self.run {
             Some(run) => run.strings(ids, visit),
             None => ids.first().map_or(Ok(()), |id| Err(DatasetError::UnknownId(*id))),

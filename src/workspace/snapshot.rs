@@ -179,7 +179,7 @@ impl Dataset for Snapshot {
         self.view.terms(ids)
     }
 
-    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         self.view.strings(ids, visit)
     }
 

@@ -343,7 +343,7 @@ impl Dataset for Transaction {
         self.read().view.terms(ids)
     }
 
-    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         self.read().view.strings(ids, visit)
     }
 

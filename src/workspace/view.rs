@@ -310,7 +310,7 @@ impl View {
             .collect()
     }
 
-    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &str)) -> Result<(), DatasetError> {
+    pub fn strings(&self, ids: &[TermId], visit: &mut dyn FnMut(usize, &[u8])) -> Result<(), DatasetError> {
         if !ids.iter().copied().any(is_of_overlay) {
             return self.base.strings(ids, visit);
         }

@@ -103,7 +103,20 @@ impl CypherSum {
         Ok(())
     }
 
-    pub fn add_float(&mut self, value: f64) {
+    pub fn add_floats(&mut self, values: impl Iterator<Item = f64> + Clone) {
+        // In registers: through memory, each addition would wait for the one before to be written.
+        let (mut sum, mut count) = (self.floats, 0);
+        values.clone().for_each(|value| (sum, count) = (sum + value, count + 1));
+        if sum.is_finite() && self.mean.is_none() && count > 0 {
+            // Then it was so all the time.
+            (self.floats, self.has_floats) = (sum, true);
+            self.count += count;
+        } else {
+            values.for_each(|value| self.add_float(value));
+        }
+    }
+
+    fn add_float(&mut self, value: f64) {
         let sum = self.floats + value;
         if sum.is_infinite() && self.floats.is_finite() && value.is_finite() && self.count > 0 {
             self.mean.get_or_insert((self.integers as f64 + self.floats) / self.count as f64);

@@ -83,6 +83,13 @@ impl Index<usize> for Arguments<'_> {
     }
 }
 
+/// The ids of a column.
+pub enum KnownIds<'a> {
+    OfRows(&'a [TermId]),
+    /// That of all rows.
+    One(TermId),
+}
+
 impl<'a> Column<'a> {
     pub fn get(&self, row: usize) -> Datum {
         match self {
@@ -100,6 +107,15 @@ impl<'a> Column<'a> {
             Column::Constant(datum) => datum.known_id(),
             Column::Booleans(values) => Some(values[row].map_or(TermId::UNDEFINED, TermId::from_bool)),
             Column::Data(data) => data[row].known_id(),
+        }
+    }
+
+    /// Returns the ids of all rows, if they are at hand without a look at each.
+    pub fn known_ids(&self) -> Option<KnownIds<'_>> {
+        match self {
+            Column::Ids(ids) => Some(KnownIds::OfRows(ids)),
+            Column::Constant(datum) => datum.known_id().map(KnownIds::One),
+            Column::Booleans(_) | Column::Data(_) => None,
         }
     }
 
@@ -160,16 +176,17 @@ impl<'a> Column<'a> {
         }
     }
 
-    pub fn into_ids(self, rows: usize, context: &Context) -> Result<Vec<TermId>, ExecuteError> {
-        match self {
-            Column::Ids(ids) => Ok(ids.into_owned()),
-            Column::Constant(datum) => Ok(vec![datum.to_id(context)?; rows]),
-            Column::Booleans(values) => Ok(values
-                .into_iter()
-                .map(|value| value.map_or(TermId::UNDEFINED, TermId::from_bool))
-                .collect()),
-            Column::Data(data) => data.iter().map(|datum| Ok(datum.to_id(context)?)).collect(),
-        }
+    pub fn into_ids(self, rows: usize, context: &Context) -> Result<Cow<'a, [TermId]>, ExecuteError> {
+        Ok(match self {
+            Column::Ids(ids) => ids,
+            Column::Constant(datum) => vec![datum.to_id(context)?; rows].into(),
+            Column::Booleans(values) => {
+                values.into_iter().map(|value| value.map_or(TermId::UNDEFINED, TermId::from_bool)).collect()
+            }
+            Column::Data(data) => {
+                data.iter().map(|datum| datum.to_id(context)).collect::<Result<Vec<_>, _>>()?.into()
+            }
+        })
     }
 }
 
@@ -337,7 +354,7 @@ impl<'a> Frame<'a> {
             Some(rows) => self.batch.gather(rows),
         };
         for local in &self.locals {
-            batch.push_column(Column::Data(local.clone()).into_ids(self.rows, self.context)?);
+            batch.push_column(Column::Data(local.clone()).into_ids(self.rows, self.context)?.into_owned());
         }
         Ok(batch)
     }

@@ -1,5 +1,6 @@
 //! Compiling: variables become columns, constants are folded and get their ids once.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -32,11 +33,15 @@ pub fn compile(
 }
 
 impl Compiled {
-    /// Returns the value of each row.
+    /// Returns the value of each row; of a variable it is the batch's column.
     ///
     /// # Errors
     /// If the dataset fails, or a rule of Cypher is broken.
-    pub fn evaluate(&self, batch: &Batch, context: &Context) -> Result<Vec<TermId>, ExecuteError> {
+    pub fn evaluate<'a>(
+        &self,
+        batch: &'a Batch,
+        context: &'a Context,
+    ) -> Result<Cow<'a, [TermId]>, ExecuteError> {
         let column = self.root.evaluate(&Frame::of_batch(batch, context))?;
         let ids = column.into_ids(batch.rows(), context)?;
         let budget = context.limits.memory_bytes_max;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::column::{Arguments, Column, Depth, Frame};
+use super::column::{Arguments, Column, Depth, Frame, KnownIds};
 use super::datum::Datum;
 use super::exists::Exists;
 use super::list;
@@ -92,7 +92,8 @@ pub enum Shortcut {
     Text(fn(&str) -> TextTest),
 }
 
-pub type TextTest = Box<dyn Fn(&str) -> bool>;
+/// Is asked about the bytes of texts: UTF-8 is found in UTF-8 as bytes in bytes.
+pub type TextTest = Box<dyn Fn(&[u8]) -> bool>;
 
 impl Node {
     pub fn evaluate<'a>(&self, frame: &Frame<'a>) -> Result<Column<'a>, ExecuteError> {
@@ -160,10 +161,18 @@ impl Kernel {
             (Some(Shortcut::TestOne(test)), [column]) => {
                 self.test(&columns, |row| column.id(row).and_then(test), frame)
             }
-            (Some(Shortcut::Test(test)), [left, right]) => {
-                let test = |row| left.id(row).zip(right.id(row)).and_then(|(a, b)| test(a, b));
-                self.test(&columns, test, frame)
-            }
+            (Some(Shortcut::Test(test)), [left, right]) => match (left.known_ids(), right.known_ids()) {
+                (Some(KnownIds::OfRows(left)), Some(KnownIds::One(right))) => {
+                    self.test(&columns, |row| test(left[row], right), frame)
+                }
+                (Some(KnownIds::One(left)), Some(KnownIds::OfRows(right))) => {
+                    self.test(&columns, |row| test(left, right[row]), frame)
+                }
+                _ => {
+                    let test = |row| left.id(row).zip(right.id(row)).and_then(|(a, b)| test(a, b));
+                    self.test(&columns, test, frame)
+                }
+            },
             (Some(Shortcut::Compute(compute)), [left, right]) => {
                 let (mut data, mut rest) = (Vec::with_capacity(frame.rows), Vec::new());
                 for row in 0..frame.rows {
@@ -203,7 +212,7 @@ impl Kernel {
         let mut values = vec![None; ids.len()];
         let is_string = |row: &u32| ids[*row as usize].kind() == TermKind::String;
         if (0..ids.len() as u32).all(|row| is_string(&row)) {
-            let strings = &mut |row: usize, text: &str| values[row] = Some(test(text));
+            let strings = &mut |row: usize, text: &[u8]| values[row] = Some(test(text));
             frame.context.dataset.strings(ids, strings)?;
             return Ok(Column::Booleans(values));
         }

@@ -83,19 +83,19 @@ pub(super) fn contains(arguments: &Arguments<'_>, _: &Context) -> Outcome {
 /// What [`starts`] and Cypher's STARTS WITH tell of plain strings.
 pub(super) fn starting_with(part: &str) -> TextTest {
     let part = part.to_owned();
-    Box::new(move |text| text.starts_with(&part))
+    Box::new(move |text| text.starts_with(part.as_bytes()))
 }
 
 /// What [`ends`] and Cypher's ENDS WITH tell of plain strings.
 pub(super) fn ending_with(part: &str) -> TextTest {
     let part = part.to_owned();
-    Box::new(move |text| text.ends_with(&part))
+    Box::new(move |text| text.ends_with(part.as_bytes()))
 }
 
 /// What [`contains`] and Cypher's CONTAINS tell of plain strings.
 pub(super) fn containing(part: &str) -> TextTest {
     let finder = memchr::memmem::Finder::new(part).into_owned();
-    Box::new(move |text| finder.find(text.as_bytes()).is_some())
+    Box::new(move |text| finder.find(text).is_some())
 }
 
 pub(super) fn before(arguments: &Arguments<'_>, _: &Context) -> Outcome {

@@ -295,8 +295,12 @@ impl Fold {
             }
             State::CypherSum(sums) => {
                 if ids.iter().all(|id| id.kind() == TermKind::Double) {
-                    let floats = groups.iter().zip(ids.iter().filter_map(|id| id.as_f64()));
-                    floats.for_each(|(group, float)| sums[*group as usize].add_float(float));
+                    let mut rest = ids;
+                    for run in groups.chunk_by(|a, b| a == b) {
+                        let (of_run, after) = rest.split_at(run.len());
+                        sums[run[0] as usize].add_floats(of_run.iter().filter_map(|id| id.as_f64()));
+                        rest = after;
+                    }
                     return Ok(());
                 }
                 if let Some(numbers) = inline_numbers(ids) {

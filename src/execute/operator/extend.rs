@@ -34,7 +34,7 @@ impl Operator for Extend {
     fn next_batch(&mut self) -> Result<Option<Batch>, ExecuteError> {
         let Some(mut batch) = self.input.next_batch()? else { return Ok(None) };
         self.context.check()?;
-        let column = self.expression.evaluate(&batch, &self.context)?;
+        let column = self.expression.evaluate(&batch, &self.context)?.into_owned();
         batch.push_column(column);
         Ok(Some(batch))
     }

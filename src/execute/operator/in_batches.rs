@@ -98,7 +98,8 @@ impl InBatches {
     }
 
     fn batch_size(&self) -> Result<usize, ExecuteError> {
-        let id = self.rows_per_batch.evaluate(&Batch::new(Vec::new(), 1), &self.context)?;
+        let row = Batch::new(Vec::new(), 1);
+        let id = self.rows_per_batch.evaluate(&row, &self.context)?;
         let size = id.first().and_then(|id| id.as_i64()).and_then(|size| usize::try_from(size).ok());
         size.filter(|size| *size > 0).ok_or_else(|| {
             let message = "the number of rows of a batch must be a positive integer";

@@ -34,7 +34,8 @@ impl Slice {
 
     fn count(&self, expression: &Option<Compiled>, otherwise: u64) -> Result<u64, ExecuteError> {
         let Some(expression) = expression else { return Ok(otherwise) };
-        let id = expression.evaluate(&Batch::new(Vec::new(), 1), &self.context)?;
+        let row = Batch::new(Vec::new(), 1);
+        let id = expression.evaluate(&row, &self.context)?;
         let id = id.first().copied().unwrap_or(TermId::UNDEFINED);
         let wrong = |detail, message: &str| {
             Err(ExecuteError::runtime(RuntimeCode::SyntaxError, detail, message.to_owned()))

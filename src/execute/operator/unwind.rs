@@ -34,7 +34,7 @@ impl Operator for Unwind {
             self.context.check()?;
             if self.current.is_none() {
                 let Some(batch) = self.input.next_batch()? else { return Ok(None) };
-                let lists = self.list.evaluate(&batch, &self.context)?;
+                let lists = self.list.evaluate(&batch, &self.context)?.into_owned();
                 self.current = Some((batch, lists, 0, 0));
             }
             let Some((batch, lists, row, element)) = &mut self.current else { return Ok(None) };

@@ -72,7 +72,7 @@ impl WritingCall {
             let own = input.slice(index, 1);
             let mut arguments = Vec::with_capacity(self.arguments.len());
             for argument in &self.arguments {
-                arguments.extend(argument.evaluate(&own, &self.context)?);
+                arguments.extend_from_slice(&argument.evaluate(&own, &self.context)?);
             }
             for result in self.procedure.call(&arguments, &mut writer, &self.context)? {
                 self.reservation.grow(bytes_of(1, self.layout.width()))?;
