@@ -382,6 +382,11 @@ impl Planner {
             let is_told = has_few_keys && matches!(right, LogicalPlan::EdgeScan(_));
             let key = wanted.or_else(|| shared.first().filter(|_| has_few_keys)).filter(|_| !is_told);
             let streaming = self.build_sorted(right, key)?;
+            // Hashed, it is of no other use to be sorted than to be walked beside rows that are so too.
+            let own = match shared.first().filter(|_| left.inputs().is_empty()) {
+                Some(key) if own.sorted_by().first() != Some(&key) => self.build_sorted(left, Some(key))?,
+                _ => own,
+            };
             let matcher = HashMatcher::new(own, streaming.layout(), self.context.clone());
             return Ok(Box::new(InnerJoin::telling(streaming, Box::new(matcher), many)));
         }
@@ -456,8 +461,11 @@ impl Planner {
             _ => None,
         };
         // A scan that cannot have the order that is wanted of all this may have the one that the join wants.
-        let driver = driver(left);
-        let may_have = |wanted: &Variable| !driver.inputs().is_empty() || driver.variables().contains(wanted);
+        let driver = self.driver(left);
+        let may_have = |wanted: &Variable| match driver {
+            LogicalPlan::EdgeScan(scan) => scan.reifier == Some(*wanted),
+            _ => !driver.inputs().is_empty() || driver.variables().contains(wanted),
+        };
         let own = self.build_sorted(left, wanted.filter(may_have).or(key))?;
         if let Some(key) = key.filter(|key| own.sorted_by().first() == Some(key))
             && own.layout().is_defined(key)
@@ -470,6 +478,26 @@ impl Planner {
         }
         let matcher = self.matcher(own.layout(), rows, right)?;
         Ok((own, matcher))
+    }
+
+    /// Returns the part of a plan whose order its rows keep: of joins with relationships that stream, those.
+    fn driver<'p>(&self, plan: &'p LogicalPlan) -> &'p LogicalPlan {
+        match plan {
+            LogicalPlan::LeftJoin { left, .. }
+            | LogicalPlan::SemiJoin { left, .. }
+            | LogicalPlan::AntiJoin { left, .. }
+            | LogicalPlan::Minus { left, .. } => self.driver(left),
+            LogicalPlan::Join { left, right } => {
+                let streams = |(many, few): &(&LogicalPlan, &LogicalPlan)| {
+                    let (many_rows, few_rows) = (self.estimate(many), self.estimate(few));
+                    matches!(many, LogicalPlan::EdgeScan(_))
+                        && (few_rows..=few_rows * self.costs.edge_lookup).contains(&many_rows)
+                };
+                let streaming = [(&**left, &**right), (right, left)].into_iter().find(streams);
+                streaming.map_or(plan, |(many, _)| many)
+            }
+            plan => plan,
+        }
     }
 
     /// Chooses how the right side of a join is found for rows of `left`, about `rows` of them.
@@ -490,11 +518,20 @@ impl Planner {
             && !is_leaf
             && !is_correlated(right)
             && !right.writes()
-            && (rows * self.lookup_cost(right) < self.largest_scan(right) || needs_left(right))
+            && (self.is_reduced_by(rows, &shared, right) || needs_left(right))
         {
             return Ok(Box::new(SubplanMatcher::reduced(right, shared, left, self)?));
         }
         Ok(Box::new(HashMatcher::new(self.build(right)?, left, context)))
+    }
+
+    /// Returns whether a plan reads less if it is asked for what so many rows share with it alone.
+    fn is_reduced_by(&self, rows: f64, shared: &[Variable], plan: &LogicalPlan) -> bool {
+        let all = self.largest_scan(plan);
+        let distinct = shared.iter().filter_map(|variable| self.distinct(plan, *variable));
+        // Unless it is known how much of it that is, hardly any.
+        let share = distinct.map(|distinct| rows / distinct.max(1.0)).reduce(f64::min).unwrap_or(0.0);
+        rows * self.lookup_cost(plan) + share * all < all
     }
 
     /// Returns a probe of a leaf, if looking it up for each left row is better than reading it all.
@@ -789,6 +826,9 @@ impl Planner {
                 let sides = [left, right].into_iter().filter(|side| side.variables().contains(&variable));
                 return sides.filter_map(|side| self.distinct(side, variable)).reduce(f64::min);
             }
+            LogicalPlan::Aggregate { input, keys, .. } if keys.contains(&variable) => {
+                return self.distinct(input, variable);
+            }
             LogicalPlan::EdgeScan(scan) => {
                 return self.distinct(&LogicalPlan::QuadScan(Box::new(as_quad_scan(scan))), variable);
             }
@@ -829,18 +869,6 @@ fn needs_left(plan: &LogicalPlan) -> bool {
         LogicalPlan::Path(path) => path.edge_properties.is_some(),
         _ => plan.inputs().into_iter().any(needs_left),
     }
-}
-
-/// Returns the part of a plan whose order its rows keep.
-fn driver(mut plan: &LogicalPlan) -> &LogicalPlan {
-    while let LogicalPlan::LeftJoin { left, .. }
-    | LogicalPlan::SemiJoin { left, .. }
-    | LogicalPlan::AntiJoin { left, .. }
-    | LogicalPlan::Minus { left, .. } = plan
-    {
-        plan = left;
-    }
-    plan
 }
 
 fn only_counts_rows(aggregates: &[(Variable, AggregatePlan)]) -> bool {

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{BoxOperator, Operator, RowIndex, bytes_of, hash_rows};
+use super::row_index::FETCHED_AT_ONCE;
+use super::{BoxOperator, Operator, RowIndex, bytes_of, hash_rows, hash_some};
 use crate::batch::Batch;
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
 use crate::model::TermId;
@@ -21,6 +22,9 @@ pub struct DistinctRows {
     reservation: Reservation,
 }
 
+/// A smaller index is in the processor's cache anyway.
+const FETCHED_MIN: usize = 1 << 14;
+
 impl DistinctRows {
     pub fn new(width: usize, context: &Context) -> DistinctRows {
         DistinctRows { rows: Batch::empty(width), index: RowIndex::default(), reservation: context.reserve() }
@@ -32,13 +36,19 @@ impl DistinctRows {
         if columns.is_empty() && before > 0 {
             return Ok(vec![0; rows]);
         }
+        // Where the input is sorted, most rows are as the one before.
+        let firsts = first_of_runs(columns, rows);
+        let mut ends = firsts.iter().skip(1).map(|first| *first as usize).chain([rows]);
         let mut scratch = Vec::with_capacity(columns.len());
         let mut numbers = Vec::with_capacity(rows);
-        for (row, hash) in hash_rows(columns, rows).into_iter().enumerate() {
-            // Where the input is sorted, most rows are as the one before.
-            if row > 0 && columns.iter().all(|column| column[row] == column[row - 1]) {
-                numbers.push(numbers[row - 1]);
-                continue;
+        let hashes =
+            if firsts.len() == rows { hash_rows(columns, rows) } else { hash_some(columns, &firsts) };
+        for (at, (row, hash)) in
+            firsts.iter().map(|row| *row as usize).zip(hashes.iter().copied()).enumerate()
+        {
+            if at % FETCHED_AT_ONCE == 0 && self.index.len() >= FETCHED_MIN {
+                let chains = hashes[at..].iter().take(FETCHED_AT_ONCE).map(|hash| self.index.chain(*hash));
+                self.index.fetch(&chains.collect::<Vec<_>>());
             }
             let mut chain = self.index.chain(hash);
             let own = &self.rows;
@@ -60,7 +70,7 @@ impl DistinctRows {
                     number
                 }
             };
-            numbers.push(number);
+            numbers.resize(ends.next().unwrap_or(rows), number);
         }
         let new = self.rows.rows() - before;
         self.reservation.grow(bytes_of(new, columns.len()) + new * RowIndex::ENTRY_BYTES)?;
@@ -74,6 +84,17 @@ impl DistinctRows {
     pub fn into_rows(self) -> Batch {
         self.rows
     }
+}
+
+/// Returns the rows that differ from the one before.
+pub fn first_of_runs(columns: &[&[TermId]], rows: usize) -> Vec<u32> {
+    let mut is_first = vec![false; rows];
+    is_first.iter_mut().take(1).for_each(|is_first| *is_first = true);
+    for column in columns {
+        let pairs = column.windows(2);
+        is_first.iter_mut().skip(1).zip(pairs).for_each(|(is_first, pair)| *is_first |= pair[0] != pair[1]);
+    }
+    (0..).zip(is_first).filter(|(_, is_first)| *is_first).map(|(row, _)| row).collect()
 }
 
 impl Distinct {

@@ -8,11 +8,12 @@
 //! hash alone. Where both sides always bind their join columns, one index answers; else rows with a
 //! hole are kept apart and found by the columns that never have one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::row_index::{Chain, HashFilter};
+use super::row_index::{Chain, FETCHED_AT_ONCE, HashFilter};
 use super::sorted_ids::{aligned, first_not};
-use super::{RowIndex, hash_rows};
+use super::{RowIndex, first_of_runs, hash_rows};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::TermId;
@@ -22,6 +23,30 @@ use crate::model::TermId;
 pub struct Pairs {
     pub left: Vec<u32>,
     pub right: Vec<u32>,
+}
+
+impl Pairs {
+    /// Pairs left rows, from `row` on, with what the one before was paired with, as long as there is room and `is_repeated`
+    /// says that they are joined by the same; returns how many.
+    fn repeat(&mut self, pairs: &Range<usize>, row: usize, is_repeated: impl Fn(usize) -> bool) -> usize {
+        let room = (PAIRS_AT_ONCE - self.left.len()).checked_div(pairs.len()).unwrap_or(usize::MAX);
+        let count = (row..).take(room).take_while(|row| is_repeated(*row)).count();
+        match (self.right.get(pairs.clone()), pairs.len()) {
+            (_, 0) => {}
+            (Some([only]), _) => {
+                let only = *only;
+                self.left.extend(row as u32..(row + count) as u32);
+                self.right.resize(self.left.len(), only);
+            }
+            _ => {
+                for row in row..row + count {
+                    self.right.extend_from_within(pairs.clone());
+                    self.left.resize(self.right.len(), row as u32);
+                }
+            }
+        }
+        count
+    }
 }
 
 /// How many pairs are handed out at once.
@@ -37,6 +62,8 @@ pub struct JoinTable {
     certain: Vec<(usize, usize)>,
     /// The only shared columns, if they are certain and the rows are sorted by theirs.
     sorted: Option<(usize, usize)>,
+    /// Whether they are sorted so, and no two are equal.
+    is_unique: bool,
     is_hashed: bool,
     /// Rows whose shared columns are all defined, by all of them.
     full: RowIndex,
@@ -102,11 +129,13 @@ impl JoinTable {
             ([pair], [_]) if rows.column(pair.1).is_sorted() => Some(*pair),
             _ => None,
         };
+        let is_unique = sorted.is_some_and(|(_, column)| rows.column(column).is_sorted_by(|a, b| a < b));
         JoinTable {
             rows,
             shared,
             certain,
             sorted,
+            is_unique,
             is_hashed: false,
             full: RowIndex::default(),
             full_filter: HashFilter::with_capacity(0),
@@ -234,10 +263,18 @@ impl JoinTable {
                 // The usual case: nothing but one column to compare, and no hole in it.
                 ([(l, r)], [_]) => {
                     let (own, theirs) = (left.column(*l), self.rows.column(*r));
-                    self.follow_full(state, pairs, context, |row, other| own[row] == theirs[other])
+                    if self.is_unique {
+                        self.follow_unique(state, pairs, own, theirs);
+                        return Ok(());
+                    }
+                    let is_match = |row: usize, other: usize| own[row] == theirs[other];
+                    self.follow_full(state, pairs, context, is_match, |row| own[row] == own[row - 1])
                 }
-                _ => self
-                    .follow_full(state, pairs, context, |row, other| self.is_compatible(&left, row, other)),
+                _ => {
+                    let is_match = |row: usize, other: usize| self.is_compatible(&left, row, other);
+                    // By several columns rows are sorted seldom.
+                    self.follow_full(state, pairs, context, is_match, |_| false)
+                }
             };
         }
         while state.row < state.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
@@ -246,22 +283,72 @@ impl JoinTable {
         Ok(())
     }
 
-    /// As [`JoinTable::follow_all`], where no row of either side has a hole.
+    /// As [`JoinTable::follow_all`], where one column is shared, without holes, and no two rows of the table have the same.
+    ///
+    /// A step is done for many rows before the next is: so memory fetches what they need side by side.
+    fn follow_unique(&self, state: &mut HashedProbe, pairs: &mut Pairs, own: &[TermId], theirs: &[TermId]) {
+        while state.row < own.len() && pairs.left.len() < PAIRS_AT_ONCE {
+            let begin = state.row;
+            let end = own.len().min(begin + FETCHED_AT_ONCE.min(PAIRS_AT_ONCE - pairs.left.len()));
+            // Where the left is sorted by what it is joined by, many rows are as the one before.
+            let firsts = first_of_runs(&[&own[begin..end]], end - begin);
+            let ends = firsts.iter().skip(1).map(|first| begin + *first as usize).chain([end]);
+            let runs: Vec<Range<usize>> =
+                firsts.iter().map(|first| begin + *first as usize).zip(ends).map(|(a, b)| a..b).collect();
+            let hash = |run: &Range<usize>| state.full_hashes[run.start];
+            let may_match: Vec<bool> = runs.iter().map(|run| self.full_filter.may_hold(hash(run))).collect();
+            let runs: Vec<Range<usize>> =
+                runs.into_iter().zip(may_match).filter(|(_, may)| *may).map(|(run, _)| run).collect();
+            let mut chains: Vec<Chain> = runs.iter().map(|run| self.full.chain(hash(run))).collect();
+            self.full.fetch(&chains);
+            let candidates: Vec<Option<u32>> = chains.iter_mut().map(|chain| self.full.step(chain)).collect();
+            for ((run, mut candidate), mut chain) in runs.into_iter().zip(candidates).zip(chains) {
+                while let Some(other) = candidate {
+                    if theirs[other as usize] == own[run.start] {
+                        pairs.left.extend(run.start as u32..run.end as u32);
+                        pairs.right.resize(pairs.left.len(), other);
+                        break;
+                    }
+                    candidate = self.full.step(&mut chain);
+                }
+            }
+            state.row = end;
+        }
+    }
+
+    /// As [`JoinTable::follow_all`], where no row of either side has a hole. `is_repeated` tells whether a left row, not
+    /// the first, is joined by what the one before is.
     fn follow_full(
         &self,
         state: &mut HashedProbe,
         pairs: &mut Pairs,
         context: &Context,
         is_match: impl Fn(usize, usize) -> bool,
+        is_repeated: impl Fn(usize) -> bool,
     ) -> Result<(), ExecuteError> {
+        // The pairs of the last row, if all of them were found here.
+        let mut last: Option<Range<usize>> = None;
         while let Some(hash) = state.full_hashes.get(state.row)
             && pairs.left.len() < PAIRS_AT_ONCE
         {
             let row = state.row;
+            // Where the left is sorted by what it is joined by, most rows are so.
+            if let Some(matches) = last.take()
+                && is_repeated(row)
+            {
+                let rows = state.full_hashes.len();
+                let count = pairs.repeat(&matches, row, |row| row < rows && is_repeated(row));
+                state.row += count;
+                if count > 0 {
+                    continue;
+                }
+            }
+            let (first, is_begin) = (pairs.left.len(), matches!(state.step, Step::Begin));
             let mut chain = match state.step {
                 Step::Full(chain) => chain,
                 _ if !self.full_filter.may_hold(*hash) => {
                     state.row += 1;
+                    last = Some(first..first);
                     continue;
                 }
                 _ => self.full.chain(*hash),
@@ -269,7 +356,10 @@ impl JoinTable {
             let is_match = |other| is_match(row, other);
             match follow(&self.full, &mut chain, row, state.once, pairs, context, is_match)? {
                 Follow::More => state.step = Step::Full(chain),
-                _ => (state.row, state.step) = (row + 1, Step::Begin),
+                _ => {
+                    (state.row, state.step) = (row + 1, Step::Begin);
+                    last = is_begin.then_some(first..pairs.left.len());
+                }
             }
         }
         Ok(())
@@ -377,9 +467,21 @@ impl SortedProbe {
     /// Appends pairs until there are enough, or no more left rows.
     fn pairs(&mut self, table: &Batch, pairs: &mut Pairs) {
         let (own, theirs) = (self.left.column(self.columns.0), table.column(self.columns.1));
+        let mut last: Option<Range<usize>> = None;
         while let Some(key) = own.get(self.row)
             && pairs.left.len() < PAIRS_AT_ONCE
         {
+            let is_repeated = |row: usize| own.get(row) == Some(&own[row - 1]);
+            if let Some(matches) = last.take()
+                && is_repeated(self.row)
+            {
+                let count = pairs.repeat(&matches, self.row, is_repeated);
+                self.row += count;
+                if count > 0 {
+                    continue;
+                }
+            }
+            let before = pairs.left.len();
             self.at += first_not(&theirs[self.at..], |id| id < key);
             if self.told == 0 {
                 let room = PAIRS_AT_ONCE - pairs.left.len();
@@ -399,6 +501,7 @@ impl SortedProbe {
             if matches == room && !self.once {
                 self.told += matches;
             } else {
+                last = (self.told == 0).then_some(before..pairs.left.len());
                 (self.row, self.told) = (self.row + 1, 0);
             }
         }
@@ -467,8 +570,10 @@ mod tests {
             mut left in proptest::collection::vec(0u16..300, 1..200),
             mut right in proptest::collection::vec(0u16..300, 0..400),
             sorted: [bool; 2],
+            few: bool,
             once: bool,
         ) {
+            if few { left.iter_mut().for_each(|key| *key %= 12) }
             if sorted[0] { left.sort_unstable() }
             if sorted[1] { right.sort_unstable() }
             let (found, is_walked) = pairs(&left, &right, once);
@@ -485,6 +590,11 @@ mod tests {
         assert!(is_walked);
         assert!(found == expected(&left, &right, false));
         assert!(pairs(&left, &right, true).0 == expected(&left, &right, true));
+        // Rows that repeat each other pass the end of a part.
+        let left = vec![2; PAIRS_AT_ONCE];
+        for right in [[2, 2, 3, 4], [2, 3, 2, 2]] {
+            assert!(pairs(&left, &right, false).0 == expected(&left, &right, false));
+        }
         // Few left rows among many others are looked up.
         let right: Vec<u16> = (0..10_000).collect();
         assert_eq!(pairs(&[5, 9000], &right, false), (vec![(0, 5), (1, 9000)], false));

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::sorted_ids::first_not;
+use super::sorted_ids::{aligned, first_not};
 use super::{BoxOperator, JoinShape, Operator, Pairs, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -134,6 +134,9 @@ impl MergeJoin {
                 Ordering::Less => self.left.skip_below(theirs),
                 Ordering::Greater => self.right.skip_below(own),
                 Ordering::Equal => {
+                    if self.pair_aligned(pairs) {
+                        continue;
+                    }
                     let end = self.right.run_end(own);
                     if end == self.right.batch.rows() && !self.right.is_done {
                         return Stop::Right;
@@ -144,6 +147,22 @@ impl MergeJoin {
                 }
             }
         }
+    }
+
+    /// Pairs the rows from those in front on that have one match each and those side by side, as there is room for;
+    /// returns whether there are any.
+    fn pair_aligned(&mut self, pairs: &mut Pairs) -> bool {
+        if !self.others.is_empty() || self.paired > 0 {
+            return false;
+        }
+        let (left, right) = (&mut self.left, &mut self.right);
+        let own = &left.keys()[left.row..];
+        let room = BATCH_ROWS.saturating_sub(pairs.left.len()).min(own.len());
+        let count = aligned(&own[..room], &right.keys()[right.row..]);
+        pairs.left.extend(left.row as u32..(left.row + count) as u32);
+        pairs.right.extend(right.row as u32..(right.row + count) as u32);
+        (left.row, right.row) = (left.row + count, right.row + count);
+        count > 0
     }
 
     /// Pairs the left rows of `key` with the right rows of it, which end at `end`; returns whether

@@ -2,6 +2,8 @@
 
 use crate::model::TermId;
 
+/// So many chains are fetched at once: what that brings stays in the cache until it is looked at.
+pub const FETCHED_AT_ONCE: usize = 1024;
 const NONE: u32 = u32::MAX;
 const MULTIPLIER: u64 = 0xf135_7aea_2e62_a9c5;
 
@@ -58,6 +60,12 @@ impl RowIndex {
         let hash = upper(hash);
         let entry = if self.heads.is_empty() { NONE } else { self.heads[self.bucket(hash)] };
         Chain { entry, hash }
+    }
+
+    /// Has memory fetch where these chains begin, side by side: who walks them one by one waits for each.
+    pub fn fetch(&self, chains: &[Chain]) {
+        let hash = |chain: &Chain| self.entries.get(chain.entry as usize).map_or(0, |entry| entry.hash);
+        std::hint::black_box(chains.iter().fold(0, |all, chain| all ^ hash(chain)));
     }
 
     /// Returns the next row of a chain.
@@ -134,6 +142,15 @@ pub fn hash_rows(columns: &[&[TermId]], rows: usize) -> Vec<u64> {
         for (hash, id) in hashes.iter_mut().zip(column.iter()) {
             *hash = mix(*hash, *id);
         }
+    }
+    hashes
+}
+
+/// As [`hash_rows`], of some rows.
+pub fn hash_some(columns: &[&[TermId]], rows: &[u32]) -> Vec<u64> {
+    let mut hashes = vec![0; rows.len()];
+    for column in columns {
+        hashes.iter_mut().zip(rows).for_each(|(hash, row)| *hash = mix(*hash, column[*row as usize]));
     }
     hashes
 }

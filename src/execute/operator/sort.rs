@@ -90,12 +90,26 @@ impl TopN {
         if self.limit == 0 {
             return Ok(held);
         }
-        while let Some(batch) = self.input.next_batch()? {
+        let mut bound: Option<Bound> = None;
+        while let Some(mut batch) = self.input.next_batch()? {
             self.context.check()?;
+            if let (Some(known), Some(key)) = (&bound, self.keys.first())
+                && let Some(some) = known.may_be_among(&batch, key, &self.context)?
+            {
+                // Where most are, it is not worth asking.
+                if some.len() * 2 > batch.rows() {
+                    bound = None;
+                }
+                batch = batch.gather(&some);
+            }
             self.reservation.grow(bytes_of(batch.rows(), batch.width()))?;
             held.append(&batch);
             if held.rows() >= wanted.saturating_mul(2).max(4 * BATCH_ROWS) {
                 held = self.prune(&held, wanted)?;
+                bound = match self.keys.first() {
+                    Some(key) => Bound::of(&held.slice(wanted - 1, 1), key, &self.context)?,
+                    None => None,
+                };
             }
         }
         let held = self.prune(&held, wanted)?;
@@ -131,6 +145,38 @@ impl Operator for TopN {
 
     fn inputs(&self) -> Vec<&dyn Operator> {
         vec![self.input.as_ref()]
+    }
+}
+
+/// What the last of the wanted rows has for its first key: rows that come later and have more are not wanted.
+struct Bound {
+    scale: Scale,
+    rank: u64,
+}
+
+impl Bound {
+    /// `row` is the last wanted one.
+    fn of(row: &Batch, key: &Key, context: &Context) -> Result<Option<Bound>, ExecuteError> {
+        let ids = key.expression.evaluate(row, context)?;
+        let bound = |(scale, ranks): (Scale, Vec<u64>)| {
+            ranks.first().map(|rank| Bound { scale, rank: turned(*rank, key.descending) })
+        };
+        Ok(scaled(&ids, context).and_then(bound))
+    }
+
+    /// Returns the rows that may be among the wanted ones; `None` if all may.
+    fn may_be_among(
+        &self,
+        rows: &Batch,
+        key: &Key,
+        context: &Context,
+    ) -> Result<Option<Vec<u32>>, ExecuteError> {
+        let ids = key.expression.evaluate(rows, context)?;
+        let Some((_, ranks)) = scaled(&ids, context).filter(|(scale, _)| *scale == self.scale) else {
+            return Ok(None);
+        };
+        let some = up_to(&ranks, key.descending, self.rank);
+        Ok((some.len() < ranks.len()).then_some(some))
     }
 }
 
@@ -177,22 +223,42 @@ fn sort_rows(
 
 /// Returns the rows that may be among the first `wanted` by a key that more may follow; `None` if all may.
 fn may_be_among(ranks: &[u64], descending: bool, wanted: usize) -> Option<Vec<u32>> {
-    let turned = |rank: &u64| if descending { u64::MAX - rank } else { *rank };
-    let mut places: Vec<u64> = ranks.iter().map(turned).collect();
+    let mut places: Vec<u64> = ranks.iter().map(|rank| turned(*rank, descending)).collect();
     let (_, last, _) = places.select_nth_unstable(wanted.checked_sub(1)?);
-    let last = *last;
-    let some: Vec<u32> =
-        (0..).zip(ranks).filter(|(_, rank)| turned(rank) <= last).map(|(row, _)| row).collect();
+    let some = up_to(ranks, descending, *last);
     (some.len() < ranks.len()).then_some(some)
+}
+
+/// Returns the rows whose turned ranks are not above `last`.
+fn up_to(ranks: &[u64], descending: bool, last: u64) -> Vec<u32> {
+    (0..).zip(ranks).filter(|(_, rank)| turned(**rank, descending) <= last).map(|(row, _)| row).collect()
+}
+
+fn turned(rank: u64, descending: bool) -> u64 {
+    if descending { u64::MAX - rank } else { rank }
+}
+
+/// What ranks can be compared with those of other rows.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scale {
+    Ids(SortedKind),
+    Doubles,
+}
+
+/// Returns numbers that are in the order of the ids' values, also among those of other ids of the same scale; `None` if
+/// the values must be decoded for that.
+fn scaled(ids: &[TermId], context: &Context) -> Option<(Scale, Vec<u64>)> {
+    if let Some(kind) = kind_in_order(ids, context) {
+        return Some((Scale::Ids(kind), ids.iter().map(|id| id.to_bits()).collect()));
+    }
+    let ranks = context.values.doubles(ids).and_then(|doubles| ranks_of_doubles(&doubles))?;
+    Some((Scale::Doubles, ranks))
 }
 
 /// Returns numbers that are in the order of the ids' values, so that sorting compares plain numbers.
 /// Ids that the order holds equal get one number.
 fn rank(ids: &[TermId], order: SortOrder, context: &Context) -> Result<Vec<u64>, ExecuteError> {
-    if are_in_order(ids, context) {
-        return Ok(ids.iter().map(|id| id.to_bits()).collect());
-    }
-    if let Some(ranks) = context.values.doubles(ids).and_then(|doubles| ranks_of_doubles(&doubles)) {
+    if let Some((_, ranks)) = scaled(ids, context) {
         return Ok(ranks);
     }
     let mut distinct: Vec<TermId> = ids.to_vec();
@@ -223,12 +289,11 @@ fn ranks_of_doubles(doubles: &[f64]) -> Option<Vec<u64>> {
     doubles.iter().map(rank).collect()
 }
 
-/// Returns whether the ids are in the order of their values, and values that are equal have one id.
-fn are_in_order(ids: &[TermId], context: &Context) -> bool {
+/// Returns the kind of all ids, if they are in the order of their values, and values that are equal have one id.
+fn kind_in_order(ids: &[TermId], context: &Context) -> Option<SortedKind> {
     let has_strings = context.dataset.has_sorted_strings();
-    let Some(first) = ids.first() else { return false };
-    let kind = SortedKind::of(*first, has_strings).filter(|kind| *kind != SortedKind::Double);
-    kind.is_some() && ids.iter().all(|id| SortedKind::of(*id, has_strings) == kind)
+    let kind = SortedKind::of(*ids.first()?, has_strings).filter(|kind| *kind != SortedKind::Double)?;
+    ids.iter().all(|id| SortedKind::of(*id, has_strings) == Some(kind)).then_some(kind)
 }
 
 #[cfg(test)]

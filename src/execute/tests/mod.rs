@@ -29,6 +29,9 @@ pub fn term(word: &str) -> Term {
     if let Ok(number) = word.parse::<i64>() {
         return Literal::from(number).into();
     }
+    if let (true, Ok(number)) = (word.contains('.'), word.parse::<f64>()) {
+        return Literal::from(number).into();
+    }
     if let Some(label) = word.strip_prefix("_:") {
         return oxrdf::BlankNode::new_unchecked(label).into();
     }

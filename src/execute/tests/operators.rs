@@ -292,13 +292,28 @@ fn rows_are_sorted_by_either_order() {
 
 #[test]
 fn the_top_rows_are_those_of_a_sort() {
-    let lines: Vec<String> = (0..30_000_u64).map(|n| format!("{}", n * 7919 % 30_011)).collect();
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
     let dataset = world("");
-    let (input, keys) = (boxed(values(&[0], &lines)), vec![by(0, false)]);
-    let sorted = in_order(&LogicalPlan::Sort { input: input.clone(), keys: keys.clone() }, &dataset);
-    let top = LogicalPlan::TopN { input, keys, offset: 5, limit: 100 };
-    assert_eq!(in_order(&top, &dataset), sorted[5..105]);
+    let whole: fn(u64) -> String = |n| (n * 7919 % 30_011).to_string();
+    let ascending: fn(u64) -> String = |n| n.to_string();
+    // Of one kind after another, so that a bound is of another than what it is compared with.
+    let mixed: fn(u64) -> String = |n| match n / 10_000 {
+        0 => format!("{}", n * 7919 % 101),
+        1 => format!("{}.5", n * 7919 % 101),
+        _ if n % 3 == 0 => "-".to_owned(),
+        _ => format!("'{}'", n * 7919 % 101),
+    };
+    for key in [whole, ascending, mixed] {
+        let lines: Vec<String> = (0..30_000).map(|n| format!("{} {}", key(n), n * 31 % 7)).collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let input = boxed(values(&[0, 1], &lines));
+        for keys in
+            [vec![by(0, false)], vec![by(0, true)], vec![by(0, false), by(1, true)], vec![by(1, true)]]
+        {
+            let sorted = in_order(&LogicalPlan::Sort { input: input.clone(), keys: keys.clone() }, &dataset);
+            let top = LogicalPlan::TopN { input: input.clone(), keys, offset: 5, limit: 100 };
+            assert_eq!(in_order(&top, &dataset), sorted[5..105]);
+        }
+    }
 }
 
 #[test]
