@@ -103,6 +103,7 @@ impl CypherSum {
         Ok(())
     }
 
+    /// Adds floats, in their order.
     pub fn add_floats(&mut self, values: impl Iterator<Item = f64> + Clone) {
         // In registers: through memory, each addition would wait for the one before to be written.
         let (mut sum, mut count) = (self.floats, 0);
