@@ -134,7 +134,7 @@ pub trait Dataset: Send + Sync {
     fn terms(&self, ids: &[TermId]) -> Result<Vec<Term>, DatasetError>;
 
     /// Hands the text of each id, all of them of plain strings, to `visit`, with its place in `ids`; in any order.
-    /// Nothing is made of the texts, and their UTF-8 is not checked: this is for looking at many.
+    /// Nothing is made of the texts, not even `str`: this is for looking at many.
     ///
     /// # Panics
     /// As [`Dataset::terms`].

@@ -292,7 +292,7 @@ fn advance(cursor: &mut Cursor<'_>, index: usize, key: &mut Vec<u8>) -> Result<(
     Ok(())
 }
 
-/// Checks the whole body, its order included, and returns where its buckets begin.
+/// Checks the whole body, its order and the UTF-8 of its strings included, and returns where its buckets begin.
 fn find_buckets(body: &[u8], count: usize) -> Result<Vec<u32>, Malformed> {
     const UNSORTED: Malformed = Malformed("the terms of a dictionary are not sorted");
     let mut buckets = Vec::with_capacity(count.div_ceil(BUCKET_TERMS));
@@ -319,6 +319,13 @@ fn find_buckets(body: &[u8], count: usize) -> Result<Vec<u32>, Malformed> {
             }
             key.truncate(shared);
             key.extend_from_slice(suffix);
+        }
+        // Their texts are handed out as they stand.
+        if let [kind, text @ ..] = key.as_slice()
+            && *kind == TermKind::String as u8
+            && std::str::from_utf8(text).is_err()
+        {
+            return Err(Malformed("a string is not UTF-8"));
         }
         expanded_bytes += key.len();
         if expanded_bytes > EXPANDED_BYTES_MAX + TERM_BYTES_MAX {
@@ -442,27 +449,42 @@ mod tests {
         check(&[Literal::new_simple_literal("x".repeat(TERM_BYTES_MAX - 1)).into()]);
     }
 
+    /// Returns the content of a block with this body.
+    fn content(count: u32, body: &[u8]) -> Vec<u8> {
+        let mut content = vec![VERSION];
+        put_u32(&mut content, count);
+        put_u32(&mut content, body.len() as u32);
+        content.extend(zstd::bulk::compress(body, 1).unwrap());
+        content
+    }
+
+    /// Returns a bucket: the bytes of the first key, then for each other what it shares and what it adds.
+    fn bucket(keys: &[(u8, &[u8])]) -> Vec<u8> {
+        let mut body = Vec::new();
+        for (index, (shared, suffix)) in keys.iter().enumerate() {
+            if index > 0 {
+                body.push(*shared);
+            }
+            put_bytes(&mut body, suffix);
+        }
+        body
+    }
+
+    #[test]
+    fn strings_that_are_no_utf8_are_refused() {
+        let count = |keys: &[(u8, &[u8])]| {
+            DictionaryBlock::parse(&content(keys.len() as u32, &bucket(keys))).map(|block| block.len())
+        };
+        // A character may be cut by what is shared.
+        assert_eq!(count(&[(0, b"\x04\xc3\xa4"), (2, b"\xb6")]), Ok(2));
+        let refused = Err(Malformed("a string is not UTF-8"));
+        assert_eq!(count(&[(0, b"\x04\xff")]), refused);
+        assert_eq!(count(&[(0, b"\x04\xc3\xa4"), (2, b"\xff")]), refused);
+    }
+
     /// A few bytes must not stand for the same terms over and over.
     #[test]
     fn terms_out_of_order_are_refused() {
-        let content = |count: u32, body: &[u8]| {
-            let mut content = vec![VERSION];
-            put_u32(&mut content, count);
-            put_u32(&mut content, body.len() as u32);
-            content.extend(zstd::bulk::compress(body, 1).unwrap());
-            content
-        };
-        // A bucket: the bytes of the first key, then for each other what it shares and what it adds.
-        let bucket = |keys: &[(u8, &[u8])]| {
-            let mut body = Vec::new();
-            for (index, (shared, suffix)) in keys.iter().enumerate() {
-                if index > 0 {
-                    body.push(*shared);
-                }
-                put_bytes(&mut body, suffix);
-            }
-            body
-        };
         let count = |content: &[u8]| DictionaryBlock::parse(content).map(|block| block.len());
         assert_eq!(count(&content(3, &bucket(&[(0, b"\x02b"), (1, b"c"), (2, b"a")]))), Ok(3));
         let unsorted = Err(Malformed("the terms of a dictionary are not sorted"));
