@@ -314,7 +314,7 @@ impl Adjuster<'_> {
             }
             lookups += 1;
             let is_kept = match lookups <= LOOKUPS_MAX {
-                true => self.within_reach(has_any(self.after, subject, predicate))?,
+                true => self.within_reach(has_any(self.after, subject, predicate, None))?,
                 false => None,
             };
             if is_kept == Some(true) {
@@ -427,18 +427,18 @@ fn is_node(id: &TermId) -> bool {
 }
 
 fn has_type(view: &View, instance: TermId, rdf_type: TermId, class: TermId) -> Result<bool, DatasetError> {
-    let pattern = QuadPattern {
-        subject: Some(instance),
-        predicate: Some(rdf_type),
-        object: Some(class),
-        ..QuadPattern::default()
-    };
-    Ok(view.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
+    has_any(view, instance, rdf_type, Some(class))
 }
 
-fn has_any(view: &View, subject: TermId, predicate: TermId) -> Result<bool, DatasetError> {
+/// Returns whether a subject has a predicate, with an object if that is given.
+fn has_any(
+    view: &View,
+    subject: TermId,
+    predicate: TermId,
+    object: Option<TermId>,
+) -> Result<bool, DatasetError> {
     let pattern =
-        QuadPattern { subject: Some(subject), predicate: Some(predicate), ..QuadPattern::default() };
+        QuadPattern { subject: Some(subject), predicate: Some(predicate), object, ..QuadPattern::default() };
     Ok(view.scan(&pattern, Permutation::Spo)?.next_batch()?.is_some())
 }
 

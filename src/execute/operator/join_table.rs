@@ -11,46 +11,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::pairs::{PAIRS_AT_ONCE, Pairs};
 use super::row_index::{Chain, FETCHED_AT_ONCE, HashFilter};
-use super::sorted_ids::{aligned, first_not};
+use super::sorted_ids::first_not;
 use super::{RowIndex, first_of_runs, hash_rows};
-use crate::batch::{BATCH_ROWS, Batch};
+use crate::batch::Batch;
 use crate::execute::{Context, ExecuteError, Layout};
 use crate::model::TermId;
 
-/// Pairs of (left row, right row) that are compatible.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Pairs {
-    pub left: Vec<u32>,
-    pub right: Vec<u32>,
-}
-
-impl Pairs {
-    /// Pairs left rows, from `row` on, with what the one before was paired with, as long as there is room and `is_repeated`
-    /// says that they are joined by the same; returns how many.
-    fn repeat(&mut self, pairs: &Range<usize>, row: usize, is_repeated: impl Fn(usize) -> bool) -> usize {
-        let room = (PAIRS_AT_ONCE - self.left.len()).checked_div(pairs.len()).unwrap_or(usize::MAX);
-        let count = (row..).take(room).take_while(|row| is_repeated(*row)).count();
-        match (self.right.get(pairs.clone()), pairs.len()) {
-            (_, 0) => {}
-            (Some([only]), _) => {
-                let only = *only;
-                self.left.extend(row as u32..(row + count) as u32);
-                self.right.resize(self.left.len(), only);
-            }
-            _ => {
-                for row in row..row + count {
-                    self.right.extend_from_within(pairs.clone());
-                    self.left.resize(self.right.len(), row as u32);
-                }
-            }
-        }
-        count
-    }
-}
-
-/// How many pairs are handed out at once.
-const PAIRS_AT_ONCE: usize = 2 * BATCH_ROWS;
 /// How many candidates are compared before the query's limits are looked at again.
 const STEPS_AT_ONCE: usize = 1 << 16;
 
@@ -484,10 +452,7 @@ impl SortedProbe {
             let before = pairs.left.len();
             self.at += first_not(&theirs[self.at..], |id| id < key);
             if self.told == 0 {
-                let room = PAIRS_AT_ONCE - pairs.left.len();
-                let count = aligned(&own[self.row..][..room.min(own.len() - self.row)], &theirs[self.at..]);
-                pairs.left.extend(self.row as u32..(self.row + count) as u32);
-                pairs.right.extend(self.at as u32..(self.at + count) as u32);
+                let count = pairs.add_aligned((own, self.row), (theirs, self.at), PAIRS_AT_ONCE);
                 (self.row, self.at) = (self.row + count, self.at + count);
                 if count > 0 {
                     continue;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use super::sorted_ids::{aligned, first_not};
+use super::sorted_ids::first_not;
 use super::{BoxOperator, JoinShape, Operator, Pairs, bytes_of};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -156,11 +156,7 @@ impl MergeJoin {
             return false;
         }
         let (left, right) = (&mut self.left, &mut self.right);
-        let own = &left.keys()[left.row..];
-        let room = BATCH_ROWS.saturating_sub(pairs.left.len()).min(own.len());
-        let count = aligned(&own[..room], &right.keys()[right.row..]);
-        pairs.left.extend(left.row as u32..(left.row + count) as u32);
-        pairs.right.extend(right.row as u32..(right.row + count) as u32);
+        let count = pairs.add_aligned((left.keys(), left.row), (right.keys(), right.row), BATCH_ROWS);
         (left.row, right.row) = (left.row + count, right.row + count);
         count > 0
     }

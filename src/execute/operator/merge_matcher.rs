@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::sorted_ids::{aligned, first_not};
+use super::pairs::PAIRS_AT_ONCE;
+use super::sorted_ids::first_not;
 use super::{BoxOperator, Matcher, Operator, Pairs};
 use crate::batch::{BATCH_ROWS, Batch};
 use crate::execute::{Context, ExecuteError, Layout, Reservation};
@@ -90,12 +91,9 @@ impl MergeMatcher {
     /// Adds the left rows, from the one at hand on, that have one match each and those side by side, as there is room for;
     /// returns whether there are any. No match of the row at hand has been sought.
     fn add_aligned(&mut self, pairs: &mut Pairs) -> bool {
-        let left = &self.left.column(self.left_column)[self.row..];
-        let right = &self.rows.column(self.right_column)[self.begin..];
-        let room = (2 * BATCH_ROWS - pairs.left.len()).min(left.len());
-        let count = aligned(&left[..room], right);
-        pairs.left.extend(self.row as u32..(self.row + count) as u32);
-        pairs.right.extend(self.begin as u32..(self.begin + count) as u32);
+        let left = (self.left.column(self.left_column), self.row);
+        let right = (self.rows.column(self.right_column), self.begin);
+        let count = pairs.add_aligned(left, right, PAIRS_AT_ONCE);
         (self.row, self.begin) = (self.row + count, self.begin + count);
         count > 0
     }
@@ -104,7 +102,7 @@ impl MergeMatcher {
     fn add_matches(&mut self, key: TermId, from: usize, pairs: &mut Pairs) -> Result<bool, ExecuteError> {
         let mut from = from;
         loop {
-            let room = if self.once { 1 } else { 2 * BATCH_ROWS - pairs.left.len() };
+            let room = if self.once { 1 } else { PAIRS_AT_ONCE - pairs.left.len() };
             let keys = &self.rows.column(self.right_column)[from..];
             let end = from + first_not(&keys[..room.min(keys.len())], |id| *id == key);
             pairs.left.resize(pairs.left.len() + end - from, self.row as u32);
@@ -139,7 +137,7 @@ impl Matcher for MergeMatcher {
     fn next_pairs(&mut self) -> Result<Option<Pairs>, ExecuteError> {
         self.forget();
         let mut pairs = Pairs::default();
-        while self.row < self.left.rows() && pairs.left.len() < 2 * BATCH_ROWS {
+        while self.row < self.left.rows() && pairs.left.len() < PAIRS_AT_ONCE {
             let key = self.left.column(self.left_column)[self.row];
             let next = match self.next.or_else(|| self.seek(key)) {
                 Some(next) => next,
